@@ -1,0 +1,111 @@
+import type { Happening, NewJob } from '../jobs/job.ts'
+import type { Place } from '../tasks/task.ts'
+
+/** One delivery of a job: what a worker says whose outcome it reports. */
+export interface AttemptRef {
+  readonly job: string
+  /** The fencing token: rises with every delivery of the job. */
+  readonly token: number
+}
+
+/** A job in a worker's hands, with all that running it needs. */
+export interface Delivery extends AttemptRef {
+  readonly task: string
+  /** The number of this attempt, from 1. */
+  readonly attempt: number
+  readonly payload: Uint8Array
+}
+
+export interface ReserveRequest {
+  readonly worker: string
+  readonly queues: readonly string[]
+  /** How many jobs of each place to take, at most. A place that is not named is not served. */
+  readonly room: Readonly<Partial<Record<Place, number>>>
+  /** Milliseconds that the worker holds what it reserves, unless it extends. Renews its whole lease. */
+  readonly lease: number
+}
+
+export interface Reservation {
+  readonly deliveries: readonly Delivery[]
+  /** Attempts of this worker whose jobs somebody cancelled meanwhile. Named again at each call until they are settled. */
+  readonly cancelling: readonly AttemptRef[]
+  /** Milliseconds until the next scheduled job of any queue falls due; `Infinity` where none is. */
+  readonly nextDue: number
+}
+
+/** How an attempt ended. */
+export type Settlement = AttemptRef & {
+  readonly outcome: Extract<Happening, { event: 'succeed' | 'retry' | 'fail' | 'release' | 'stop' | 'bury' }>
+}
+
+export interface Settled {
+  /** Attempts whose lease was lost meanwhile: their outcomes were refused (`STALE_ATTEMPT`). */
+  readonly stale: readonly AttemptRef[]
+  /** What was asked for in the same breath, where anything was. */
+  readonly reservation?: Reservation
+}
+
+export interface Sweep {
+  /** Jobs taken from workers whose leases ran out: ready again. */
+  readonly rescued: readonly AttemptRef[]
+  /** Jobs set aside: expired, or rescued too often. */
+  readonly buried: readonly string[]
+  /** True where nothing was rescued since the backend itself had been held up: the leases may be old through no fault of their workers. */
+  readonly stalled: boolean
+}
+
+export interface QueueStats {
+  readonly scheduled: number
+  readonly ready: number
+  readonly active: number
+  readonly waiting: number
+  readonly succeeded: number
+  readonly failed: number
+  readonly cancelled: number
+  readonly dead: number
+}
+
+export interface BrokerStats {
+  readonly queues: Readonly<Record<string, QueueStats>>
+  /** Workers with a lease that has not run out. */
+  readonly workers: readonly { readonly id: string, readonly leaseLeft: number, readonly active: number }[]
+  /** Milliseconds that the oldest ready job has waited; 0 where none is ready. */
+  readonly oldestReady: number
+}
+
+/** What a broker can and cannot do; a conformance test that needs what is lacking is skipped, by name and with the reason. */
+export interface BrokerCapabilities {
+  /** `settle` changes the store in the same transaction. */
+  readonly settleIsCommit: boolean
+  /** Jobs outlive the process. */
+  readonly durable: boolean
+}
+
+/**
+ * Moves jobs. Every method takes a batch and is atomic: all of it happens, or it rejects and nothing has.
+ *
+ * Leases and delays run on the backend's clock, never on a worker's.
+ */
+export interface Broker {
+  readonly capabilities: BrokerCapabilities
+  /** Resolves when the jobs are kept. A job whose id is known already is passed over, so that a publish may be repeated. */
+  publish(jobs: readonly NewJob[]): Promise<void>
+  /** Highest priority first, then oldest. Jobs that fell due are counted in; expired ones are set aside instead. */
+  reserve(request: ReserveRequest): Promise<Reservation>
+  /** Ends attempts and, in the same breath, reserves more. */
+  settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled>
+  /** Renews the worker's lease for `lease` ms from now; returns which of `held` it no longer holds. */
+  extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]>
+  /**
+   * Takes back the jobs of workers whose leases ran out, and sets aside what expired or was rescued too often.
+   *
+   * @param patience milliseconds: where the backend kept this call waiting for longer, nothing is rescued and `stalled` is true
+   */
+  sweep(patience: number): Promise<Sweep>
+  /** Forgets a worker that leaves; what it still holds is handed back uncharged. */
+  leave(worker: string): Promise<void>
+  /** Calls `wake` soon after jobs may have become ready, or cancels been asked for; may call it for nothing. */
+  listen(queues: readonly string[], wake: () => void): Disposable
+  stats(): Promise<BrokerStats>
+  close(): Promise<void>
+}

@@ -1,0 +1,49 @@
+import type { Job } from '../jobs/job.ts'
+import type { FinalState, JobState } from '../jobs/states.ts'
+import type { PortableError } from '../wire/portable-error.ts'
+
+/** A change that somebody other than the holder of an attempt makes. Compare-and-set: it happens only in a state that allows it. */
+export interface Change {
+  readonly job: string
+  readonly event: 'cancel'
+}
+
+/** The job's state after the change, or undefined where there is no such job. A final job stays as it is. */
+export type ChangeOutcome = JobState | undefined
+
+/** How a job ended. */
+export interface Ending {
+  readonly job: string
+  readonly state: FinalState
+  readonly result: Uint8Array | undefined
+  readonly error: PortableError | undefined
+  readonly attempt: number
+}
+
+export interface JobFilter {
+  readonly state?: JobState
+  readonly queue?: string
+  readonly task?: string
+  /** Only jobs with a higher id: the last one of the page before. */
+  readonly after?: string
+  /** At most this many, from 1 to 1,000. */
+  readonly limit: number
+}
+
+/** The jobs whose ends somebody waits for. */
+export interface Watch extends Disposable {
+  add(job: string): void
+  delete(job: string): void
+}
+
+/** Remembers jobs and how they ended. */
+export interface Store {
+  commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]>
+  /** In the order asked; undefined for one that is not known. */
+  read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]>
+  /** In the order of ids, which is that of creation. */
+  list(filter: JobFilter): Promise<readonly Job[]>
+  /** Calls `ended` once for each added job that is or becomes final, soon after. An unknown job is waited for. */
+  watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch
+  close(): Promise<void>
+}

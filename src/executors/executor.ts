@@ -1,0 +1,45 @@
+import type { Spent } from '../jobs/job.ts'
+import type { CloseOptions } from '../kernel/service.ts'
+import type { Place, TaskRef } from '../tasks/task.ts'
+import type { PortableError } from '../wire/portable-error.ts'
+
+/** What is called with: values as they are, or encoded, for a caller that must not touch them (the supervisor). */
+export type Input = { readonly args: readonly unknown[] } | { readonly encoded: Uint8Array }
+
+/** One call, to be run now. */
+export interface Call {
+  readonly task: TaskRef
+  readonly input: Input
+  /** How long it may run, in milliseconds from when it begins; `Infinity` for no limit. */
+  readonly timeout: number
+  /** Cancels the call: its own signal aborts, and after the grace it is stopped. */
+  readonly signal?: AbortSignal
+  /** The attempt at a job that this call is. */
+  readonly attempt?: { readonly job: string, readonly number: number }
+}
+
+/** How a call ended. An executor never rejects: what goes wrong is an outcome. */
+export type Outcome =
+  /** `value` is the result, encoded where the input was. */
+  | { readonly kind: 'returned', readonly value: unknown, readonly spent: Spent }
+  /** `mayRetry`: whether the task's own rules (`retry.on`, `retry.giveUpOn`) let this error be tried again. */
+  | { readonly kind: 'threw', readonly error: PortableError, readonly mayRetry: boolean, readonly spent: Spent }
+  /** Its signal aborted. */
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'timedOut' }
+  /** Its thread died under it, by its own doing: `process.exit`, out of memory, a crash. */
+  | { readonly kind: 'died', readonly error: PortableError }
+  /** It was not run to its end through no fault of its own, for example since the executor closed. May be run again. */
+  | { readonly kind: 'handedBack', readonly error: PortableError }
+
+/** Runs calls now. Every adapter passes the executor conformance suite of `treadle/testing`. */
+export interface Executor extends AsyncDisposable {
+  readonly place: Place
+  /** How many calls run at the same time. */
+  readonly concurrency: number
+  /** Never rejects. */
+  execute(call: Call): Promise<Outcome>
+  /** Waits for the calls under way until the deadline, then stops them; those are handed back. */
+  close(options?: CloseOptions): Promise<void>
+}
+

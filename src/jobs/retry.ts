@@ -1,0 +1,22 @@
+import type { RetryRules } from '../tasks/retry-options.ts'
+
+/** What of the retry rules travels with a job: all but the functions. */
+export type RetryPolicy = Pick<RetryRules, 'limit' | 'initial' | 'factor' | 'max' | 'jitter'>
+
+/**
+ * How long to wait before the next attempt, or undefined where none is left.
+ *
+ * Exponential back-off with full jitter (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015):
+ * a random wait between 0 and the exponential one spreads jobs that failed together best.
+ *
+ * @param attempt the number of the attempt that failed, from 1
+ * @param random from 0 to 1
+ *
+ * @example
+ * retryDelay({ limit: 3, initial: 1_000, factor: 2, max: 60_000, jitter: 'none' }, 2, 0)   // 2000
+ */
+export function retryDelay(policy: RetryPolicy, attempt: number, random: number): number | undefined {
+  if (attempt > policy.limit) return undefined
+  const wait = Math.min(policy.max, policy.initial * policy.factor ** (attempt - 1))
+  return policy.jitter === 'full' ? wait * random : wait
+}

@@ -1,0 +1,213 @@
+import { inspect } from 'node:util'
+
+const brand = Symbol.for('treadle.error')
+
+/**
+ * Every error that Treadle itself throws. `code` is stable; the message says what happened and what to do.
+ * `instanceof` also works between two installs of Treadle in one program.
+ */
+export class TreadleError extends Error {
+  readonly code: string = 'TREADLE'
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    Object.defineProperty(this, brand, { value: true })
+    // The name survives minifiers: it comes from the text below, not from the class's binding.
+    Object.defineProperty(this, 'name', { value: new.target.className, configurable: true, writable: true })
+  }
+
+  static readonly className: string = 'TreadleError'
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (typeof value !== 'object' || value === null || !(brand in value)) return false
+    return this === TreadleError || (value as unknown as Error).name === this.className
+  }
+}
+
+export class InvalidOptionError extends TreadleError {
+  static override readonly className: string = 'InvalidOptionError'
+  override readonly code: string = 'INVALID_OPTION'
+  constructor(option: string, got: unknown, wanted: string) {
+    super(`${option} takes ${wanted}; got ${shown(got)}.`)
+  }
+}
+
+export class NotATaskError extends TreadleError {
+  static override readonly className: string = 'NotATaskError'
+  override readonly code: string = 'NOT_A_TASK'
+  constructor(got: unknown, where: string) {
+    super(`${where} takes a task, and got ${shown(got)}. Make one at the top of a module: export const name = task({ name: 'name' }, fn).`)
+  }
+}
+
+export class DuplicateTaskError extends TreadleError {
+  static override readonly className: string = 'DuplicateTaskError'
+  override readonly code: string = 'DUPLICATE_TASK'
+  constructor(name: string, first: string, second: string) {
+    super(`Two tasks are named '${name}': one in ${first}, one in ${second}. Give one of them another name.`)
+  }
+}
+
+export class TaskNotExportedError extends TreadleError {
+  static override readonly className: string = 'TaskNotExportedError'
+  override readonly code: string = 'TASK_NOT_EXPORTED'
+  constructor(name: string, source: string) {
+    super(`The task '${name}' is not among the exports of ${source}, so a thread cannot find it. Write: export const … = task({ name: '${name}' }, …).`)
+  }
+}
+
+export class TaskIsClosureError extends TreadleError {
+  static override readonly className: string = 'TaskIsClosureError'
+  override readonly code: string = 'TASK_IS_CLOSURE'
+  constructor(name: string, within: string, source: string) {
+    super(`The task '${name}' was made inside ${within} in ${source}: what it closes over cannot be sent to a thread or a worker. Move task() to the top of the module, export it, and pass what it needs as arguments.`)
+  }
+}
+
+export class UnknownTaskError extends TreadleError {
+  static override readonly className: string = 'UnknownTaskError'
+  override readonly code: string = 'UNKNOWN_TASK'
+  constructor(name: string, known: readonly string[]) {
+    super(`There is no task named '${name}' here. Known: ${known.length > 0 ? known.join(', ') : 'none'}. Add the module that exports it to tasks.`)
+  }
+}
+
+export class TaskModuleError extends TreadleError {
+  static override readonly className: string = 'TaskModuleError'
+  override readonly code: string = 'TASK_MODULE_FAILED'
+  constructor(source: string, cause: unknown) {
+    super(`${source} could not be imported: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
+}
+
+export class NestedStartError extends TreadleError {
+  static override readonly className: string = 'NestedStartError'
+  override readonly code: string = 'NESTED_START'
+  constructor(what: string) {
+    super(`${what} was called while a Treadle thread loads this module to find its tasks. Put what only the program itself may do behind a guard: if (import.meta.main) { … }, or move the tasks to a module of their own.`)
+  }
+}
+
+export class UncloneableError extends TreadleError {
+  static override readonly className: string = 'UncloneableError'
+  override readonly code: string = 'UNCLONEABLE'
+  constructor(what: string, path: string, value: unknown, options?: ErrorOptions) {
+    super(`${what} cannot be sent: ${path} is ${shown(value)}. Send plain data (objects, arrays, Map, Set, Date, BigInt, typed arrays, errors) instead.`, options)
+  }
+}
+
+export class CancelledError extends TreadleError {
+  static override readonly className: string = 'CancelledError'
+  override readonly code: string = 'CANCELLED'
+  constructor(what: string, options?: ErrorOptions) {
+    super(`${what} was cancelled.`, options)
+  }
+}
+
+export class DeadlineExceededError extends TreadleError {
+  static override readonly className: string = 'DeadlineExceededError'
+  override readonly code: string = 'DEADLINE_EXCEEDED'
+  constructor(what: string, options?: ErrorOptions) {
+    super(`${what} took longer than its deadline allows and was stopped. Raise its timeout, or make it do less.`, options)
+  }
+}
+
+export class ThreadExitedError extends TreadleError {
+  static override readonly className: string = 'ThreadExitedError'
+  override readonly code: string = 'THREAD_EXITED'
+  constructor(what: string, how: string, options?: ErrorOptions) {
+    super(`${what} ended its thread: ${how}. Only this call is lost; a new thread has taken over.`, options)
+  }
+}
+
+export class LoopStalledError extends TreadleError {
+  static override readonly className: string = 'LoopStalledError'
+  override readonly code: string = 'LOOP_STALLED'
+  constructor(what: string, ms: number) {
+    super(`${what} was on an event loop that did not turn for ${ms} ms, so its thread was replaced. Run what computes with runs: 'thread'.`)
+  }
+}
+
+export class ClosedError extends TreadleError {
+  static override readonly className: string = 'ClosedError'
+  override readonly code: string = 'CLOSED'
+  constructor(what: string) {
+    super(`${what} is closed and takes no more work.`)
+  }
+}
+
+export class PayloadTooLargeError extends TreadleError {
+  static override readonly className: string = 'PayloadTooLargeError'
+  override readonly code: string = 'PAYLOAD_TOO_LARGE'
+  constructor(what: string, bytes: number, limit: number) {
+    super(`${what} takes ${bytes} bytes; the limit is ${limit}. Put the data in a file or an object store and send its name, or raise payloadLimit.`)
+  }
+}
+
+export class MalformedMessageError extends TreadleError {
+  static override readonly className: string = 'MalformedMessageError'
+  override readonly code: string = 'MALFORMED_MESSAGE'
+  constructor(what: string, options?: ErrorOptions) {
+    super(`${what} could not be read: it is damaged, or a newer Treadle wrote it.`, options)
+  }
+}
+
+export class InvalidTransitionError extends TreadleError {
+  static override readonly className: string = 'InvalidTransitionError'
+  override readonly code: string = 'INVALID_TRANSITION'
+  constructor(event: string, state: string, story: string) {
+    super(`A job that is ${state} cannot ${event}. Its story: ${story}.`)
+  }
+}
+
+export class StaleAttemptError extends TreadleError {
+  static override readonly className: string = 'StaleAttemptError'
+  override readonly code: string = 'STALE_ATTEMPT'
+  constructor(job: string, token: number) {
+    super(`Delivery ${token} of job ${job} finished after its lease was lost; its outcome was refused, and the later delivery counts.`)
+  }
+}
+
+export class UnknownJobError extends TreadleError {
+  static override readonly className: string = 'UnknownJobError'
+  override readonly code: string = 'UNKNOWN_JOB'
+  constructor(job: string) {
+    super(`There is no job ${job} here. It may have been removed, or the URL names another backend.`)
+  }
+}
+
+export class JobDeadError extends TreadleError {
+  static override readonly className: string = 'JobDeadError'
+  override readonly code: string = 'JOB_DEAD'
+  constructor(job: string, why: string, options?: ErrorOptions) {
+    super(`Job ${job} was set aside as dead: ${why}`, options)
+  }
+}
+
+export class ResultTimeoutError extends TreadleError {
+  static override readonly className: string = 'ResultTimeoutError'
+  override readonly code: string = 'RESULT_TIMEOUT'
+  constructor(job: string, ms: number, state: string) {
+    super(`Job ${job} had not ended after ${ms} ms (it is ${state}). It goes on: ask again, wait longer, or see that a worker serves its queue.`)
+  }
+}
+
+export class UnknownBackendError extends TreadleError {
+  static override readonly className: string = 'UnknownBackendError'
+  override readonly code: string = 'UNKNOWN_BACKEND'
+  constructor(url: string, known: readonly string[]) {
+    super(`No backend answers to '${url}'. Write one of: ${known.join(', ')}.`)
+  }
+}
+
+export class BackendError extends TreadleError {
+  static override readonly className: string = 'BackendError'
+  override readonly code: string = 'BACKEND_FAILED'
+  constructor(what: string, options?: ErrorOptions) {
+    super(what, options)
+  }
+}
+
+function shown(value: unknown): string {
+  return inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 60 })
+}

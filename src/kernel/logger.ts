@@ -1,0 +1,38 @@
+/** What a log line carries besides its sentence. */
+export type LogFields = Record<string, unknown>
+
+/** Where Treadle logs. A pino logger fits as it is. */
+export interface Logger {
+  debug(fields: LogFields, message: string): void
+  info(fields: LogFields, message: string): void
+  warn(fields: LogFields, message: string): void
+  error(fields: LogFields, message: string): void
+  child(bindings: LogFields): Logger
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+const order: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+
+/** Logs nothing: the default in a library. */
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLogger
+}
+
+/** Gives each line at or above `level` to `write`, as an object with `level`, `time`, the fields and `msg`. */
+export function lineLogger(level: LogLevel, write: (line: LogFields) => void, bindings: LogFields = {}): Logger {
+  const at = (own: LogLevel) => (fields: LogFields, message: string): void => {
+    if (order.indexOf(own) >= order.indexOf(level)) write({ level: own, time: new Date().toISOString(), ...bindings, ...fields, msg: message })
+  }
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (more) => lineLogger(level, write, { ...bindings, ...more })
+  }
+}

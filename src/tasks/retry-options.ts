@@ -1,0 +1,61 @@
+import { type Duration, milliseconds } from '../kernel/duration.ts'
+import { InvalidOptionError } from '../kernel/errors.ts'
+
+/** An error as a rule names it: its `name`, its `code`, or a function that looks at it. */
+export type ErrorMatch = string | ((error: unknown) => boolean)
+
+/** When a failed attempt is followed by another. */
+export interface RetryOptions {
+  /** How many attempts may follow the first. Default: 0. */
+  limit?: number
+  /** The wait before the first retry. Default: `'1s'`. */
+  initial?: Duration
+  /** What each further wait is multiplied by. Default: 2. */
+  factor?: number
+  /** The longest wait. Default: `'1h'`. */
+  max?: Duration
+  /** `'full'`: a random wait between 0 and the computed one, so that many failed jobs do not come back at once. Default: `'full'`. */
+  jitter?: 'full' | 'none'
+  /** Only these errors are tried again. Default: all. */
+  on?: readonly ErrorMatch[]
+  /** These errors are never tried again. Default: none. */
+  giveUpOn?: readonly ErrorMatch[]
+}
+
+/** Retry options, checked, in milliseconds. */
+export interface RetryRules {
+  readonly limit: number
+  readonly initial: number
+  readonly factor: number
+  readonly max: number
+  readonly jitter: 'full' | 'none'
+  readonly on: readonly ErrorMatch[] | undefined
+  readonly giveUpOn: readonly ErrorMatch[]
+}
+
+/** @throws InvalidOptionError where an option is not of its form */
+export function checkRetry(options: RetryOptions): RetryRules {
+  const { limit = 0, initial = '1s', factor = 2, max = '1h', jitter = 'full', on, giveUpOn = [] } = options
+  if (!Number.isInteger(limit) || limit < 0) throw new InvalidOptionError('retry.limit', limit, 'a whole number, 0 or more')
+  if (!(factor >= 1)) throw new InvalidOptionError('retry.factor', factor, 'a number, 1 or more')
+  if (jitter !== 'full' && jitter !== 'none') throw new InvalidOptionError('retry.jitter', jitter, "'full' or 'none'")
+  return {
+    limit,
+    initial: milliseconds(initial, 'retry.initial'),
+    factor,
+    max: milliseconds(max, 'retry.max'),
+    jitter,
+    on,
+    giveUpOn
+  }
+}
+
+/** Whether the rules let an attempt that threw `error` be followed by another, were there one left. */
+export function mayRetry(error: unknown, rules: Pick<RetryRules, 'on' | 'giveUpOn'>): boolean {
+  const matches = (rule: ErrorMatch): boolean => {
+    if (typeof rule === 'function') return rule(error)
+    const { name, code } = error instanceof Error ? error as Error & { code?: unknown } : { name: undefined, code: undefined }
+    return rule === name || rule === code || (error instanceof Error && rule === error.constructor.name)
+  }
+  return !rules.giveUpOn.some(matches) && (rules.on === undefined || rules.on.some(matches))
+}

@@ -1,0 +1,82 @@
+/** An error as plain data: what of it crosses threads, processes and brokers. */
+export interface PortableError {
+  readonly name: string
+  readonly message: string
+  readonly stack?: string
+  readonly code?: string | number
+  readonly cause?: unknown
+  /** Of an AggregateError. */
+  readonly errors?: readonly unknown[]
+  /** The error's own further properties. */
+  readonly fields?: Readonly<Record<string, unknown>>
+}
+
+/** Marks a nested error inside `cause`, `errors` and `fields`. */
+interface NestedError {
+  readonly $error: PortableError
+}
+
+/** Causes of causes end here: a cycle, or a chain that nobody reads. */
+const deepest = 8
+
+/** Classes that are built again by name. Any other error keeps its name on a plain Error: nothing that arrives names what is instantiated. */
+const builtIn: Readonly<Record<string, ErrorConstructor>> = Object.assign(Object.create(null) as object, {
+  Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError
+})
+
+const handled = new Set(['name', 'message', 'stack', 'code', 'cause', 'errors'])
+
+/** Takes anything that was thrown; what is no error becomes one that says so, with the value as its cause. */
+export function toPortable(thrown: unknown, depth = 0): PortableError {
+  if (!(thrown instanceof Error)) {
+    return { name: 'ThrownValueError', message: `A value that is not an Error was thrown: ${describe(thrown)}`, cause: thrown }
+  }
+  const { message, stack, code, cause, errors } = thrown as Error & { code?: unknown, errors?: unknown }
+  // A class without a name of its own still has one in its constructor.
+  const name = thrown.name !== 'Error' ? thrown.name : thrown.constructor?.name || 'Error'
+  const nest = (value: unknown): unknown =>
+    value instanceof Error && depth < deepest ? { $error: toPortable(value, depth + 1) } satisfies NestedError : value
+  const fields: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(thrown)) if (!handled.has(key)) fields[key] = nest(value)
+  return {
+    name,
+    message,
+    ...(stack === undefined ? {} : { stack }),
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(cause === undefined || depth >= deepest ? {} : { cause: nest(cause) }),
+    ...(Array.isArray(errors) ? { errors: errors.map(nest) } : {}),
+    ...(Object.keys(fields).length > 0 ? { fields } : {})
+  }
+}
+
+/** The error again: same name, message, stack, code, cause and fields; an `instanceof` the built-in class that it was. */
+export function fromPortable(portable: PortableError): Error {
+  const { name, message, stack, code, cause, errors, fields } = portable
+  const error: Error = name === 'AggregateError'
+    ? new AggregateError((errors ?? []).map(revive), message)
+    : new (builtIn[name] ?? Error)(message)
+  define(error, 'name', name)
+  if (stack !== undefined) define(error, 'stack', stack)
+  if (cause !== undefined) define(error, 'cause', revive(cause))
+  if (errors !== undefined && name !== 'AggregateError') define(error, 'errors', errors.map(revive))
+  for (const [key, value] of Object.entries(fields ?? {})) define(error, key, revive(value), true)
+  if (code !== undefined) define(error, 'code', code, true)
+  return error
+}
+
+// Defined, not assigned: a field named __proto__ stays a field.
+function define(error: Error, key: string, value: unknown, enumerable = false): void {
+  Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
+}
+
+function revive(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && '$error' in value ? fromPortable((value as NestedError).$error) : value
+}
+
+function describe(thrown: unknown): string {
+  try {
+    return typeof thrown === 'string' ? thrown : String(thrown)
+  } catch {
+    return typeof thrown
+  }
+}
