@@ -203,9 +203,6 @@ export class UnknownBackendError extends TreadleError {
 export class BackendError extends TreadleError {
   static override readonly className: string = 'BackendError'
   override readonly code: string = 'BACKEND_FAILED'
-  constructor(what: string, options?: ErrorOptions) {
-    super(what, options)
-  }
 }
 
 function shown(value: unknown): string {

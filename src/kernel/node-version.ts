@@ -9,5 +9,3 @@ if (Number.parseInt(running, 10) < oldest) {
   const error = new Error(`Treadle needs Node ${oldest} or newer, and this is Node ${running}: install the current Node, or add it to the project with "npm install --save-dev node".`)
   throw Object.assign(error, { name: 'UnsupportedNodeError', code: 'UNSUPPORTED_NODE' })
 }
-
-export {}
