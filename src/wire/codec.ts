@@ -1,0 +1,22 @@
+import { Packr } from 'msgpackr'
+import { MalformedMessageError } from '../kernel/errors.ts'
+
+/**
+ * MessagePack with its extensions for what JSON lacks: Date, Map, Set, BigInt, undefined, typed arrays, errors, cycles.
+ * Records (shared structures) stay off: each message must be readable alone.
+ */
+const packr = new Packr({ structuredClone: true, moreTypes: true, useRecords: false })
+
+/** A value as bytes of its own: never a view of a larger buffer, so that they can be transferred. */
+export function encode(value: unknown): Uint8Array<ArrayBuffer> {
+  return Uint8Array.prototype.slice.call(packr.pack(value)) as Uint8Array<ArrayBuffer>
+}
+
+/** @throws MalformedMessageError where the bytes are not a message */
+export function decode(bytes: Uint8Array): unknown {
+  try {
+    return packr.unpack(bytes)
+  } catch (error) {
+    throw new MalformedMessageError('A message', { cause: error })
+  }
+}
