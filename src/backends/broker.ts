@@ -11,6 +11,7 @@ export interface AttemptRef {
 /** A job in a worker's hands, with all that running it needs. */
 export interface Delivery extends AttemptRef {
   readonly task: string
+  readonly place: Place
   /** The number of this attempt, from 1. */
   readonly attempt: number
   readonly payload: Uint8Array
@@ -35,7 +36,7 @@ export interface Reservation {
 
 /** How an attempt ended. */
 export type Settlement = AttemptRef & {
-  readonly outcome: Extract<Happening, { event: 'succeed' | 'retry' | 'fail' | 'release' | 'stop' | 'bury' }>
+  readonly outcome: Extract<Happening, { event: 'succeed' | 'retry' | 'fail' | 'release' | 'defer' | 'stop' | 'bury' }>
 }
 
 export interface Settled {

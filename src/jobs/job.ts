@@ -60,11 +60,13 @@ export interface Job {
 
 /** An event with what it brings. */
 export type Happening =
-  | { readonly event: 'due' | 'unblock' | 'release' | 'cancel' }
+  | { readonly event: 'due' | 'unblock' | 'cancel' }
   | { readonly event: 'reserve', readonly worker: string }
   | { readonly event: 'succeed', readonly result: Uint8Array, readonly spent: Spent }
   | { readonly event: 'retry', readonly delay: number, readonly error: PortableError, readonly spent?: Spent }
   | { readonly event: 'fail', readonly error: PortableError, readonly spent?: Spent }
+  | { readonly event: 'release' }
+  | { readonly event: 'defer', readonly delay: number, readonly error: PortableError }
   | { readonly event: 'stop' }
   | { readonly event: 'rescue' }
   | { readonly event: 'bury', readonly error: PortableError }
@@ -118,6 +120,8 @@ export function happen(job: Job, happening: Happening, now: number): Job {
       return { ...ended, error: happening.error, spent: happening.spent }
     case 'release':
       return { ...moved, worker: undefined, attempt: job.attempt - 1 }
+    case 'defer':
+      return { ...moved, worker: undefined, attempt: job.attempt - 1, dueAt: now + happening.delay, error: happening.error }
     case 'rescue':
       return { ...moved, worker: undefined, attempt: job.attempt - 1, rescues: job.rescues + 1 }
     case 'cancel':
@@ -129,4 +133,4 @@ export function happen(job: Job, happening: Happening, now: number): Job {
   }
 }
 
-const runsAgain: ReadonlySet<JobEvent> = new Set(['retry', 'release', 'rescue'])
+const runsAgain: ReadonlySet<JobEvent> = new Set(['retry', 'release', 'defer', 'rescue'])

@@ -27,6 +27,7 @@ export type JobEvent =
   | 'retry'
   | 'fail'
   | 'release'
+  | 'defer'
   | 'rescue'
   | 'cancel'
   | 'stop'
@@ -35,6 +36,7 @@ export type JobEvent =
 /**
  * All that can happen to a job. An event that is not listed for a state cannot happen in it.
  *
+ * `release` hands an attempt back uncharged, `defer` does so for later: the worker lacks the task.
  * `cancel` leaves an active job active: its worker is asked to stop it, and says `stop` when it has.
  */
 export const transitions: Readonly<Record<JobState, Readonly<Partial<Record<JobEvent, JobState>>>>> = {
@@ -46,6 +48,7 @@ export const transitions: Readonly<Record<JobState, Readonly<Partial<Record<JobE
     retry: 'scheduled',
     fail: 'failed',
     release: 'ready',
+    defer: 'scheduled',
     rescue: 'ready',
     cancel: 'active',
     stop: 'cancelled',

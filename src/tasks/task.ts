@@ -85,7 +85,7 @@ export function task<Args extends unknown[], Result>(options: TaskOptions, fn: (
   }
   if (typeof fn !== 'function') throw new InvalidOptionError(`the task '${name}'`, fn, 'a function')
   if (!places.includes(runs)) throw new InvalidOptionError('runs', runs, `one of: ${places.join(', ')}`)
-  return brand({ name, runs, fn, rules: checkRules(options, defaults), source: callerSource() }, fn)
+  return brand({ name, runs, fn, rules: rulesWith(options, ruleDefaults), source: callerSource() }, fn)
 }
 
 function brand<Args extends unknown[], Result>(made: TaskDefinition, fn: (...args: Args) => Result): Task<Args, Result> {
@@ -93,11 +93,12 @@ function brand<Args extends unknown[], Result>(made: TaskDefinition, fn: (...arg
   Object.defineProperty(callable, 'name', { value: made.name })
   return Object.assign(callable, {
     [definition]: made,
-    with: (options: CallOptions) => brand({ ...made, rules: checkRules(options, made.rules) }, fn)
+    with: (options: CallOptions) => brand({ ...made, rules: rulesWith(options, made.rules) }, fn)
   })
 }
 
-const defaults: CallRules = {
+/** The rules of a task that sets none. */
+export const ruleDefaults: CallRules = {
   queue: 'default',
   priority: 0,
   timeout: Infinity,
@@ -106,7 +107,12 @@ const defaults: CallRules = {
   expires: Infinity
 }
 
-function checkRules(options: CallOptions, base: CallRules): CallRules {
+/**
+ * `base`, with what `options` set.
+ *
+ * @throws InvalidOptionError where an option is not of its form
+ */
+export function rulesWith(options: CallOptions, base: CallRules): CallRules {
   const { queue = base.queue, priority = base.priority } = options
   if (typeof queue !== 'string' || !/^[\w.:-]{1,100}$/.test(queue)) {
     throw new InvalidOptionError('queue', queue, '1 to 100 letters, digits, or . : - _')

@@ -16,6 +16,15 @@ export interface EnvelopeRetry {
   readonly jitter: 'full' | 'none'
 }
 
+/** What of a call's rules must travel: the ones that differ from the defaults. */
+export function headerOf(rules: Required<EnvelopeHeader>, defaults: Required<EnvelopeHeader>): EnvelopeHeader {
+  const { limit, initial, factor, max, jitter } = rules.retry
+  return {
+    ...(rules.timeout === defaults.timeout ? {} : { timeout: rules.timeout }),
+    ...(rules.retry === defaults.retry ? {} : { retry: { limit, initial, factor, max, jitter } })
+  }
+}
+
 /** The first byte of every payload. A reader refuses versions above its own. */
 const version = 1
 

@@ -1,0 +1,28 @@
+import { inspect } from 'node:util'
+
+/** Values that JSON lacks, as what comes nearest: a BigInt as text, a Map as an object or pairs, a Set or typed array as an array, an Error with its fields. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, held: unknown) => {
+    if (typeof held === 'bigint') return String(held)
+    if (held instanceof Map) return [...held.keys()].every((key) => typeof key === 'string') ? Object.fromEntries(held) : [...held]
+    if (held instanceof Set) return [...held]
+    if (ArrayBuffer.isView(held) && !(held instanceof DataView)) return Array.from(held as unknown as ArrayLike<number>)
+    if (held instanceof Error) return { ...held, name: held.name, message: held.message }
+    return held
+  }) ?? 'null'
+}
+
+/** A result for people: text as it is, anything else as Node shows it. */
+export function toText(value: unknown): string {
+  return typeof value === 'string' ? value : inspect(value, { depth: 6, maxArrayLength: 20, colors: process.stdout.isTTY })
+}
+
+/** Rows under a heading, in columns: numbers to the right. */
+export function table(heading: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = [heading, ...rows].map((row) => row.map(String))
+  const widths = heading.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)))
+  const numeric = heading.map((_, column) => rows.length > 0 && rows.every((row) => /^[-+\d.,]+\s?(x|ms|s|%|µs)?$|^–$/.test(String(row[column]))))
+  const line = (row: readonly string[]): string =>
+    row.map((cell, column) => numeric[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)).join('  ').trimEnd()
+  return [line(cells[0]!), widths.map((width) => '─'.repeat(width)).join('  '), ...cells.slice(1).map(line)].join('\n')
+}

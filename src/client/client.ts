@@ -1,0 +1,169 @@
+import type { Backend } from '../backends/backend.ts'
+import type { BrokerStats } from '../backends/broker.ts'
+import type { Ending, JobFilter } from '../backends/store.ts'
+import type { Job, NewJob } from '../jobs/job.ts'
+import { isFinal } from '../jobs/states.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { Deadline } from '../kernel/deadline.ts'
+import { milliseconds } from '../kernel/duration.ts'
+import { ClosedError, PayloadTooLargeError, ResultTimeoutError, TaskIsClosureError, UnknownJobError } from '../kernel/errors.ts'
+import { idMaker } from '../kernel/id.ts'
+import { Service } from '../kernel/service.ts'
+import type { TaskRegistry } from '../tasks/registry.ts'
+import { shownModule } from '../tasks/source.ts'
+import { type CallOptions, type Task, type TaskDefinition, definitionOf, ruleDefaults, rulesWith } from '../tasks/task.ts'
+import { encode } from '../wire/codec.ts'
+import { headerOf, sealEnvelope } from '../wire/envelope.ts'
+import { refuseUncloneable } from '../wire/uncloneable.ts'
+import { Enqueuer } from './enqueuer.ts'
+import { type CancelOutcome, JobHandle, type ResultOptions } from './job-handle.ts'
+import { ResultWaiter } from './result-waiter.ts'
+
+export interface ClientParts {
+  readonly backend: Backend
+  /** Whether closing the client closes the backend. */
+  readonly owned: boolean
+  readonly registry: TaskRegistry
+  readonly payloadLimit: number
+  readonly clock: Clock
+}
+
+/** What `connect` gives: enqueues calls, hears of their results, cancels them. */
+export class Client extends Service {
+  readonly #parts: ClientParts
+  readonly #nextId: () => string
+  readonly #enqueuer: Enqueuer
+  readonly #results: ResultWaiter
+
+  constructor(parts: ClientParts) {
+    super(parts.clock)
+    this.#parts = parts
+    this.#nextId = idMaker(parts.clock)
+    this.#enqueuer = new Enqueuer(parts.backend)
+    this.#results = new ResultWaiter(parts.backend)
+  }
+
+  /**
+   * Keeps a call as a job. Resolves when the backend has kept it: from then on it survives the end of every process.
+   * Calls of the same tick share one commit.
+   *
+   * @throws PayloadTooLargeError, UncloneableError, NotATaskError, TaskIsClosureError, DuplicateTaskError, ClosedError
+   *
+   * @example
+   * const job = await queue.enqueue(area.with({ delay: '5m' }), 2, 3)
+   */
+  async enqueue<Args extends unknown[], Result>(task: Task<Args, Result>, ...args: NoInfer<Args>): Promise<JobHandle<Awaited<Result>>> {
+    const job = this.#newJob(this.#known(task, 'enqueue'), args)
+    await this.#enqueuer.add([job])
+    return new JobHandle(job.id, this)
+  }
+
+  /**
+   * Keeps many calls of one task in one commit: all of them, or none.
+   *
+   * @param calls the arguments of each call
+   * @throws as `enqueue`
+   *
+   * @example
+   * const jobs = await queue.enqueueMany(area, [[1, 2], [3, 4]])
+   */
+  async enqueueMany<Args extends unknown[], Result>(task: Task<Args, Result>, calls: Iterable<NoInfer<Args>>): Promise<JobHandle<Awaited<Result>>[]> {
+    const definition = this.#known(task, 'enqueueMany')
+    const jobs = Array.from(calls, (args) => this.#newJob(definition, args))
+    if (jobs.length > 0) await this.#enqueuer.add(jobs)
+    return jobs.map((job) => new JobHandle(job.id, this))
+  }
+
+  /**
+   * Keeps a call of a task that is known by name only: of another program, or from a command line.
+   *
+   * @param known the task's definition, where there is one: its options then apply, under `options`
+   */
+  async enqueueByName(name: string, args: readonly unknown[], options: CallOptions = {}, known?: TaskDefinition): Promise<JobHandle> {
+    const { registry } = this.#parts
+    const { runs, rules } = known ?? (registry.has(name) ? registry.get(name) : { runs: 'loop' as const, rules: ruleDefaults })
+    const job = this.#newJob({ name, runs, rules: rulesWith(options, rules) }, args)
+    await this.#enqueuer.add([job])
+    return new JobHandle(job.id, this)
+  }
+
+  /** A handle on a job that was enqueued before, perhaps by another process. Whether it exists shows when the handle is used. */
+  job(id: string): JobHandle {
+    return new JobHandle(id, this)
+  }
+
+  /** How many jobs stand where, and which workers live. */
+  stats(): Promise<BrokerStats> {
+    return this.#parts.backend.stats()
+  }
+
+  /** Jobs in the order of their creation. */
+  list(filter: Partial<JobFilter> = {}): Promise<readonly Job[]> {
+    return this.#parts.backend.list({ limit: 100, ...filter })
+  }
+
+  /** @throws UnknownJobError */
+  async read(id: string): Promise<Job> {
+    const [job] = await this.#parts.backend.read([id])
+    if (!job) throw new UnknownJobError(id)
+    return job
+  }
+
+  /** @throws UnknownJobError */
+  async cancel(id: string): Promise<CancelOutcome> {
+    const before = await this.read(id)
+    if (isFinal(before.state)) return 'finished'
+    const [state] = await this.#parts.backend.commit([{ job: id, event: 'cancel' }])
+    if (state === undefined) throw new UnknownJobError(id)
+    return state === 'cancelled' ? 'cancelled' : isFinal(state) ? 'finished' : 'stopping'
+  }
+
+  /** How a job ended, once it has. @throws UnknownJobError, ResultTimeoutError */
+  async end(id: string, options: ResultOptions = {}): Promise<Ending> {
+    if (this.closing) throw new ClosedError('The client')
+    const stop = new AbortController()
+    const ms = options.timeout === undefined ? Infinity : milliseconds(options.timeout, 'timeout')
+    const timer = this.clock.after(ms, () => stop.abort(stop))
+    try {
+      return await this.#results.end(id, options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal)
+    } catch (error) {
+      if (error !== stop) throw error
+      throw new ResultTimeoutError(id, ms, (await this.read(id)).state)
+    } finally {
+      timer[Symbol.dispose]()
+    }
+  }
+
+  protected onStart(): void {}
+
+  /** What was enqueued is kept first; waits for results end with a ClosedError. */
+  protected async onClose(_deadline: Deadline): Promise<void> {
+    await this.#enqueuer.settled()
+    this.#results.close()
+    if (this.#parts.owned) await this.#parts.backend.close()
+  }
+
+  #known(task: unknown, where: string): TaskDefinition {
+    const definition = definitionOf(task, where)
+    const { name, source } = definition
+    const { registry } = this.#parts
+    // What a function made may still be an export of another module; then it is among `tasks`. Otherwise no worker can find it.
+    if (source.within !== undefined && !registry.has(name)) {
+      throw new TaskIsClosureError(name, source.within, shownModule(source.modules[0] ?? ''))
+    }
+    registry.add(definition)
+    return definition
+  }
+
+  #newJob(definition: Pick<TaskDefinition, 'name' | 'runs' | 'rules'>, args: readonly unknown[]): NewJob {
+    if (this.closing) throw new ClosedError('The client')
+    const { name, runs, rules } = definition
+    refuseUncloneable(args, `The arguments of '${name}'`, 'args')
+    const payload = sealEnvelope(headerOf(rules, ruleDefaults), encode(args))
+    if (payload.length > this.#parts.payloadLimit) {
+      throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, this.#parts.payloadLimit)
+    }
+    const { queue, priority, delay, expires } = rules
+    return { id: this.#nextId(), task: name, queue, place: runs, priority, payload, delay, expires }
+  }
+}

@@ -1,0 +1,40 @@
+import type { Backend } from '../backends/backend.ts'
+import { openBackend } from '../backends/registry.ts'
+import { type Clock, systemClock } from '../kernel/clock.ts'
+import { type Logger, silentLogger } from '../kernel/logger.ts'
+import { refuseNestedStart } from '../tasks/loader.ts'
+import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
+import { Client } from './client.ts'
+
+export interface ConnectOptions {
+  /** The tasks that may be enqueued: `import * as tasks from './tasks.ts'`, an object, or an array. */
+  tasks?: Tasks
+  /** The largest payload of a job, in bytes. Default: 1 MiB. */
+  payloadLimit?: number
+  clock?: Clock
+  log?: Logger
+}
+
+const mebibyte = 2 ** 20
+
+/**
+ * Connects to the backend at a URL: `sqlite:app.db`, or `memory:` for one process.
+ *
+ * SQLite works in a thread of its own, so that a locked or slow file never holds up the caller's loop.
+ *
+ * @param where a URL, or a backend that is open already (and then stays open when the client closes)
+ * @throws UnknownBackendError, BackendError, DuplicateTaskError, NestedStartError
+ *
+ * @example
+ * await using queue = await connect('sqlite:app.db', { tasks })
+ * const job = await queue.enqueue(area, 2, 3)
+ * await job.result()   // 6, once a worker has run it
+ */
+export async function connect(where: string | Backend, options: ConnectOptions = {}): Promise<Client> {
+  refuseNestedStart('connect()')
+  const { clock = systemClock, log = silentLogger, payloadLimit = mebibyte } = options
+  const registry = new TaskRegistry(options.tasks)
+  const owned = typeof where === 'string'
+  const backend = owned ? await openBackend(where, { clock, log, threaded: true }) : where
+  return new Client({ backend, owned, registry, payloadLimit, clock }).start()
+}

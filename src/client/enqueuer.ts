@@ -1,0 +1,45 @@
+import type { Broker } from '../backends/broker.ts'
+import { afterMicrotasks } from '../concurrency/after-microtasks.ts'
+import type { NewJob } from '../jobs/job.ts'
+
+interface Batch {
+  readonly jobs: NewJob[]
+  readonly kept: PromiseWithResolvers<void>
+}
+
+/** Gathers the jobs of one tick into one publish. Each caller hears only after the broker has kept its job. */
+export class Enqueuer {
+  readonly #broker: Broker
+  readonly #underWay = new Set<Promise<void>>()
+  #open: Batch | undefined
+
+  constructor(broker: Broker) {
+    this.#broker = broker
+  }
+
+  add(jobs: readonly NewJob[]): Promise<void> {
+    if (!this.#open) {
+      this.#open = { jobs: [], kept: Promise.withResolvers() }
+      afterMicrotasks(() => this.#send())
+    }
+    for (const job of jobs) this.#open.jobs.push(job)
+    return this.#open.kept.promise
+  }
+
+  /** Until all that was added is kept, or refused. */
+  async settled(): Promise<void> {
+    while (this.#open) await this.#open.kept.promise.catch(() => {})
+    await Promise.allSettled(this.#underWay)
+  }
+
+  #send(): void {
+    const batch = this.#open
+    if (!batch) return
+    this.#open = undefined
+    const sent = this.#broker.publish(batch.jobs)
+    this.#underWay.add(sent)
+    const forget = (): void => void this.#underWay.delete(sent)
+    sent.then(forget, forget)
+    sent.then(batch.kept.resolve, batch.kept.reject)
+  }
+}

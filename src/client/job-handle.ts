@@ -1,0 +1,80 @@
+import type { Ending } from '../backends/store.ts'
+import type { Duration } from '../kernel/duration.ts'
+import { CancelledError, JobDeadError } from '../kernel/errors.ts'
+import type { JobState } from '../jobs/states.ts'
+import type { Job } from '../jobs/job.ts'
+import { decode } from '../wire/codec.ts'
+import { fromPortable } from '../wire/portable-error.ts'
+
+export interface ResultOptions {
+  /** How long to wait. Default: for ever. */
+  timeout?: Duration
+  /** Ends the wait, not the job. */
+  signal?: AbortSignal
+}
+
+/** What a cancel found: the job is cancelled, or its worker was asked to stop it, or it had ended already. */
+export type CancelOutcome = 'cancelled' | 'stopping' | 'finished'
+
+/** What a handle asks of its client. */
+export interface JobAccess {
+  end(job: string, options: ResultOptions): Promise<Ending>
+  cancel(job: string): Promise<CancelOutcome>
+  read(job: string): Promise<Job>
+}
+
+/** A job that is kept, as its enqueuer holds it. */
+export class JobHandle<Result = unknown> {
+  readonly id: string
+  readonly #access: JobAccess
+
+  constructor(id: string, access: JobAccess) {
+    this.id = id
+    this.#access = access
+  }
+
+  /**
+   * The task's result, once the job has ended.
+   *
+   * @throws what the task threw in its last attempt, with its name, message, stack, code, cause and fields
+   * @throws CancelledError where it was cancelled
+   * @throws JobDeadError where it was set aside, with the reason as its cause
+   * @throws ResultTimeoutError where it has not ended in time; the job goes on
+   *
+   * @example
+   * const sum = await job.result({ timeout: '10s' })
+   */
+  async result(options: ResultOptions = {}): Promise<Result> {
+    const ending = await this.#access.end(this.id, options)
+    const cause = ending.error && fromPortable(ending.error)
+    switch (ending.state) {
+      case 'succeeded':
+        return (ending.result ? decode(ending.result) : undefined) as Result
+      case 'failed':
+        throw cause ?? new Error('The job failed and left no error.')
+      case 'cancelled':
+        throw new CancelledError(`Job ${this.id}`)
+      case 'dead':
+        throw new JobDeadError(this.id, cause?.message ?? 'it left no cause.', { cause })
+    }
+  }
+
+  /**
+   * Ends the job: at once while it waits; where it runs, its signal aborts, and after a grace it is stopped.
+   *
+   * @throws UnknownJobError
+   */
+  cancel(): Promise<CancelOutcome> {
+    return this.#access.cancel(this.id)
+  }
+
+  /** @throws UnknownJobError */
+  async state(): Promise<JobState> {
+    return (await this.#access.read(this.id)).state
+  }
+
+  /** The job with its whole story. @throws UnknownJobError */
+  read(): Promise<Job> {
+    return this.#access.read(this.id)
+  }
+}

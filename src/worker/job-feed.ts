@@ -1,0 +1,128 @@
+import type { AttemptRef, Broker, Delivery, Reservation, ReserveRequest, Settlement } from '../backends/broker.ts'
+import { afterMicrotasks } from '../concurrency/after-microtasks.ts'
+import type { Clock, Timer } from '../kernel/clock.ts'
+import type { Logger } from '../kernel/logger.ts'
+import type { Place } from '../tasks/task.ts'
+import type { Lane } from './lane.ts'
+
+export interface JobFeedParts {
+  readonly broker: Broker
+  readonly clock: Clock
+  readonly log: Logger
+  readonly worker: string
+  readonly queues: readonly string[]
+  readonly lease: number
+  readonly lanes: ReadonlyMap<Place, Lane>
+  start(delivery: Delivery): void
+  cancel(attempt: AttemptRef): void
+  stale(attempt: AttemptRef): void
+}
+
+/** How long to wait before a broker that failed is asked again, in milliseconds. */
+const pause = 500
+
+/**
+ * Moves jobs in and outcomes out: settles all that ended in one tick, and in the same breath reserves what there is room for.
+ *
+ * Invariant: at most one turn is under way, and an outcome leaves `#ended` only when the broker has answered for it.
+ */
+export class JobFeed {
+  readonly #parts: JobFeedParts
+  #ended: Settlement[] = []
+  #turn: Promise<void> | undefined
+  #asked = false
+  #lookAgain = false
+  #open = true
+  #due: Timer | undefined
+
+  constructor(parts: JobFeedParts) {
+    this.#parts = parts
+  }
+
+  /** There may be jobs, or cancels, that were not there before. */
+  wake(): void {
+    for (const lane of this.#parts.lanes.values()) lane.mayHaveMore = true
+    this.#lookAgain = true
+    this.#ask()
+  }
+
+  settle(settlement: Settlement): void {
+    this.#ended.push(settlement)
+    this.#ask()
+  }
+
+  /** Takes no more jobs. */
+  stop(): void {
+    this.#open = false
+    this.#due?.[Symbol.dispose]()
+  }
+
+  /** Until every outcome so far is settled. */
+  async settled(): Promise<void> {
+    while (this.#turn ?? this.#ended.length > 0) {
+      this.#ask()
+      await (this.#turn ?? new Promise<void>((resolve) => { afterMicrotasks(resolve) }))
+    }
+  }
+
+  /** A turn, soon: together with whatever else this tick brings. */
+  #ask(): void {
+    if (this.#asked || this.#turn) return
+    this.#asked = true
+    afterMicrotasks(() => {
+      this.#asked = false
+      this.#turn ??= this.#run().finally(() => { this.#turn = undefined })
+    })
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      const request = this.#request()
+      if (this.#ended.length === 0 && !request) return
+      const ended = this.#ended
+      this.#ended = []
+      this.#lookAgain = false
+      try {
+        await this.#exchange(ended, request)
+      } catch (error) {
+        this.#parts.log.error({ err: error }, 'the broker did not answer; it is asked again')
+        this.#ended = [...ended, ...this.#ended]
+        this.#lookAgain = true
+        await this.#parts.clock.sleep(pause)
+      }
+    }
+  }
+
+  async #exchange(ended: readonly Settlement[], request: ReserveRequest | undefined): Promise<void> {
+    const { broker } = this.#parts
+    if (ended.length === 0) return this.#take(request!, await broker.reserve(request!))
+    const { stale, reservation } = await broker.settle(ended, request)
+    for (const attempt of stale) this.#parts.stale(attempt)
+    if (request && reservation) this.#take(request, reservation)
+  }
+
+  #request(): ReserveRequest | undefined {
+    if (!this.#open) return undefined
+    const room: Partial<Record<Place, number>> = {}
+    let asks = this.#lookAgain
+    for (const [place, lane] of this.#parts.lanes) {
+      if (!lane.mayHaveMore || lane.room === 0) continue
+      room[place] = lane.room
+      asks = true
+    }
+    const { worker, queues, lease } = this.#parts
+    return asks ? { worker, queues, room, lease } : undefined
+  }
+
+  #take(request: ReserveRequest, reservation: Reservation): void {
+    const got = new Map<Place, number>()
+    for (const delivery of reservation.deliveries) this.#parts.start(delivery)
+    for (const delivery of reservation.deliveries) got.set(delivery.place, (got.get(delivery.place) ?? 0) + 1)
+    for (const [place, lane] of this.#parts.lanes) {
+      if (!this.#lookAgain && (got.get(place) ?? 0) < (request.room[place] ?? 0)) lane.mayHaveMore = false
+    }
+    for (const attempt of reservation.cancelling) this.#parts.cancel(attempt)
+    this.#due?.[Symbol.dispose]()
+    if (this.#open && reservation.nextDue < Infinity) this.#due = this.#parts.clock.after(reservation.nextDue, () => this.wake())
+  }
+}

@@ -1,0 +1,33 @@
+import type { AttemptRef, Broker } from '../backends/broker.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { Logger } from '../kernel/logger.ts'
+
+/**
+ * Renews a worker's lease, and with it its right to every attempt that it holds.
+ *
+ * Runs on the supervisor, where no user code can block it. Every third of a lease: one renewal may fail before another worker may take the jobs.
+ */
+export class LeaseKeeper {
+  readonly #broker: Broker
+  readonly #clock: Clock
+  readonly #log: Logger
+
+  constructor(broker: Broker, clock: Clock, log: Logger) {
+    this.#broker = broker
+    this.#clock = clock
+    this.#log = log
+  }
+
+  /** Until `signal` aborts. Attempts whose lease was lost go to `onLost`: they can no longer be accepted. */
+  async run(worker: string, lease: number, held: () => readonly AttemptRef[], onLost: (lost: AttemptRef) => void, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#clock.sleep(lease / 3, signal)
+      if (signal.aborted) return
+      try {
+        for (const lost of await this.#broker.extend(worker, held(), lease)) onLost(lost)
+      } catch (error) {
+        this.#log.error({ err: error, worker }, 'the lease could not be renewed; it is tried again')
+      }
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import type { AttemptRef, Settlement } from '../backends/broker.ts'
+import type { Outcome } from '../executors/executor.ts'
+import type { Spent } from '../jobs/job.ts'
+import { type RetryPolicy, retryDelay } from '../jobs/retry.ts'
+import { DeadlineExceededError } from '../kernel/errors.ts'
+import { type PortableError, toPortable } from '../wire/portable-error.ts'
+
+/** What of an attempt decides how its outcome is settled. */
+export interface SettledAttempt extends AttemptRef {
+  readonly task: string
+  readonly attempt: number
+  readonly retry: RetryPolicy
+}
+
+/**
+ * What an outcome means for the job: pure.
+ *
+ * @param random from 0 to 1, for the jitter of a retry
+ */
+export function settlementOf(attempt: SettledAttempt, outcome: Outcome, random: number): Settlement {
+  const { job, token } = attempt
+  const failed = (error: PortableError, mayRetry: boolean, spent?: Spent): Settlement => {
+    const delay = mayRetry ? retryDelay(attempt.retry, attempt.attempt, random) : undefined
+    const rest = spent ? { error, spent } : { error }
+    return { job, token, outcome: delay === undefined ? { event: 'fail', ...rest } : { event: 'retry', delay, ...rest } }
+  }
+  switch (outcome.kind) {
+    case 'returned':
+      return { job, token, outcome: { event: 'succeed', result: outcome.value as Uint8Array, spent: outcome.spent } }
+    case 'threw':
+      return failed(outcome.error, outcome.mayRetry, outcome.spent)
+    case 'timedOut':
+      return failed(toPortable(new DeadlineExceededError(`Attempt ${attempt.attempt} at '${attempt.task}'`)), true)
+    case 'died':
+      return failed(outcome.error, true)
+    case 'cancelled':
+      return { job, token, outcome: { event: 'stop' } }
+    case 'handedBack':
+      return { job, token, outcome: { event: 'release' } }
+  }
+}

@@ -1,0 +1,185 @@
+import type { Backend } from '../backends/backend.ts'
+import type { AttemptRef, Delivery } from '../backends/broker.ts'
+import type { Executor } from '../executors/executor.ts'
+import type { TaskManifest } from '../executors/threads/messages.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { type Deadline, left } from '../kernel/deadline.ts'
+import { StaleAttemptError, UnknownTaskError } from '../kernel/errors.ts'
+import type { Logger } from '../kernel/logger.ts'
+import { Service } from '../kernel/service.ts'
+import type { Place } from '../tasks/task.ts'
+import { openEnvelope } from '../wire/envelope.ts'
+import { toPortable } from '../wire/portable-error.ts'
+import { JobFeed } from './job-feed.ts'
+import { Lane } from './lane.ts'
+import { LeaseKeeper } from './lease-keeper.ts'
+import { JobRescuer } from './maintenance/job-rescuer.ts'
+import { type SettledAttempt, settlementOf } from './settle.ts'
+
+export interface WorkerParts {
+  readonly id: string
+  readonly backend: Backend
+  /** Whether closing the worker closes the backend. */
+  readonly owned: boolean
+  readonly queues: readonly string[]
+  /** Milliseconds. */
+  readonly lease: number
+  readonly executors: ReadonlyMap<Place, Executor>
+  readonly tasks: ReadonlyMap<string, TaskManifest>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** How long a job rests whose task this worker lacks, in milliseconds: another worker, perhaps of a newer release, may know it. */
+const unknownTaskPause = 5_000
+
+/** An attempt in this worker's hands. */
+interface Held extends SettledAttempt {
+  readonly lane: Lane
+  readonly abort: AbortController
+  lost: boolean
+}
+
+/**
+ * The supervisor: reserves jobs, gives them to executors, settles how they ended, and keeps the lease meanwhile.
+ *
+ * No user code runs on its thread: tasks are known by their manifest, arguments and results pass through as bytes.
+ */
+export class Worker extends Service {
+  readonly #parts: WorkerParts
+  readonly #lanes: ReadonlyMap<Place, Lane>
+  readonly #feed: JobFeed
+  readonly #held = new Map<string, Held>()
+  readonly #stopUpkeep = new AbortController()
+  readonly #idle: (() => void)[] = []
+  #upkeep: Promise<unknown> | undefined
+  #listening: Disposable | undefined
+
+  constructor(parts: WorkerParts) {
+    super(parts.clock)
+    this.#parts = parts
+    this.#lanes = new Map(Array.from(parts.executors, ([place, executor]) => [place, new Lane(executor)]))
+    const { backend: broker, clock, log, id: worker, queues, lease } = parts
+    this.#feed = new JobFeed({
+      broker, clock, log, worker, queues, lease,
+      lanes: this.#lanes,
+      start: (delivery) => void this.#run(delivery),
+      cancel: ({ job, token }) => this.#heldAs(job, token)?.abort.abort(),
+      stale: (attempt) => this.#refused(attempt)
+    })
+  }
+
+  get id(): string {
+    return this.#parts.id
+  }
+
+  /** The names of the tasks that it runs. */
+  get tasks(): string[] {
+    return [...this.#parts.tasks.keys()]
+  }
+
+  /** How many attempts are in its hands. */
+  get active(): number {
+    return this.#held.size
+  }
+
+  protected onStart(): void {
+    const { backend, clock, log, id, lease, queues } = this.#parts
+    const { signal } = this.#stopUpkeep
+    const keeper = new LeaseKeeper(backend, clock, log)
+    const rescuer = new JobRescuer(backend, clock, log, lease)
+    this.#upkeep = Promise.all([
+      keeper.run(id, lease, () => [...this.#held.values()], (lost) => this.#loseLease(lost), signal),
+      rescuer.run(signal)
+    ])
+    this.#listening = backend.listen(queues, () => this.#feed.wake())
+    this.#feed.wake()
+    log.info({ worker: id, queues, tasks: this.tasks }, 'worker ready')
+  }
+
+  /** Drains: takes no more jobs, lets those under way end by the deadline, and hands back the rest uncharged. The lease is kept meanwhile. */
+  protected async onClose(deadline: Deadline): Promise<void> {
+    const { backend, executors, owned, id, log } = this.#parts
+    this.#feed.stop()
+    this.#listening?.[Symbol.dispose]()
+    log.info({ worker: id, active: this.#held.size }, 'worker drains')
+    await this.#drained(deadline)
+    await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
+    await this.#feed.settled()
+    this.#stopUpkeep.abort()
+    await this.#upkeep
+    await backend.leave(id)
+    if (owned) await backend.close()
+    log.info({ worker: id }, 'worker stopped')
+  }
+
+  /** A second close stops at once. */
+  protected override onHurry(deadline: Deadline): void {
+    if (left(deadline, this.clock.elapsed()) === 0) for (const done of this.#idle.splice(0)) done()
+  }
+
+  async #drained(deadline: Deadline): Promise<void> {
+    if (this.#held.size === 0) return
+    const idle = Promise.withResolvers<void>()
+    this.#idle.push(idle.resolve)
+    using _timer = this.clock.after(left(deadline, this.clock.elapsed()), idle.resolve)
+    await idle.promise
+  }
+
+  async #run(delivery: Delivery): Promise<void> {
+    const { job, token, task, attempt, place } = delivery
+    const lane = this.#lanes.get(place)!
+    const manifest = this.#parts.tasks.get(task)
+    if (!manifest) return this.#unknown(delivery)
+    let envelope
+    try {
+      envelope = openEnvelope(delivery.payload)
+    } catch (error) {
+      return this.#feed.settle({ job, token, outcome: { event: 'bury', error: toPortable(error) } })
+    }
+    const { header, args } = envelope
+    const held: Held = { job, token, task, attempt, lane, retry: header.retry ?? manifest.rules.retry, abort: new AbortController(), lost: false }
+    this.#held.set(job, held)
+    lane.held++
+    const executor = this.#parts.executors.get(manifest.runs) ?? lane.executor
+    const outcome = await executor.execute({
+      task: manifest,
+      input: { encoded: args },
+      timeout: header.timeout ?? manifest.rules.timeout,
+      signal: held.abort.signal,
+      attempt: { job, number: attempt }
+    })
+    lane.held--
+    if ('spent' in outcome) lane.learn(outcome.spent.wall)
+    if (this.#held.get(job) === held) this.#held.delete(job)
+    if (this.#held.size === 0) for (const done of this.#idle.splice(0)) done()
+    // Once the lease is lost only a completion is still worth reporting: as refused.
+    if (held.lost && outcome.kind !== 'returned') return
+    if (outcome.kind !== 'returned') this.#parts.log.warn({ job, task, attempt, outcome: outcome.kind, ...('error' in outcome ? { err: outcome.error } : {}) }, 'attempt did not succeed')
+    this.#feed.settle(settlementOf(held, outcome, Math.random()))
+  }
+
+  #unknown({ job, token, task }: Delivery): void {
+    const error = new UnknownTaskError(task, this.tasks)
+    this.#parts.log.error({ job, task, code: error.code }, error.message)
+    this.#feed.settle({ job, token, outcome: { event: 'defer', delay: unknownTaskPause, error: toPortable(error) } })
+  }
+
+  #heldAs(job: string, token: number): Held | undefined {
+    const held = this.#held.get(job)
+    return held?.token === token ? held : undefined
+  }
+
+  #loseLease({ job, token }: AttemptRef): void {
+    const held = this.#heldAs(job, token)
+    if (!held) return
+    held.lost = true
+    this.#parts.log.warn({ job, task: held.task, delivery: token }, 'lease lost: another worker may have the job')
+    held.abort.abort()
+  }
+
+  #refused({ job, token }: AttemptRef): void {
+    const error = new StaleAttemptError(job, token)
+    this.#parts.log.warn({ job, delivery: token, code: error.code }, error.message)
+  }
+}
