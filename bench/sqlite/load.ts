@@ -1,0 +1,26 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** What every contender is given: the same payload, the same amounts. */
+export const payload: string = 'x'.repeat(200)
+export const awaited = 3_000
+export const concurrent = 64
+export const concurrentTotal = 64_000
+export const bulk = 1_000
+export const bulkTotal = 100_000
+export const drained = 20_000
+export const probes = 200
+
+/** A database file of its own, removed with the process. */
+export function freshFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'treadle-bench-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return join(folder, 'bench.db')
+}
+
+/** Milliseconds on a clock that all processes of this machine share. */
+export const sharedNow = (): number => Number(process.hrtime.bigint()) / 1e6
+
+/** A pause between lone jobs, so that each meets an idle worker. */
+export const pause = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve, 5 + Math.random() * 10) })

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { connect, startWorker } from '../../src/index.ts'
+import { type Measure, percentiles, perSecond } from '../suite.ts'
+import { awaited, bulk, bulkTotal, concurrent, concurrentTotal, drained, freshFile, pause, payload, probes, sharedNow } from './load.ts'
+import * as tasks from './tasks.ts'
+
+const { noop, stamp } = tasks
+
+export const measure: Measure = async (name) => {
+  const file = freshFile()
+  await using queue = await connect(`sqlite:${file}`, { tasks })
+  const [kind, size] = name.split('-')
+  switch (kind) {
+    case 'enqueue': {
+      await queue.enqueue(noop, payload)
+      const start = performance.now()
+      if (size === '1') {
+        for (let i = 0; i < awaited; i++) await queue.enqueue(noop, payload)
+        return { '': perSecond(awaited, start) }
+      }
+      if (size === 'bulk') {
+        for (let i = 0; i < bulkTotal; i += bulk) await queue.enqueueMany(noop, Array.from({ length: bulk }, () => [payload]))
+        return { '': perSecond(bulkTotal, start) }
+      }
+      for (let i = 0; i < concurrentTotal; i += concurrent) {
+        await Promise.all(Array.from({ length: concurrent }, () => queue.enqueue(noop, payload)))
+      }
+      return { '': perSecond(concurrentTotal, start) }
+    }
+    case 'drain': {
+      const jobs = await queue.enqueueMany(noop, Array.from({ length: drained }, () => [payload]))
+      await using _worker = await startWorker(`sqlite:${file}`, { tasks, loopConcurrency: Number(size) })
+      const start = performance.now()
+      await jobs.at(-1)!.result()
+      const rate = perSecond(drained, start)
+      const { queues } = await queue.stats()
+      // Jobs end out of order only within the last few: all are counted, and the clock stopped at the very last enqueued.
+      if (queues['default']!.succeeded < drained - Number(size)) throw new Error(`only ${queues['default']!.succeeded} of ${drained} jobs were done`)
+      return { '': rate }
+    }
+    default:
+      return latency(file, name, queue)
+  }
+}
+
+async function latency(file: string, name: string, queue: Awaited<ReturnType<typeof connect>>): Promise<Record<string, number>> {
+  const bin = fileURLToPath(new URL('../../bin/treadle.js', import.meta.url))
+  const worker = spawn(process.execPath, [bin, 'worker', '--broker', `sqlite:${file}`, '--tasks', fileURLToPath(new URL('tasks.ts', import.meta.url)), '--json'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  await once(worker.stderr, 'data') // its first line: ready
+  const took: number[] = []
+  for (let i = 0; i < probes; i++) {
+    await pause()
+    const asked = sharedNow()
+    const job = await queue.enqueue(stamp, payload)
+    const started = await job.result()
+    took.push((name === 'latency-start' ? started : sharedNow()) - asked)
+  }
+  worker.kill('SIGTERM')
+  await once(worker, 'exit')
+  return percentiles(took)
+}
