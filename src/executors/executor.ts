@@ -18,19 +18,24 @@ export interface Call {
   readonly attempt?: { readonly job: string, readonly number: number }
 }
 
+/** The error itself, where it was made on the caller's own thread: with its identity and class. */
+export interface Thrown {
+  readonly thrown?: unknown
+}
+
 /** How a call ended. An executor never rejects: what goes wrong is an outcome. */
 export type Outcome =
   /** `value` is the result, encoded where the input was. */
   | { readonly kind: 'returned', readonly value: unknown, readonly spent: Spent }
   /** `mayRetry`: whether the task's own rules (`retry.on`, `retry.giveUpOn`) let this error be tried again. */
-  | { readonly kind: 'threw', readonly error: PortableError, readonly mayRetry: boolean, readonly spent: Spent }
+  | { readonly kind: 'threw', readonly error: PortableError, readonly mayRetry: boolean, readonly spent: Spent } & Thrown
   /** Its signal aborted. */
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'timedOut' }
   /** Its thread died under it, by its own doing: `process.exit`, out of memory, a crash. */
-  | { readonly kind: 'died', readonly error: PortableError }
+  | { readonly kind: 'died', readonly error: PortableError } & Thrown
   /** It was not run to its end through no fault of its own, for example since the executor closed. May be run again. */
-  | { readonly kind: 'handedBack', readonly error: PortableError }
+  | { readonly kind: 'handedBack', readonly error: PortableError } & Thrown
 
 /** Runs calls now. Every adapter passes the executor conformance suite of `treadle/testing`. */
 export interface Executor extends AsyncDisposable {

@@ -1,0 +1,158 @@
+import { availableParallelism } from 'node:os'
+import { orderedMap } from '../concurrency/ordered-map.ts'
+import type { Call, Executor } from '../executors/executor.ts'
+import { LoopExecutor } from '../executors/loop/loop-executor.ts'
+import { ThreadExecutor } from '../executors/threads/thread-executor.ts'
+import { type Clock, systemClock } from '../kernel/clock.ts'
+import { ClosedError, InvalidOptionError } from '../kernel/errors.ts'
+import { type Logger, silentLogger } from '../kernel/logger.ts'
+import type { CloseOptions } from '../kernel/service.ts'
+import { refuseNestedStart } from '../tasks/loader.ts'
+import { TaskRegistry } from '../tasks/registry.ts'
+import { type Place, type Task, type TaskDefinition, definitionOf } from '../tasks/task.ts'
+import { resultOf } from './local-outcome.ts'
+
+export interface LocalOptions {
+  /** How many threads, at most, for tasks that compute; they start when there is work. Default: as many as cores. */
+  threads?: number
+  /** How many calls run at once on the event loop. Default: 100. */
+  loopConcurrency?: number
+  clock?: Clock
+  log?: Logger
+}
+
+export interface MapOptions {
+  /** How many items are taken beyond those whose results were asked for. Default: 8 for each thread; on the loop `loopConcurrency`. */
+  concurrency?: number
+  /** Ends the iteration, with its reason. */
+  signal?: AbortSignal
+}
+
+/** What a local runner does; `with` gives the same with other options. */
+export interface Runner {
+  /**
+   * Calls the task where it belongs: on the event loop if it is async, on a thread otherwise, unless its `runs` says so.
+   * On a thread arguments and result are copied; do not change arguments before the call has settled.
+   *
+   * Rejects with what the task threw, or with the reason of the signal, DeadlineExceededError, ThreadExitedError,
+   * UncloneableError, ClosedError. It is tried once: `retry` is for jobs.
+   *
+   * @throws NotATaskError, DuplicateTaskError
+   *
+   * @example
+   * const inverse = await here.run(invert, matrix, 200)
+   * const quick = await here.run(invert.with({ timeout: '1s' }), matrix, 200)
+   */
+  run<Args extends unknown[], Result>(task: Task<Args, Result>, ...args: NoInfer<Args>): Promise<Awaited<Result>>
+  /**
+   * Calls the task for each item and gives the results in order, several calls at a time. The source is read no further than
+   * needed, so it may be endless. The first error in that order ends it and cancels the rest; so does leaving the loop.
+   *
+   * @example
+   * for await (const text of here.map(fetchText, urls, { concurrency: 10 })) { … }
+   */
+  map<Item, Result>(task: Task<[item: Item], Result>, items: Iterable<NoInfer<Item>> | AsyncIterable<NoInfer<Item>>, options?: MapOptions): AsyncGenerator<Awaited<Result>, void, undefined>
+}
+
+/** Runs tasks here and now, on this machine, without a server. */
+export interface Local extends Runner, AsyncDisposable {
+  /** The same, with a signal that cancels every call made through it. */
+  with(options: { signal: AbortSignal }): Runner
+  /** Waits for the calls under way until the deadline, then stops them: they reject with ClosedError. */
+  close(options?: CloseOptions): Promise<void>
+}
+
+/** How many items each thread has before it in `map`: small calls travel together. */
+const itemsPerThread = 8
+
+/**
+ * Runs tasks in this process: what waits on the event loop, what computes on threads.
+ *
+ * @throws InvalidOptionError, NestedStartError
+ *
+ * @example
+ * await using here = local()
+ * const inverse = await here.run(invert, matrix, 200)
+ */
+export function local(options: LocalOptions = {}): Local {
+  refuseNestedStart('local()')
+  const { threads = availableParallelism(), loopConcurrency = 100, clock = systemClock, log = silentLogger } = options
+  return new LocalRunner(count('threads', threads), count('loopConcurrency', loopConcurrency), clock, log)
+}
+
+class LocalRunner implements Local {
+  readonly #threads: number
+  readonly #loopConcurrency: number
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #registry = new TaskRegistry()
+  readonly #executors = new Map<Place, Executor>()
+  #closed = false
+
+  constructor(threads: number, loopConcurrency: number, clock: Clock, log: Logger) {
+    this.#threads = threads
+    this.#loopConcurrency = loopConcurrency
+    this.#clock = clock
+    this.#log = log
+  }
+
+  async run<Args extends unknown[], Result>(task: Task<Args, Result>, ...args: NoInfer<Args>): Promise<Awaited<Result>> {
+    return await this.#run(this.#known(task, 'run'), args, undefined) as Awaited<Result>
+  }
+
+  map<Item, Result>(task: Task<[item: Item], Result>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
+    return this.#map(task, items, options)
+  }
+
+  with({ signal }: { signal: AbortSignal }): Runner {
+    return {
+      run: async (task, ...args) => await this.#run(this.#known(task, 'run'), args, signal) as never,
+      map: (task, items, options = {}) => this.#map(task, items, { ...options, signal: options.signal ? AbortSignal.any([signal, options.signal]) : signal })
+    }
+  }
+
+  async close(options: CloseOptions = {}): Promise<void> {
+    this.#closed = true
+    await Promise.all(Array.from(this.#executors.values(), (executor) => executor.close(options)))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #map<Item, Result>(task: Task<[item: Item], Result>, items: Iterable<Item> | AsyncIterable<Item>, { concurrency, signal }: MapOptions): AsyncGenerator<Awaited<Result>, void, undefined> {
+    const definition = this.#known(task, 'map')
+    const limit = concurrency ?? (definition.runs === 'loop' ? this.#loopConcurrency : this.#threads * itemsPerThread)
+    const call = (item: Item, own: AbortSignal): Promise<Awaited<Result>> => this.#run(definition, [item], own) as Promise<Awaited<Result>>
+    return orderedMap(items, count('concurrency', limit), call, signal)
+  }
+
+  async #run(definition: TaskDefinition, args: readonly unknown[], signal: AbortSignal | undefined): Promise<unknown> {
+    signal?.throwIfAborted()
+    const call: Call = { task: definition, input: { args }, timeout: definition.rules.timeout, ...(signal ? { signal } : {}) }
+    return resultOf(call, await this.#executor(definition.runs).execute(call))
+  }
+
+  #known(task: unknown, where: string): TaskDefinition {
+    const definition = definitionOf(task, where)
+    this.#registry.add(definition)
+    return definition
+  }
+
+  #executor(place: Place): Executor {
+    let executor = this.#executors.get(place)
+    if (executor) return executor
+    if (this.#closed) throw new ClosedError('local()')
+    const common = { clock: this.#clock, log: this.#log }
+    executor = place === 'loop'
+      ? new LoopExecutor({ ...common, find: (name) => this.#registry.get(name), concurrency: this.#loopConcurrency })
+      : new ThreadExecutor({ ...common, threads: this.#threads, concurrency: 1 })
+    this.#executors.set(place, executor)
+    return executor
+  }
+}
+
+function count(name: string, value: number): number {
+  if (!Number.isInteger(value) || value < 1) throw new InvalidOptionError(name, value, 'a whole number, 1 or more')
+  return value
+}

@@ -1,0 +1,46 @@
+/** A queue, first in first out, that takes and gives in constant time. */
+export class Fifo<T> {
+  #items: (T | undefined)[] = []
+  #head = 0
+
+  get size(): number {
+    return this.#items.length - this.#head
+  }
+
+  push(item: T): void {
+    this.#items.push(item)
+  }
+
+  peek(): T | undefined {
+    return this.#items[this.#head]
+  }
+
+  shift(): T | undefined {
+    const item = this.#items[this.#head]
+    if (this.#head === this.#items.length) return undefined
+    this.#items[this.#head++] = undefined
+    if (this.#head === this.#items.length) {
+      this.#items = []
+      this.#head = 0
+    } else if (this.#head > 1_024 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head)
+      this.#head = 0
+    }
+    return item
+  }
+
+  /** Puts items back where they came from: before all others, in their own order. */
+  putBack(items: readonly T[]): void {
+    if (items.length === 0) return
+    this.#items = [...items, ...this.#items.slice(this.#head)]
+    this.#head = 0
+  }
+
+  /** Takes all. */
+  drain(): T[] {
+    const all = this.#items.slice(this.#head) as T[]
+    this.#items = []
+    this.#head = 0
+    return all
+  }
+}

@@ -1,0 +1,155 @@
+import { Fifo } from '../../concurrency/fifo.ts'
+import { type Clock, type Timer, systemClock } from '../../kernel/clock.ts'
+import { type Deadline, left } from '../../kernel/deadline.ts'
+import { CancelledError, ClosedError, DeadlineExceededError, MalformedMessageError } from '../../kernel/errors.ts'
+import { type Logger, silentLogger } from '../../kernel/logger.ts'
+import { Service } from '../../kernel/service.ts'
+import { runInContext } from '../../tasks/context.ts'
+import type { Place, TaskDefinition } from '../../tasks/task.ts'
+import { decode, encode } from '../../wire/codec.ts'
+import { toPortable } from '../../wire/portable-error.ts'
+import { refuseUncloneable } from '../../wire/uncloneable.ts'
+import { CpuShare } from '../cpu-share.ts'
+import type { Call, Executor, Input, Outcome } from '../executor.ts'
+import { retryVerdict } from '../retry-verdict.ts'
+import { RunningCall } from '../running-call.ts'
+
+export interface LoopExecutorOptions {
+  /** The definition of a task by its name. May throw, such as UnknownTaskError: then the call throws that. */
+  find: (name: string) => TaskDefinition
+  /** How many calls run at the same time. Default: 100. */
+  concurrency?: number
+  clock?: Clock
+  log?: Logger
+}
+
+interface LoopCall {
+  readonly call: Call
+  readonly settle: (outcome: Outcome) => void
+  settled: boolean
+  running?: RunningCall
+}
+
+/**
+ * Runs calls on the caller's own event loop. Values are shared by reference.
+ *
+ * A function here cannot be stopped: when its call is cancelled or its time is up, the call is settled at once and its
+ * place is given to the next, and whatever the function still does is ignored.
+ */
+export class LoopExecutor extends Service implements Executor {
+  readonly place: Place = 'loop'
+  readonly concurrency: number
+  readonly #find: (name: string) => TaskDefinition
+  readonly #log: Logger
+  readonly #cpu = new CpuShare()
+  readonly #waiting = new Fifo<LoopCall>()
+  readonly #running = new Set<LoopCall>()
+  #closed: { done: () => void, timers: Timer[] } | undefined
+
+  constructor({ find, concurrency = 100, clock = systemClock, log = silentLogger }: LoopExecutorOptions) {
+    super(clock)
+    this.#find = find
+    this.concurrency = concurrency
+    this.#log = log
+  }
+
+  execute(call: Call): Promise<Outcome> {
+    if (this.closing) return Promise.resolve(closedOutcome())
+    if (call.signal?.aborted) return Promise.resolve({ kind: 'cancelled' })
+    void this.start()
+    return new Promise((resolve) => {
+      const { signal } = call
+      const cancel = (): void => own.settle({ kind: 'cancelled' })
+      const own: LoopCall = {
+        call,
+        settled: false,
+        settle: (outcome) => {
+          if (own.settled) return
+          own.settled = true
+          signal?.removeEventListener('abort', cancel)
+          resolve(outcome)
+          if (this.#running.delete(own)) this.#next()
+        }
+      }
+      signal?.addEventListener('abort', cancel)
+      this.#waiting.push(own)
+      this.#next()
+    })
+  }
+
+  protected onStart(): void {}
+
+  protected async onClose(deadline: Deadline): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#closed = { done: resolve, timers: [] }
+    this.onHurry(deadline)
+    this.#next()
+    await promise
+    for (const timer of this.#closed.timers) timer[Symbol.dispose]()
+    for (const own of [...this.#waiting.drain(), ...this.#running]) {
+      own.running?.abort(new ClosedError('The executor'))
+      own.settle(closedOutcome())
+    }
+  }
+
+  protected override onHurry(deadline: Deadline): void {
+    this.#closed?.timers.push(this.clock.after(left(deadline, this.clock.elapsed()), this.#closed.done))
+  }
+
+  #next(): void {
+    while (this.#running.size < this.concurrency && this.#waiting.size > 0) {
+      const own = this.#waiting.shift()!
+      if (own.settled) continue
+      this.#running.add(own)
+      void this.#run(own)
+    }
+    if (this.#running.size === 0) this.#closed?.done()
+  }
+
+  async #run(own: LoopCall): Promise<void> {
+    const { task: { name }, input, timeout, signal, attempt } = own.call
+    const running = new RunningCall(name, attempt, this.clock.now() + timeout, this.#log)
+    own.running = running
+    const cancel = (): void => running.abort(signal?.reason ?? new CancelledError(`The task '${name}'`))
+    signal?.addEventListener('abort', cancel)
+    const timer = timeout === Infinity ? undefined : this.clock.after(timeout, () => {
+      running.abort(new DeadlineExceededError(`The task '${name}'`))
+      own.settle({ kind: 'timedOut' })
+    })
+    const began = this.clock.elapsed()
+    const mark = this.#cpu.begin()
+    let found: TaskDefinition | undefined
+    let result: { value: unknown } | { error: unknown }
+    try {
+      const definition = found = this.#find(name)
+      const args = argsOf(input) as never[]
+      const value = await runInContext(running, () => definition.fn(...args))
+      result = { value: 'encoded' in input ? encoded(name, value) : value }
+    } catch (error) {
+      result = { error }
+    }
+    const spent = { cpu: this.#cpu.end(mark), wall: this.clock.elapsed() - began }
+    timer?.[Symbol.dispose]()
+    signal?.removeEventListener('abort', cancel)
+    if ('value' in result) return own.settle({ kind: 'returned', value: result.value, spent })
+    const { error } = result
+    own.settle({ kind: 'threw', error: toPortable(error), thrown: error, mayRetry: retryVerdict(error, found?.rules.retry), spent })
+  }
+}
+
+function argsOf(input: Input): readonly unknown[] {
+  if ('args' in input) return input.args
+  const args = decode(input.encoded)
+  if (!Array.isArray(args)) throw new MalformedMessageError('The arguments of a call')
+  return args
+}
+
+function encoded(name: string, value: unknown): Uint8Array {
+  refuseUncloneable(value, `The result of '${name}'`, 'result')
+  return encode(value)
+}
+
+function closedOutcome(): Outcome {
+  const error = new ClosedError('The executor')
+  return { kind: 'handedBack', error: toPortable(error), thrown: error }
+}

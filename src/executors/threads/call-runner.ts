@@ -1,0 +1,192 @@
+import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
+import { Fifo } from '../../concurrency/fifo.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { CancelledError, DeadlineExceededError, MalformedMessageError } from '../../kernel/errors.ts'
+import type { Logger } from '../../kernel/logger.ts'
+import { runInContext } from '../../tasks/context.ts'
+import { TaskLoader } from '../../tasks/loader.ts'
+import type { TaskDefinition, TaskRef } from '../../tasks/task.ts'
+import { decode } from '../../wire/codec.ts'
+import { type CpuMark, CpuShare } from '../cpu-share.ts'
+import { RunningCall } from '../running-call.ts'
+import type { ClaimBoard } from './claim-board.ts'
+import type { SentCall, ThreadStart, ToThread } from './messages.ts'
+import type { OutcomeBox } from './outcome-box.ts'
+import { Unpacker } from './packed-bytes.ts'
+
+/** The longest that an outcome waits for others while the thread works, in milliseconds. */
+const longestWait = 1
+
+/** How often a hosted loop shows that it turns, in milliseconds. */
+const beatEvery = 50
+
+interface KnownTask {
+  readonly ref: TaskRef
+  definition?: TaskDefinition
+}
+
+/** A call that has begun. */
+interface Begun {
+  readonly running: RunningCall
+  readonly definition: TaskDefinition
+  readonly encoded: boolean
+  readonly at: number
+  readonly mark: CpuMark
+}
+
+/**
+ * Runs calls inside a task thread, in the order that they came.
+ *
+ * Invariant: while `#loading` or `#active.size === concurrency` nothing begins, so numbers are claimed in order.
+ */
+export class CallRunner {
+  readonly #start: ThreadStart
+  readonly #board: ClaimBoard
+  readonly #box: OutcomeBox
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #loader = new TaskLoader()
+  readonly #cpu = new CpuShare()
+  readonly #tasks = new Map<number, KnownTask>()
+  readonly #inbox = new Fifo<{ readonly sent: SentCall, readonly bytes: Uint8Array | undefined }>()
+  readonly #active = new Map<number, Begun>()
+  #loading = false
+  #waking = false
+  #beating = false
+
+  constructor(start: ThreadStart, board: ClaimBoard, box: OutcomeBox, clock: Clock, log: Logger) {
+    this.#start = start
+    this.#board = board
+    this.#box = box
+    this.#clock = clock
+    this.#log = log
+  }
+
+  /** Whether nothing is under way: only a message brings more to do. */
+  get idle(): boolean {
+    return this.#active.size === 0 && !this.#loading
+  }
+
+  receive({ tasks, calls, bytes, stops }: ToThread): void {
+    if (tasks) for (const [id, ref] of tasks) this.#tasks.set(id, { ref })
+    if (calls) {
+      const unpacker = new Unpacker(bytes)
+      for (const sent of calls) this.#inbox.push({ sent, bytes: typeof sent[2] === 'number' ? unpacker.take(sent[2]) : undefined })
+    }
+    if (stops) {
+      for (const [seq, why] of stops) {
+        const { running } = this.#active.get(seq) ?? {}
+        running?.abort(why === 'cancelled' ? new CancelledError(`The task '${running.task}'`) : new DeadlineExceededError(`The task '${running.task}'`))
+      }
+    }
+    this.#pump()
+  }
+
+  #pump(): void {
+    while (!this.#loading && this.#active.size < this.#start.concurrency) {
+      const next = this.#inbox.shift()
+      if (!next) break
+      const { sent, bytes } = next
+      if (!this.#board.claim(sent[0])) {
+        this.#box.passOver()
+        continue
+      }
+      const task = this.#tasks.get(sent[1])!
+      if (task.definition) this.#begin(sent, bytes, task.definition)
+      else void this.#load(sent, bytes, task)
+    }
+    this.#box.flush()
+  }
+
+  async #load(sent: SentCall, bytes: Uint8Array | undefined, task: KnownTask): Promise<void> {
+    this.#loading = true
+    this.#beat()
+    this.#board.firstPart = sent[0]
+    try {
+      task.definition = await this.#loader.load(task.ref)
+      // Said before the call begins: its time is counted from now.
+      this.#box.loaded(sent[1])
+      this.#box.flush()
+    } catch (error) {
+      this.#box.threw(sent[0], error, undefined, { wall: 0, cpu: 0 })
+    }
+    this.#board.firstPart = 0
+    this.#loading = false
+    if (task.definition) this.#begin(sent, bytes, task.definition)
+    this.#pump()
+  }
+
+  #begin(sent: SentCall, bytes: Uint8Array | undefined, definition: TaskDefinition): void {
+    const [seq, , input, timeout, job, number] = sent
+    const attempt = job === undefined ? undefined : { job, number: number ?? 1 }
+    const deadline = timeout === Infinity ? Infinity : this.#clock.now() + timeout
+    const running = new RunningCall(definition.name, attempt, deadline, this.#log, seq)
+    const begun: Begun = { running, definition, encoded: bytes !== undefined, at: this.#clock.elapsed(), mark: this.#cpu.begin() }
+    this.#active.set(seq, begun)
+    this.#beat()
+    this.#board.firstPart = seq
+    let result: unknown
+    try {
+      const args = bytes ? argsOf(bytes) : input
+      result = runInContext(running, () => definition.fn(...args as never[]))
+    } catch (error) {
+      this.#board.firstPart = 0
+      return this.#threw(begun, error)
+    }
+    this.#board.firstPart = 0
+    if (!isThenable(result)) return this.#returned(begun, result)
+    Promise.resolve(result).then(
+      (value) => { this.#returned(begun, value); this.#wake() },
+      (error: unknown) => { this.#threw(begun, error); this.#wake() }
+    )
+  }
+
+  #returned(begun: Begun, value: unknown): void {
+    this.#box.returned(begun.running.seq, begun.definition, value, begun.encoded, this.#end(begun))
+    this.#flushIfLate()
+  }
+
+  #threw(begun: Begun, error: unknown): void {
+    this.#box.threw(begun.running.seq, error, begun.definition.rules.retry, this.#end(begun))
+    this.#flushIfLate()
+  }
+
+  #end({ running, at, mark }: Begun): { wall: number, cpu: number } {
+    this.#active.delete(running.seq)
+    return { wall: this.#clock.elapsed() - at, cpu: this.#cpu.end(mark) }
+  }
+
+  #flushIfLate(): void {
+    if (this.#clock.elapsed() - this.#box.flushedAt > longestWait) this.#box.flush()
+  }
+
+  /** All calls that settle in one turn go in one message, and make room for the next together. */
+  #wake(): void {
+    if (this.#waking) return
+    this.#waking = true
+    afterMicrotasks(() => {
+      this.#waking = false
+      this.#pump()
+    })
+  }
+
+  #beat(): void {
+    if (this.#beating || this.#start.place !== 'loop') return
+    this.#beating = true
+    this.#clock.after(beatEvery, () => {
+      this.#board.beat()
+      this.#beating = false
+      if (!this.idle) this.#beat()
+    })
+  }
+}
+
+function argsOf(bytes: Uint8Array): readonly unknown[] {
+  const args = decode(bytes)
+  if (!Array.isArray(args)) throw new MalformedMessageError('The arguments of a call')
+  return args
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

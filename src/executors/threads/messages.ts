@@ -1,0 +1,67 @@
+import type { LogFields, LogLevel } from '../../kernel/logger.ts'
+import type { RetryPolicy } from '../../jobs/retry.ts'
+import type { CallRules, Place, TaskRef } from '../../tasks/task.ts'
+import type { TaskSource } from '../../tasks/source.ts'
+import type { PortableError } from '../../wire/portable-error.ts'
+
+/** A task as plain data: what a supervisor, which holds no user code, knows of it. */
+export interface TaskManifest {
+  readonly name: string
+  /** Its first module is the one that it was found in. */
+  readonly source: TaskSource
+  readonly runs: Place
+  readonly rules: Omit<CallRules, 'retry'> & { readonly retry: RetryPolicy }
+}
+
+/** What a thread is started with. */
+export interface ThreadStart {
+  readonly place: Place
+  readonly concurrency: number
+  /** See ClaimBoard. */
+  readonly board: SharedArrayBuffer
+  /** Whether anybody reads what calls log. */
+  readonly logs: boolean
+}
+
+/**
+ * A call on its way: its number on this thread, its task's number, its arguments, its timeout, and the attempt.
+ * A number in place of arguments: that many of the message's bytes, encoded.
+ */
+export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number, timeout: number, job?: string, attempt?: number]
+
+/** Host to thread, at most one a tick. */
+export interface ToThread {
+  /** Tasks that the calls name and the thread does not know yet. */
+  readonly tasks?: readonly (readonly [task: number, ref: TaskRef])[]
+  readonly calls?: readonly SentCall[]
+  /** The encoded arguments of all calls that have some, one after another. */
+  readonly bytes?: Uint8Array
+  /** Calls whose signal is to abort. */
+  readonly stops?: readonly (readonly [seq: number, why: StopReason])[]
+  readonly describe?: { readonly id: number, readonly modules: readonly string[] }
+}
+
+export type StopReason = 'cancelled' | 'timedOut'
+
+/** How a call ended: with a value, with bytes of the message (their length), or by an error that may or may not be tried again. */
+export type SentOutcome =
+  | readonly [seq: number, kind: 'value', value: unknown, wall: number, cpu: number]
+  | readonly [seq: number, kind: 'bytes', length: number, wall: number, cpu: number]
+  | readonly [seq: number, kind: 'error' | 'finalError', error: PortableError, wall: number, cpu: number]
+
+/** Thread to host, about one a tick. */
+export interface FromThread {
+  /** It has started and listens. */
+  readonly ready?: true
+  readonly outcomes?: readonly SentOutcome[]
+  /** The encoded results, one after another. */
+  readonly bytes?: Uint8Array
+  /** Tasks whose modules have been imported. */
+  readonly loaded?: readonly number[]
+  /** Calls that were taken back have been passed over: the thread may be given new ones. */
+  readonly passedOver?: true
+  readonly described?: { readonly id: number, readonly manifests?: readonly TaskManifest[], readonly error?: PortableError }
+  /** It is about to end, by the doing of this call, so far as that is known. */
+  readonly ending?: { readonly culprit: number | undefined }
+  readonly log?: readonly [level: LogLevel, fields: LogFields, message: string]
+}

@@ -1,0 +1,93 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Spent } from '../../jobs/job.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { RetryRules } from '../../tasks/retry-options.ts'
+import type { TaskDefinition } from '../../tasks/task.ts'
+import { encode } from '../../wire/codec.ts'
+import { toPortable } from '../../wire/portable-error.ts'
+import { cloneFailure, cloneableError, refuseUncloneable } from '../../wire/uncloneable.ts'
+import { retryVerdict } from '../retry-verdict.ts'
+import type { FromThread, SentOutcome } from './messages.ts'
+import { pack } from './packed-bytes.ts'
+
+/** Gathers what a thread has to say and posts it as one message. */
+export class OutcomeBox {
+  readonly #port: MessagePort
+  readonly #clock: Clock
+  #outcomes: SentOutcome[] = []
+  #names: string[] = []
+  #parts: Uint8Array[] = []
+  #loaded: number[] = []
+  #passedOver = false
+  /** When the last message left, on the clock's `elapsed()`. */
+  flushedAt = 0
+
+  constructor(port: MessagePort, clock: Clock) {
+    this.#port = port
+    this.#clock = clock
+  }
+
+  loaded(task: number): void {
+    this.#loaded.push(task)
+  }
+
+  passOver(): void {
+    this.#passedOver = true
+  }
+
+  returned(seq: number, definition: TaskDefinition, value: unknown, asBytes: boolean, { wall, cpu }: Spent): void {
+    if (!asBytes) return this.#add([seq, 'value', value, wall, cpu], definition.name)
+    try {
+      refuseUncloneable(value, resultOf(definition.name), 'result')
+      const bytes = encode(value)
+      this.#parts.push(bytes)
+      this.#add([seq, 'bytes', bytes.length, wall, cpu], definition.name)
+    } catch (error) {
+      this.threw(seq, error, undefined, { wall, cpu })
+    }
+  }
+
+  threw(seq: number, error: unknown, rules: RetryRules | undefined, { wall, cpu }: Spent): void {
+    this.#add([seq, retryVerdict(error, rules) ? 'error' : 'finalError', cloneableError(toPortable(error)), wall, cpu], '')
+  }
+
+  flush(more?: FromThread): void {
+    if (this.#outcomes.length === 0 && this.#loaded.length === 0 && !this.#passedOver && !more) return
+    const bytes = this.#parts.length > 0 ? pack(this.#parts) : undefined
+    const message: FromThread = {
+      ...more,
+      ...(this.#outcomes.length > 0 ? { outcomes: this.#outcomes } : {}),
+      ...(bytes ? { bytes } : {}),
+      ...(this.#loaded.length > 0 ? { loaded: this.#loaded } : {}),
+      ...(this.#passedOver ? { passedOver: true } : {})
+    }
+    const transfer = bytes ? [bytes.buffer] : []
+    try {
+      this.#port.postMessage(message, transfer)
+    } catch {
+      // Serializing fails before anything is moved: the same bytes can go again.
+      this.#port.postMessage({ ...message, outcomes: this.#outcomes.map((outcome, index) => this.#sendable(outcome, this.#names[index]!)) }, transfer)
+    }
+    this.#outcomes = []
+    this.#names = []
+    this.#parts = []
+    this.#loaded = []
+    this.#passedOver = false
+    this.flushedAt = this.#clock.elapsed()
+  }
+
+  #add(outcome: SentOutcome, name: string): void {
+    this.#outcomes.push(outcome)
+    this.#names.push(name)
+  }
+
+  #sendable(outcome: SentOutcome, name: string): SentOutcome {
+    const [seq, kind, value, wall, cpu] = outcome
+    const failure = kind === 'value' ? cloneFailure(value, resultOf(name), 'result') : undefined
+    return failure ? [seq, 'finalError', cloneableError(toPortable(failure)), wall, cpu] : outcome
+  }
+}
+
+function resultOf(name: string): string {
+  return `The result of '${name}'`
+}

@@ -1,0 +1,142 @@
+import { inspect, types } from 'node:util'
+import { UncloneableError } from '../kernel/errors.ts'
+import type { PortableError } from './portable-error.ts'
+
+/** A value that cannot be sent, and where it is: `args[0].callback`. */
+export interface Uncloneable {
+  readonly path: string
+  readonly value: unknown
+}
+
+/** A value on the way through a structure, with what leads to it: the path is written only where it is needed. */
+interface Place {
+  readonly value: unknown
+  readonly parent: Place | undefined
+  readonly step: string | number
+}
+
+/**
+ * The first value that the structured clone algorithm refuses: a function, a symbol, a promise, a WeakMap and the like.
+ * Each object is looked at once, so cycles end.
+ *
+ * @param root what to call the value itself in the path
+ *
+ * @example
+ * findUncloneable([{ callback() {} }], 'args')?.path   // 'args[0].callback'
+ */
+export function findUncloneable(value: unknown, root: string): Uncloneable | undefined {
+  if (isPlain(value)) return undefined
+  const seen = new Set<unknown>()
+  const stack: Place[] = [{ value, parent: undefined, step: root }]
+  for (let place = stack.pop(); place; place = stack.pop()) {
+    if (isRefused(place.value)) return { path: written(place), value: place.value }
+    if (seen.has(place.value)) continue
+    seen.add(place.value)
+    const inside: Place[] = []
+    for (const [step, part] of parts(place.value as object)) if (!isPlain(part)) inside.push({ value: part, parent: place, step })
+    // Backwards, so that the first is looked at first.
+    for (let index = inside.length - 1; index >= 0; index--) stack.push(inside[index]!)
+  }
+  return undefined
+}
+
+/**
+ * @param what the value, for the error: `The arguments of 'area'`
+ * @param root what to call the value itself in the path
+ * @throws UncloneableError where something in `value` cannot be sent
+ */
+export function refuseUncloneable(value: unknown, what: string, root: string): void {
+  const found = findUncloneable(value, root)
+  if (found) throw new UncloneableError(what, found.path, found.value)
+}
+
+/** The error for a value that could not be cloned, whatever the reason; undefined where it can be after all. */
+export function cloneFailure(value: unknown, what: string, root: string): UncloneableError | undefined {
+  try {
+    structuredClone(value)
+    return undefined
+  } catch (cause) {
+    const found = findSafely(value, root) ?? { path: root, value }
+    return new UncloneableError(what, found.path, found.value, { cause: cause instanceof Error ? new Error(cause.message) : cause })
+  }
+}
+
+/** The same error, with what cannot be cloned of it replaced by its text. */
+export function cloneableError(error: PortableError): PortableError {
+  if (error.cause === undefined && error.errors === undefined && error.fields === undefined) return error
+  if (isCloneable(error)) return error
+  const fields = error.fields && Object.fromEntries(Object.entries(error.fields).map(([key, value]) => [key, cloneable(value)]))
+  return {
+    ...error,
+    ...(error.cause === undefined ? {} : { cause: cloneable(error.cause) }),
+    ...(error.errors === undefined ? {} : { errors: error.errors.map(cloneable) }),
+    ...(fields === undefined ? {} : { fields })
+  }
+}
+
+function cloneable(value: unknown): unknown {
+  if (typeof value === 'object' && value !== null && '$error' in value) return { $error: cloneableError(value.$error as PortableError) }
+  return isCloneable(value) ? value : inspect(value, { depth: 1 })
+}
+
+function isCloneable(value: unknown): boolean {
+  try {
+    structuredClone(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function findSafely(value: unknown, root: string): Uncloneable | undefined {
+  try {
+    return findUncloneable(value, root)
+  } catch {
+    return undefined // a getter threw, which is why it could not be cloned
+  }
+}
+
+/** Cannot be refused and holds nothing: the bulk of what is sent. */
+function isPlain(value: unknown): boolean {
+  switch (typeof value) {
+    case 'object':
+      return value === null
+    case 'function':
+    case 'symbol':
+      return false
+    default:
+      return true
+  }
+}
+
+function isRefused(value: unknown): boolean {
+  return typeof value !== 'object' || types.isPromise(value) || types.isProxy(value) || types.isWeakMap(value)
+    || types.isWeakSet(value) || types.isGeneratorObject(value) || value instanceof WeakRef || types.isExternal(value)
+}
+
+function* parts(value: object): Iterable<[string | number, unknown]> {
+  if (Array.isArray(value)) {
+    yield* value.entries()
+  } else if (value instanceof Map) {
+    let index = 0
+    for (const [key, item] of value) {
+      yield [`(key ${index++})`, key]
+      yield [`(${inspect(key, { depth: 0, breakLength: Infinity, maxStringLength: 40 })})`, item]
+    }
+  } else if (value instanceof Set) {
+    let index = 0
+    for (const item of value) yield [`(${index++})`, item]
+  } else if (value instanceof Error) {
+    yield ['cause', value.cause]
+  } else if (!ArrayBuffer.isView(value) && !types.isAnyArrayBuffer(value) && !types.isDate(value) && !types.isRegExp(value) && !types.isBoxedPrimitive(value)) {
+    yield* Object.entries(value)
+  }
+}
+
+function written(place: Place): string {
+  if (!place.parent) return String(place.step)
+  const before = written(place.parent)
+  if (typeof place.step === 'number') return `${before}[${place.step}]`
+  if (place.step.startsWith('(')) return before + place.step
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(place.step) ? `${before}.${place.step}` : `${before}[${JSON.stringify(place.step)}]`
+}
