@@ -15,7 +15,7 @@ export interface Call {
   /** Cancels the call: its own signal aborts, and after the grace it is stopped. */
   readonly signal?: AbortSignal
   /** The attempt at a job that this call is. */
-  readonly attempt?: { readonly job: string, readonly number: number }
+  readonly attempt?: { readonly job: string, readonly number: number, readonly token: number }
 }
 
 /** The error itself, where it was made on the caller's own thread: with its identity and class. */

@@ -7,6 +7,7 @@ export class RunningCall implements TaskContext {
   readonly task: string
   readonly job: string | undefined
   readonly attempt: number
+  readonly token: number
   readonly deadline: number
   /** The call's number on its thread; 0 where there is none. */
   readonly seq: number
@@ -19,6 +20,7 @@ export class RunningCall implements TaskContext {
     this.task = task
     this.job = attempt?.job
     this.attempt = attempt?.number ?? 1
+    this.token = attempt?.token ?? 0
     this.deadline = deadline
     this.seq = seq
     this.#log = log

@@ -9,6 +9,11 @@ export interface TaskContext {
   readonly job: string | undefined
   /** 1 for the first attempt. */
   readonly attempt: number
+  /**
+   * Rises with every delivery of the job: of two that run at once, the one with the lower token has lost its lease.
+   * A store of your own may use it to refuse the late one's writes. 0 where there is no job.
+   */
+  readonly token: number
   /** Aborts when the call is cancelled or its time is up. */
   readonly signal: AbortSignal
   /** When the time is up, in milliseconds since the epoch of this machine's clock; `Infinity` without a timeout. */
@@ -22,6 +27,7 @@ const outside: TaskContext = {
   task: '',
   job: undefined,
   attempt: 1,
+  token: 0,
   signal: new AbortController().signal,
   deadline: Infinity,
   log: silentLogger

@@ -37,7 +37,6 @@ const unknownTaskPause = 5_000
 interface Held extends SettledAttempt {
   readonly lane: Lane
   readonly abort: AbortController
-  lost: boolean
 }
 
 /**
@@ -138,7 +137,7 @@ export class Worker extends Service {
       return this.#feed.settle({ job, token, outcome: { event: 'bury', error: toPortable(error) } })
     }
     const { header, args } = envelope
-    const held: Held = { job, token, task, attempt, lane, retry: header.retry ?? manifest.rules.retry, abort: new AbortController(), lost: false }
+    const held: Held = { job, token, task, attempt, lane, retry: header.retry ?? manifest.rules.retry, abort: new AbortController() }
     this.#held.set(job, held)
     lane.held++
     const executor = this.#parts.executors.get(manifest.runs) ?? lane.executor
@@ -147,14 +146,12 @@ export class Worker extends Service {
       input: { encoded: args },
       timeout: header.timeout ?? manifest.rules.timeout,
       signal: held.abort.signal,
-      attempt: { job, number: attempt }
+      attempt: { job, number: attempt, token }
     })
     lane.held--
     if ('spent' in outcome) lane.learn(outcome.spent.wall)
     if (this.#held.get(job) === held) this.#held.delete(job)
     if (this.#held.size === 0) for (const done of this.#idle.splice(0)) done()
-    // Once the lease is lost only a completion is still worth reporting: as refused.
-    if (held.lost && outcome.kind !== 'returned') return
     if (outcome.kind !== 'returned') this.#parts.log.warn({ job, task, attempt, outcome: outcome.kind, ...('error' in outcome ? { err: outcome.error } : {}) }, 'attempt did not succeed')
     this.#feed.settle(settlementOf(held, outcome, Math.random()))
   }
@@ -173,8 +170,7 @@ export class Worker extends Service {
   #loseLease({ job, token }: AttemptRef): void {
     const held = this.#heldAs(job, token)
     if (!held) return
-    held.lost = true
-    this.#parts.log.warn({ job, task: held.task, delivery: token }, 'lease lost: another worker may have the job')
+    this.#parts.log.warn({ job, task: held.task, delivery: token }, 'lease lost: another worker may have the job, and this outcome will be refused')
     held.abort.abort()
   }
 

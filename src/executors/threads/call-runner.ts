@@ -117,8 +117,8 @@ export class CallRunner {
   }
 
   #begin(sent: SentCall, bytes: Uint8Array | undefined, definition: TaskDefinition): void {
-    const [seq, , input, timeout, job, number] = sent
-    const attempt = job === undefined ? undefined : { job, number: number ?? 1 }
+    const [seq, , input, timeout, job, number, token] = sent
+    const attempt = job === undefined ? undefined : { job, number: number ?? 1, token: token ?? 0 }
     const deadline = timeout === Infinity ? Infinity : this.#clock.now() + timeout
     const running = new RunningCall(definition.name, attempt, deadline, this.#log, seq)
     const begun: Begun = { running, definition, encoded: bytes !== undefined, at: this.#clock.elapsed(), mark: this.#cpu.begin() }

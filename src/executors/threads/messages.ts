@@ -27,7 +27,7 @@ export interface ThreadStart {
  * A call on its way: its number on this thread, its task's number, its arguments, its timeout, and the attempt.
  * A number in place of arguments: that many of the message's bytes, encoded.
  */
-export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number, timeout: number, job?: string, attempt?: number]
+export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number, timeout: number, job?: string, attempt?: number, token?: number]
 
 /** Host to thread, at most one a tick. */
 export interface ToThread {

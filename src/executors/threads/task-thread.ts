@@ -195,7 +195,7 @@ export class TaskThread {
       let own: readonly unknown[] | number
       if ('encoded' in input) own = parts[parts.push(input.encoded) - 1]!.length
       else own = input.args
-      return attempt ? [seq, task.id, own, timeout, attempt.job, attempt.number] : [seq, task.id, own, timeout]
+      return attempt ? [seq, task.id, own, timeout, attempt.job, attempt.number, attempt.token] : [seq, task.id, own, timeout]
     })
     const bytes = parts.length > 0 ? pack(parts) : undefined
     this.#post({ ...message, calls: sent, ...(bytes ? { bytes } : {}) }, bytes && [bytes.buffer])
