@@ -11,8 +11,8 @@ export class TestProcess implements AsyncDisposable {
   readonly lines: string[] = []
   readonly #watchers = new Set<() => void>()
 
-  constructor(script: string, args: readonly string[]) {
-    this.child = spawn(process.execPath, [script, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+  constructor(script: string, args: readonly string[], options: { cwd?: string } = {}) {
+    this.child = spawn(process.execPath, [script, ...args], { ...options, stdio: ['pipe', 'pipe', 'pipe'] })
     for (const stream of [this.child.stdout!, this.child.stderr!]) {
       createInterface({ input: stream }).on('line', (line) => {
         this.lines.push(line)

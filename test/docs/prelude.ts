@@ -1,0 +1,25 @@
+// What the examples in docstrings may take for granted: the public surface, a few tasks, a queue with a worker on it.
+import { setTimeout as wait } from 'node:timers/promises'
+import { inspect } from 'node:util'
+import { memory } from '../../src/backends/memory/memory-backend.ts'
+import * as treadle from '../../src/index.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import * as testing from '../../src/testing/index.ts'
+import * as tasks from './tasks.ts'
+
+const backend = memory({ clock: systemClock })
+const queue = await treadle.connect(backend, { tasks })
+await treadle.startWorker(backend, { tasks })
+
+/** Fails where `text`, the comment behind an expression, does not begin with its value. */
+function shows(value: unknown, text: string): void {
+  const shown = inspect(value)
+  const next = text[shown.length]
+  if (!text.startsWith(shown) || (next !== undefined && /[\w.]/.test(next))) throw new Error(`the example says "${text}", and the value is ${shown}`)
+  checked++
+}
+
+let checked = 0
+process.on('exit', () => console.log(`checked ${checked}`))
+
+Object.assign(globalThis, treadle, testing, tasks, { tasks, queue, backend, wait, shows, systemClock, here: treadle.local(), job: await queue.enqueue(tasks.area, 2, 3), url: 'data:text/plain,hello' })
