@@ -59,8 +59,8 @@ export class TaskNotExportedError extends TreadleError {
 export class TaskIsClosureError extends TreadleError {
   static override readonly className: string = 'TaskIsClosureError'
   override readonly code: string = 'TASK_IS_CLOSURE'
-  constructor(name: string, within: string, source: string) {
-    super(`The task '${name}' was made inside ${within} in ${source}: what it closes over cannot be sent to a thread or a worker. Move task() to the top of the module, export it, and pass what it needs as arguments.`)
+  constructor(name: string, within: string, source: string, options?: ErrorOptions) {
+    super(`The task '${name}' was made inside ${within} in ${source}: what it closes over cannot be sent to a thread or a worker. Move task() to the top of the module, export it, and pass what it needs as arguments.`, options)
   }
 }
 

@@ -12,12 +12,14 @@ export interface CloseOptions {
  * The one lifecycle of everything long-lived: start once, close once, in any order and any number of times.
  *
  * A start that fails closes what had been opened. A close during the start waits for the start first.
- * A second close with a nearer deadline may hurry the first: `onClose` is given the later deadline too, through `onHurry`.
+ * A further close may bring a nearer deadline, never a later one.
  */
 export abstract class Service implements AsyncDisposable {
   protected readonly clock: Clock
   #started: Promise<void> | undefined
   #closed: Promise<void> | undefined
+  #deadline = never
+  #shutting = false
 
   constructor(clock: Clock = systemClock) {
     this.clock = clock
@@ -25,7 +27,7 @@ export abstract class Service implements AsyncDisposable {
 
   protected abstract onStart(): Promise<void> | void
   protected abstract onClose(deadline: Deadline): Promise<void> | void
-  /** A further `close` came while one was under way. */
+  /** A further `close` came while `onClose` is under way: this is the deadline now. */
   protected onHurry(_deadline: Deadline): void {}
 
   /** True from the first `close` on: no new work is taken. */
@@ -42,9 +44,11 @@ export abstract class Service implements AsyncDisposable {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    const deadline = options.deadline === undefined ? never : after(this.clock.elapsed(), milliseconds(options.deadline, 'deadline'))
-    if (this.#closed) this.onHurry(deadline)
-    await (this.#closed ??= this.#shut(deadline))
+    if (options.deadline !== undefined) {
+      this.#deadline = after(this.clock.elapsed(), milliseconds(options.deadline, 'deadline'), this.#deadline)
+      if (this.#shutting) this.onHurry(this.#deadline)
+    }
+    await (this.#closed ??= this.#shut())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -61,13 +65,14 @@ export abstract class Service implements AsyncDisposable {
     }
   }
 
-  async #shut(deadline: Deadline): Promise<void> {
+  async #shut(): Promise<void> {
     if (!this.#started) return
     try {
       await this.#started
     } catch {
       return // a failed start has closed what it had opened
     }
-    await this.onClose(deadline)
+    this.#shutting = true
+    await this.onClose(this.#deadline)
   }
 }

@@ -3,9 +3,9 @@ import { MalformedMessageError } from '../kernel/errors.ts'
 
 /**
  * MessagePack with its extensions for what JSON lacks: Date, Map, Set, BigInt, undefined, typed arrays, errors, cycles.
- * Records (shared structures) stay off: each message must be readable alone.
+ * Plain objects are written as records, whose keys stand in the message itself: so they differ from Maps, and each message is readable alone.
  */
-const packr = new Packr({ structuredClone: true, moreTypes: true, useRecords: false })
+const packr = new Packr({ structuredClone: true, moreTypes: true, mapsAsObjects: false })
 
 /** A value as bytes of its own: never a view of a larger buffer, so that they can be transferred. */
 export function encode(value: unknown): Uint8Array<ArrayBuffer> {

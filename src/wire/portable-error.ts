@@ -32,8 +32,8 @@ export function toPortable(thrown: unknown, depth = 0): PortableError {
     return { name: 'ThrownValueError', message: `A value that is not an Error was thrown: ${describe(thrown)}`, cause: thrown }
   }
   const { message, stack, code, cause, errors } = thrown as Error & { code?: unknown, errors?: unknown }
-  // A class without a name of its own still has one in its constructor.
-  const name = thrown.name !== 'Error' ? thrown.name : thrown.constructor?.name || 'Error'
+  // A class that only inherits a built-in name still has one of its own in its constructor.
+  const name = thrown.name in builtIn ? thrown.constructor?.name || thrown.name : thrown.name
   const nest = (value: unknown): unknown =>
     value instanceof Error && depth < deepest ? { $error: toPortable(value, depth + 1) } satisfies NestedError : value
   const fields: Record<string, unknown> = {}

@@ -133,10 +133,20 @@ function* parts(value: object): Iterable<[string | number, unknown]> {
   }
 }
 
+/** A path that is longer than this is cut in front: the error is to be read. */
+const longestPath = 400
+
 function written(place: Place): string {
-  if (!place.parent) return String(place.step)
-  const before = written(place.parent)
-  if (typeof place.step === 'number') return `${before}[${place.step}]`
-  if (place.step.startsWith('(')) return before + place.step
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(place.step) ? `${before}.${place.step}` : `${before}[${JSON.stringify(place.step)}]`
+  let path = ''
+  for (let at: Place | undefined = place; at; at = at.parent) {
+    path = at.parent ? writtenStep(at.step) + path : at.step + path
+    if (path.length > longestPath) return `…${path}`
+  }
+  return path
+}
+
+function writtenStep(step: string | number): string {
+  if (typeof step === 'number') return `[${step}]`
+  if (step.startsWith('(')) return step
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`
 }

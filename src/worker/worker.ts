@@ -2,7 +2,7 @@ import type { Backend } from '../backends/backend.ts'
 import type { AttemptRef, Delivery } from '../backends/broker.ts'
 import type { Executor } from '../executors/executor.ts'
 import type { TaskManifest } from '../executors/threads/messages.ts'
-import type { Clock } from '../kernel/clock.ts'
+import type { Clock, Timer } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
 import { StaleAttemptError, UnknownTaskError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/logger.ts'
@@ -50,7 +50,8 @@ export class Worker extends Service {
   readonly #feed: JobFeed
   readonly #held = new Map<string, Held>()
   readonly #stopUpkeep = new AbortController()
-  readonly #idle: (() => void)[] = []
+  readonly #drainedOrLate = Promise.withResolvers<void>()
+  #drainTimer: Timer | undefined
   #upkeep: Promise<unknown> | undefined
   #listening: Disposable | undefined
 
@@ -102,7 +103,7 @@ export class Worker extends Service {
     this.#feed.stop()
     this.#listening?.[Symbol.dispose]()
     log.info({ worker: id, active: this.#held.size }, 'worker drains')
-    await this.#drained(deadline)
+    await this.#drain(deadline)
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     await this.#feed.settled()
     this.#stopUpkeep.abort()
@@ -112,17 +113,17 @@ export class Worker extends Service {
     log.info({ worker: id }, 'worker stopped')
   }
 
-  /** A second close stops at once. */
   protected override onHurry(deadline: Deadline): void {
-    if (left(deadline, this.clock.elapsed()) === 0) for (const done of this.#idle.splice(0)) done()
+    this.#drainTimer?.[Symbol.dispose]()
+    this.#drainTimer = this.clock.after(left(deadline, this.clock.elapsed()), () => this.#drainedOrLate.resolve())
   }
 
-  async #drained(deadline: Deadline): Promise<void> {
+  /** Until nothing is held, or the deadline has come. */
+  async #drain(deadline: Deadline): Promise<void> {
     if (this.#held.size === 0) return
-    const idle = Promise.withResolvers<void>()
-    this.#idle.push(idle.resolve)
-    using _timer = this.clock.after(left(deadline, this.clock.elapsed()), idle.resolve)
-    await idle.promise
+    this.onHurry(deadline)
+    await this.#drainedOrLate.promise
+    this.#drainTimer?.[Symbol.dispose]()
   }
 
   async #run(delivery: Delivery): Promise<void> {
@@ -151,7 +152,7 @@ export class Worker extends Service {
     lane.held--
     if ('spent' in outcome) lane.learn(outcome.spent.wall)
     if (this.#held.get(job) === held) this.#held.delete(job)
-    if (this.#held.size === 0) for (const done of this.#idle.splice(0)) done()
+    if (this.closing && this.#held.size === 0) this.#drainedOrLate.resolve()
     if (outcome.kind !== 'returned') this.#parts.log.warn({ job, task, attempt, outcome: outcome.kind, ...('error' in outcome ? { err: outcome.error } : {}) }, 'attempt did not succeed')
     this.#feed.settle(settlementOf(held, outcome, Math.random()))
   }

@@ -21,7 +21,8 @@ class Recorder extends Service {
     await this.closingWork
   }
 
-  protected override onHurry(): void {
+  protected override onHurry(deadline: Deadline): void {
+    this.deadline = deadline
     this.calls.push('hurry')
   }
 }
@@ -61,7 +62,7 @@ test('a start that fails closes what it had opened, and says why', async () => {
   expect(service.calls.filter((call) => call !== 'hurry')).toEqual(['start', 'close'])
 })
 
-test('the deadline is counted from the close, and a second close hurries the first', async () => {
+test('the deadline is counted from the close, and a second close may bring a nearer one, never a later', async () => {
   const clock = new VirtualClock()
   const service = new Recorder(clock)
   await service.start()
@@ -70,11 +71,21 @@ test('the deadline is counted from the close, and a second close hurries the fir
   service.closingWork = ended.promise
   const first = service.close({ deadline: '2s' })
   await clock.advance(0)
-  const second = service.close({ deadline: 0 })
   expect(service.deadline).toEqual({ at: 2_500 })
-  expect(service.calls).toEqual(['start', 'close', 'hurry'])
+  const later = service.close({ deadline: '1h' })
+  expect(service.deadline).toEqual({ at: 2_500 })
+  const nearer = service.close({ deadline: 0 })
+  expect(service.deadline).toEqual({ at: 500 })
   ended.resolve()
-  await Promise.all([first, second])
+  await Promise.all([first, later, nearer])
+})
+
+test('a nearer deadline that comes before the closing has begun is the one that counts', async () => {
+  const service = new Recorder(new VirtualClock())
+  await service.start()
+  const first = service.close({ deadline: '1h' })
+  await Promise.all([first, service.close({ deadline: 5 })])
+  expect(service.deadline).toEqual({ at: 5 })
 })
 
 test('await using closes', async () => {
