@@ -1,0 +1,286 @@
+import { type Happening, type Job, type NewJob, born, happen } from '../../jobs/job.ts'
+import { expired } from '../../jobs/limits.ts'
+import { hasExpired, rescue } from '../../jobs/rescue.ts'
+import { type FinalState, type JobState, isFinal } from '../../jobs/states.ts'
+import { type Clock, systemClock } from '../../kernel/clock.ts'
+import { ClosedError } from '../../kernel/errors.ts'
+import { type Place, places } from '../../tasks/task.ts'
+import type { Backend } from '../backend.ts'
+import type {
+  AttemptRef, BrokerCapabilities, BrokerStats, Delivery, Reservation, ReserveRequest, Settled, Settlement, Sweep
+} from '../broker.ts'
+import { Listeners } from '../listeners.ts'
+import { QueueCounts } from '../queue-counts.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, Watch } from '../store.ts'
+import { EndingWatches } from './ending-watches.ts'
+import { Heap } from './heap.ts'
+
+export interface MemoryOptions {
+  /** Leases and delays run on it. Default: the machine's clock. */
+  clock?: Clock
+}
+
+/** A backend in this process's memory, for tests and for one program alone: it and its jobs end together. */
+export function memory(options: MemoryOptions = {}): Backend {
+  return new MemoryBackend(options.clock ?? systemClock)
+}
+
+interface Entry {
+  /** The order of arrival. */
+  readonly seq: number
+  readonly payload: Uint8Array
+  job: Job
+}
+
+/**
+ * Invariants: an entry is in the heap of its line exactly while its job is ready, and in `#due` exactly while it is scheduled,
+ * save those whose jobs ended there: these are passed over when they come to the top.
+ */
+class MemoryBackend implements Backend {
+  readonly capabilities: BrokerCapabilities = { settleIsCommit: true, durable: false }
+  readonly #clock: Clock
+  readonly #entries = new Map<string, Entry>()
+  readonly #lines = new Map<string, Heap<Entry>>()
+  readonly #due = new Heap<Entry>((a, b) => a.job.dueAt < b.job.dueAt)
+  /** Entries that may yet expire. */
+  readonly #mortal = new Set<Entry>()
+  readonly #leases = new Map<string, number>()
+  readonly #held = new Map<string, Set<Entry>>()
+  readonly #counts = new QueueCounts()
+  readonly #listeners = new Listeners()
+  readonly #watches = new EndingWatches()
+  #seq = 0
+  #closed = false
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  async publish(jobs: readonly NewJob[]): Promise<void> {
+    const now = this.#open()
+    for (const job of jobs) {
+      if (this.#entries.has(job.id)) continue
+      const entry: Entry = { seq: this.#seq++, payload: job.payload, job: born(job, now) }
+      this.#entries.set(job.id, entry)
+      if (entry.job.expiresAt < Infinity) this.#mortal.add(entry)
+      this.#counts.add(job.queue, entry.job.state, 1)
+      this.#file(entry)
+    }
+    this.#listeners.tell(jobs.map((job) => job.queue))
+  }
+
+  async reserve(request: ReserveRequest): Promise<Reservation> {
+    return this.#reserve(request, this.#open())
+  }
+
+  async settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled> {
+    const now = this.#open()
+    const stale: AttemptRef[] = []
+    for (const { job, token, outcome } of settlements) {
+      const entry = this.#entries.get(job)
+      if (entry?.job.state === 'active' && entry.job.token === token) this.#happen(entry, outcome, now)
+      else stale.push({ job, token })
+    }
+    return next ? { stale, reservation: this.#reserve(next, now) } : { stale }
+  }
+
+  async extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]> {
+    this.#leases.set(worker, this.#open() + lease)
+    return held.filter(({ job, token }) => {
+      const known = this.#entries.get(job)?.job
+      return known?.worker !== worker || known.token !== token
+    })
+  }
+
+  async sweep(_patience: number): Promise<Sweep> {
+    const now = this.#open()
+    const rescued: AttemptRef[] = []
+    const buried: string[] = []
+    for (const [worker, until] of this.#leases) {
+      if (until > now) continue
+      for (const entry of this.#held.get(worker) ?? []) {
+        const { id, token } = entry.job
+        this.#become(entry, rescue(entry.job, now))
+        if (entry.job.state === 'ready') rescued.push({ job: id, token })
+        else if (entry.job.state === 'dead') buried.push(id)
+      }
+      this.#forget(worker)
+    }
+    for (const entry of this.#mortal) {
+      if (entry.job.state === 'active' || !hasExpired(entry.job, now)) continue
+      this.#happen(entry, { event: 'bury', error: expired }, now)
+      buried.push(entry.job.id)
+    }
+    return { rescued, buried, stalled: false }
+  }
+
+  async leave(worker: string): Promise<void> {
+    const now = this.#open()
+    for (const entry of this.#held.get(worker) ?? []) this.#happen(entry, { event: 'release' }, now)
+    this.#forget(worker)
+  }
+
+  listen(queues: readonly string[], wake: () => void): Disposable {
+    this.#open()
+    return this.#listeners.listen(queues, wake)
+  }
+
+  async stats(): Promise<BrokerStats> {
+    const now = this.#open()
+    let oldest = now
+    for (const line of this.#lines.values()) {
+      for (const { job } of line) if (job.state === 'ready') oldest = Math.min(oldest, job.dueAt)
+    }
+    const workers = [...this.#leases].filter(([, until]) => until > now)
+      .map(([id, until]) => ({ id, leaseLeft: until - now, active: this.#held.get(id)?.size ?? 0 }))
+    return { queues: this.#counts.all(), workers, oldestReady: now - oldest }
+  }
+
+  async commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {
+    const now = this.#open()
+    return changes.map(({ job, event }) => {
+      const entry = this.#entries.get(job)
+      if (entry && !isFinal(entry.job.state)) this.#happen(entry, { event }, now)
+      return entry?.job.state
+    })
+  }
+
+  async read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]> {
+    this.#open()
+    return jobs.map((job) => this.#entries.get(job)?.job)
+  }
+
+  async list(filter: JobFilter): Promise<readonly Job[]> {
+    this.#open()
+    const { state, queue, task, after, limit } = filter
+    return [...this.#entries.values()]
+      .map((entry) => entry.job)
+      .filter((job) => (state === undefined || job.state === state) && (queue === undefined || job.queue === queue)
+        && (task === undefined || job.task === task) && (after === undefined || job.id > after))
+      .sort((a, b) => a.id < b.id ? -1 : 1)
+      .slice(0, limit)
+  }
+
+  watch(ended: (endings: readonly Ending[]) => void, _failed: (error: unknown) => void): Watch {
+    this.#open()
+    return this.#watches.watch((job) => ending(this.#entries.get(job)?.job), ended)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#listeners.clear()
+    this.#watches.clear()
+  }
+
+  /** The time, where the backend is open. */
+  #open(): number {
+    if (this.#closed) throw new ClosedError('The memory backend')
+    return this.#clock.now()
+  }
+
+  #reserve({ worker, queues, room, lease }: ReserveRequest, now: number): Reservation {
+    this.#leases.set(worker, now + lease)
+    this.#promote(now)
+    const deliveries: Delivery[] = []
+    for (const place of places) this.#deliver({ worker, queues: [...new Set(queues)], place, room: room[place] ?? 0 }, now, deliveries)
+    const cancelling = [...this.#held.get(worker) ?? []].filter(({ job }) => job.cancelling)
+    return {
+      deliveries,
+      cancelling: cancelling.map(({ job }) => ({ job: job.id, token: job.token })),
+      nextDue: (this.#firstDue()?.job.dueAt ?? Infinity) - now
+    }
+  }
+
+  #deliver(
+    { worker, queues, place, room }: { worker: string, queues: readonly string[], place: Place, room: number },
+    now: number,
+    deliveries: Delivery[]
+  ): void {
+    const lines = queues.map((queue) => this.#line(queue, place))
+    for (let left = room; left > 0;) {
+      let first: Heap<Entry> | undefined
+      for (const line of lines) {
+        while (line.peek() && line.peek()!.job.state !== 'ready') line.pop()
+        if (line.peek() && (!first || comesFirst(line.peek()!, first.peek()!))) first = line
+      }
+      const entry = first?.pop()
+      if (!entry) return
+      if (hasExpired(entry.job, now)) {
+        this.#happen(entry, { event: 'bury', error: expired }, now)
+        continue
+      }
+      this.#happen(entry, { event: 'reserve', worker }, now)
+      const { id, token, task, attempt } = entry.job
+      deliveries.push({ job: id, token, task, place, attempt, payload: entry.payload })
+      left--
+    }
+  }
+
+  #promote(now: number): void {
+    for (let entry = this.#firstDue(); entry && entry.job.dueAt <= now; entry = this.#firstDue()) {
+      this.#due.pop()
+      this.#happen(entry, { event: 'due' }, now)
+    }
+  }
+
+  #firstDue(): Entry | undefined {
+    while (this.#due.peek() && this.#due.peek()!.job.state !== 'scheduled') this.#due.pop()
+    return this.#due.peek()
+  }
+
+  #happen(entry: Entry, happening: Happening, now: number): void {
+    this.#become(entry, happen(entry.job, happening, now))
+  }
+
+  #become(entry: Entry, job: Job): void {
+    const before = entry.job
+    entry.job = job
+    if (before.worker !== undefined && job.worker === undefined) this.#held.get(before.worker)?.delete(entry)
+    if (job.worker !== undefined) this.#heldBy(job.worker).add(entry)
+    if (job.state !== before.state) {
+      this.#counts.add(job.queue, before.state, -1)
+      this.#counts.add(job.queue, job.state, 1)
+      this.#file(entry)
+    }
+    if (before.state === 'active') this.#listeners.tell(isFinal(job.state) ? [] : [job.queue])
+  }
+
+  /** Puts an entry where its new state belongs. */
+  #file(entry: Entry): void {
+    const { state, queue, place, id } = entry.job
+    if (state === 'ready') this.#line(queue, place).push(entry)
+    else if (state === 'scheduled') this.#due.push(entry)
+    else if (isFinal(state)) {
+      this.#mortal.delete(entry)
+      this.#watches.tell([id])
+    }
+  }
+
+  #line(queue: string, place: Place): Heap<Entry> {
+    const key = `${place} ${queue}`
+    let line = this.#lines.get(key)
+    if (!line) this.#lines.set(key, line = new Heap(comesFirst))
+    return line
+  }
+
+  #heldBy(worker: string): Set<Entry> {
+    let held = this.#held.get(worker)
+    if (!held) this.#held.set(worker, held = new Set())
+    return held
+  }
+
+  #forget(worker: string): void {
+    this.#leases.delete(worker)
+    this.#held.delete(worker)
+  }
+}
+
+function comesFirst(a: Entry, b: Entry): boolean {
+  return a.job.priority === b.job.priority ? a.seq < b.seq : a.job.priority > b.job.priority
+}
+
+function ending(job: Job | undefined): Ending | undefined {
+  if (!job || !isFinal(job.state)) return undefined
+  const { id, state, result, error, attempt } = job as Job & { state: FinalState & JobState }
+  return { job: id, state, result, error, attempt }
+}

@@ -1,0 +1,60 @@
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '../kernel/clock.ts'
+import { InvalidOptionError, UnknownBackendError } from '../kernel/errors.ts'
+import type { Logger } from '../kernel/logger.ts'
+import type { Backend } from './backend.ts'
+
+export interface OpenOptions {
+  readonly clock: Clock
+  readonly log: Logger
+  /** Work that blocks is done in a thread of its own, where the backend would otherwise do it in this one; on the machine's clock. */
+  readonly threaded: boolean
+  /** What a job survives once it is acknowledged, where the backend lets one choose. The URL's own word counts more. Default: `'process'`. */
+  readonly durability?: 'process' | 'disk'
+}
+
+const forms = ['memory:', 'sqlite:app.db', 'sqlite:/data/app.db?durability=disk']
+
+/**
+ * Opens the backend that a URL names. Loads only that one's code.
+ *
+ * @throws UnknownBackendError, InvalidOptionError, BackendError
+ */
+export async function openBackend(url: string, options: OpenOptions): Promise<Backend> {
+  const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? []
+  switch (scheme?.toLowerCase()) {
+    case 'memory': {
+      const { memory } = await import('./memory/memory-backend.ts')
+      return memory({ clock: options.clock })
+    }
+    case 'sqlite': {
+      const { path, durability = options.durability ?? 'process' } = sqliteParts(rest!)
+      const { clock, log } = options
+      if (options.threaded) {
+        const { threadedSqlite } = await import('./sqlite/threaded-sqlite.ts')
+        return threadedSqlite(path, { log, durability })
+      }
+      const { sqlite } = await import('./sqlite/sqlite-backend.ts')
+      return sqlite(path, { clock, log, durability })
+    }
+    default:
+      throw new UnknownBackendError(withoutPassword(url), forms)
+  }
+}
+
+/** The path is written as it is, not percent-encoded, save after `//`, where it is a URL's. */
+function sqliteParts(rest: string): { path: string, durability?: 'process' | 'disk' } {
+  const mark = rest.lastIndexOf('?')
+  const query = new URLSearchParams(mark < 0 ? '' : rest.slice(mark + 1))
+  const written = mark < 0 ? rest : rest.slice(0, mark)
+  for (const key of query.keys()) if (key !== 'durability') throw new InvalidOptionError('A sqlite: URL', `?${key}`, 'one option: ?durability=process or ?durability=disk')
+  const path = written.startsWith('///') ? fileURLToPath(`file:${written}`) : written
+  const durability = query.get('durability')
+  if (durability === null) return { path }
+  if (durability !== 'process' && durability !== 'disk') throw new InvalidOptionError('durability', durability, "'process' or 'disk'")
+  return { path, durability }
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/(\/\/[^/@:]*):[^/@]*@/, '$1:***@')
+}

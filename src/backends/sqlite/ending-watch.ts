@@ -1,0 +1,144 @@
+import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
+import type { FinalState } from '../../jobs/states.ts'
+import type { Clock, Timer } from '../../kernel/clock.ts'
+import type { Ending, Watch } from '../store.ts'
+import { stateNames } from './codes.ts'
+import { type SqliteEngine, lastEnded } from './engine.ts'
+import { isBusy } from './errors.ts'
+import { errorOf } from './rows.ts'
+import type { Statements } from './statements.ts'
+
+interface EndingWatchParts {
+  readonly engine: SqliteEngine
+  readonly clock: Clock
+  readonly ended: (endings: readonly Ending[]) => void
+  readonly failed: (error: unknown) => void
+  /** Jobs were added, or deleted, or the watch was disposed. */
+  readonly changed: () => void
+}
+
+/** Looking takes at most one part in five of the time. */
+const restPerLook = 4
+
+/**
+ * Waits for the ends of jobs.
+ *
+ * A job is looked up by id when it is added. From then on either the numbers of all jobs that ended since are read, in order, from
+ * an index, or the watched jobs one by one, whichever are fewer: waiting for one job costs little however busy the queue,
+ * and waiting for a hundred thousand costs no more than what ends.
+ */
+export class EndingWatch implements Watch {
+  readonly #parts: EndingWatchParts
+  /** Added and not found yet. */
+  readonly #unseen = new Set<string>()
+  /** Found, and not ended at `#cursor`. By sequence number. */
+  readonly #open = new Map<number, string>()
+  readonly #numbers = new Map<string, number>()
+  /** Jobs that ended up to this number have been looked at. */
+  #cursor = 0
+  #next: Timer | undefined
+  #queued = false
+  #notBefore = 0
+
+  constructor(parts: EndingWatchParts) {
+    this.#parts = parts
+  }
+
+  get size(): number {
+    return this.#unseen.size + this.#open.size
+  }
+
+  add(job: string): void {
+    if (this.#numbers.has(job)) return
+    this.#unseen.add(job)
+    this.#parts.changed()
+    this.look()
+  }
+
+  delete(job: string): void {
+    this.#unseen.delete(job)
+    this.#close(this.#numbers.get(job))
+    this.#parts.changed()
+  }
+
+  [Symbol.dispose](): void {
+    this.#unseen.clear()
+    this.#open.clear()
+    this.#numbers.clear()
+    this.#next?.[Symbol.dispose]()
+    this.#next = undefined
+    this.#parts.changed()
+  }
+
+  /** Looks soon. */
+  look(): void {
+    if (this.#queued || this.#next || this.size === 0) return
+    const rest = this.#notBefore - this.#parts.clock.elapsed()
+    if (rest > 0) return this.#lookIn(rest)
+    this.#queued = true
+    afterMicrotasks(() => {
+      this.#queued = false
+      this.#lookNow()
+    })
+  }
+
+  #lookIn(ms: number): void {
+    this.#next = this.#parts.clock.after(ms, () => {
+      this.#next = undefined
+      this.#lookNow()
+    })
+  }
+
+  #lookNow(): void {
+    if (this.size === 0) return
+    const { engine, clock, ended, failed, changed } = this.#parts
+    const began = clock.elapsed()
+    let endings: Ending[]
+    try {
+      endings = engine.at((sql) => this.#collect(sql))
+    } catch (error) {
+      return isBusy(error) ? this.#lookIn(restPerLook) : failed(error)
+    }
+    const now = clock.elapsed()
+    this.#notBefore = now + restPerLook * (now - began)
+    if (endings.length === 0) return
+    changed()
+    ended(endings)
+  }
+
+  #collect(sql: Statements): Ending[] {
+    const last = lastEnded(sql)
+    const ended = this.#open.size === 0 || last === this.#cursor ? [] : this.#endedSince(sql, last)
+    this.#cursor = last
+    for (const job of this.#unseen) {
+      const [seq, number] = (sql.find.get(job) ?? []) as [number?, (number | null)?]
+      if (seq === undefined) continue
+      this.#unseen.delete(job)
+      if (number !== null) ended.push(seq)
+      else {
+        this.#open.set(seq, job)
+        this.#numbers.set(job, seq)
+      }
+    }
+    return ended.map((seq) => {
+      this.#close(seq)
+      const [job, state, attempt, error, result] = sql.ending.get(seq) as unknown as EndingRow
+      return { job, state: stateNames[state] as FinalState, result: result ?? undefined, error: errorOf(error), attempt }
+    })
+  }
+
+  #endedSince(sql: Statements, last: number): number[] {
+    return this.#open.size < last - this.#cursor
+      ? [...this.#open.keys()].filter((seq) => (sql.hasEnded.get(seq)?.[0] ?? null) !== null)
+      : (sql.endedSince.all(this.#cursor, last) as [number][]).map(([seq]) => seq).filter((seq) => this.#open.has(seq))
+  }
+
+  #close(seq: number | undefined): void {
+    const job = seq === undefined ? undefined : this.#open.get(seq)
+    if (seq === undefined || job === undefined) return
+    this.#open.delete(seq)
+    this.#numbers.delete(job)
+  }
+}
+
+type EndingRow = [job: string, state: number, attempt: number, error: Uint8Array | null, result: Uint8Array | null]

@@ -1,0 +1,74 @@
+import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
+import { TreadleError } from '../../kernel/errors.ts'
+import type { LogFields, LogLevel } from '../../kernel/logger.ts'
+import { type PortableError, fromPortable, toPortable } from '../../wire/portable-error.ts'
+import type { Backend } from '../backend.ts'
+import type { Ending } from '../store.ts'
+import type { Durability } from './file.ts'
+
+/** What the thread is started with. */
+export interface ThreadData {
+  readonly path: string
+  readonly durability: Durability
+  readonly busyTimeout: number
+}
+
+/** The methods of a backend that answer. */
+export type Method = { [Name in keyof Backend]: Backend[Name] extends (...args: never[]) => Promise<unknown> ? Name : never }[keyof Backend]
+
+/** To the thread. `id` is the asker's: of a call, a listener or a watch. */
+export type Request =
+  | { readonly kind: 'call', readonly id: number, readonly method: Method, readonly args: readonly unknown[] }
+  | { readonly kind: 'listen', readonly id: number, readonly queues: readonly string[] }
+  | { readonly kind: 'watch', readonly id: number }
+  | { readonly kind: 'add' | 'delete', readonly id: number, readonly job: string }
+  | { readonly kind: 'dispose', readonly id: number }
+
+/** From the thread. */
+export type Reply =
+  | { readonly kind: 'done', readonly id: number, readonly value: unknown }
+  | { readonly kind: 'failed', readonly id: number, readonly error: SentError }
+  | { readonly kind: 'wake', readonly id: number }
+  | { readonly kind: 'ended', readonly id: number, readonly endings: readonly Ending[] }
+  | { readonly kind: 'log', readonly level: LogLevel, readonly fields: LogFields, readonly message: string }
+
+/** The id of the reply that says whether the file could be opened. */
+export const opening = 0
+
+export interface SentError {
+  readonly error: PortableError
+  readonly ours: boolean
+}
+
+export function sendError(error: unknown): SentError {
+  return { error: toPortable(error), ours: error instanceof TreadleError }
+}
+
+/** What makes an error an `instanceof` the class of Treadle's that its name says. */
+const treadleError = Symbol.for('treadle.error')
+
+/** The error again; one of Treadle's own is an `instanceof` its class again, too. */
+export function receiveError({ error, ours }: SentError): Error {
+  const received = fromPortable(error)
+  if (ours) Object.defineProperty(received, treadleError, { value: true })
+  return received
+}
+
+/** Sends what is posted in one tick as one message: a message costs more than what is in it. */
+export class Outbox<Item> {
+  readonly #send: (items: readonly Item[]) => void
+  #items: Item[] = []
+
+  constructor(send: (items: readonly Item[]) => void) {
+    this.#send = send
+  }
+
+  post(item: Item): void {
+    if (this.#items.push(item) > 1) return
+    afterMicrotasks(() => {
+      const items = this.#items
+      this.#items = []
+      this.#send(items)
+    })
+  }
+}

@@ -1,0 +1,193 @@
+import { resolve } from 'node:path'
+import type { Job, NewJob } from '../../jobs/job.ts'
+import { type Clock, systemClock } from '../../kernel/clock.ts'
+import { type Duration, milliseconds } from '../../kernel/duration.ts'
+import { ClosedError } from '../../kernel/errors.ts'
+import { type Logger, silentLogger } from '../../kernel/logger.ts'
+import type { Backend } from '../backend.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import { Listeners } from '../listeners.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, Watch } from '../store.ts'
+import { ChangeWatch } from './change-watch.ts'
+import { EndingWatch } from './ending-watch.ts'
+import { type Committed, SqliteEngine } from './engine.ts'
+import { backendError } from './errors.ts'
+import type { Durability } from './file.ts'
+import { LockQueue } from './lock-queue.ts'
+
+export interface SqliteOptions {
+  /** What a job survives once it is acknowledged: see `Durability`. Default: `'process'`. */
+  durability?: Durability
+  /** How long a call waits while another process holds the file's lock. Default: `'30s'`. */
+  busyTimeout?: Duration
+  clock?: Clock
+  log?: Logger
+}
+
+/**
+ * A SQLite file as a backend, in this thread: for a worker, whose main thread does nothing else. It is made where it does not exist.
+ *
+ * @throws BackendError where it cannot be opened, is no database, or is of a newer Treadle
+ */
+export async function sqlite(path: string, options: SqliteOptions = {}): Promise<Backend> {
+  const { clock = systemClock, log = silentLogger, durability = 'process', busyTimeout = '30s' } = options
+  // Absolute, so that it stays the same file where the program changes its folder.
+  const file = path === '' || path === ':memory:' ? path : resolve(path)
+  const lock = new LockQueue(file, clock, milliseconds(busyTimeout, 'busyTimeout'))
+  try {
+    return await lock.run(() => new SqliteBackend(file, lock, clock, log, durability))
+  } catch (error) {
+    throw backendError(error, file)
+  }
+}
+
+class SqliteBackend implements Backend {
+  readonly capabilities: BrokerCapabilities = { settleIsCommit: true, durable: true }
+  readonly #path: string
+  readonly #lock: LockQueue
+  readonly #clock: Clock
+  readonly #engine: SqliteEngine
+  readonly #changes: ChangeWatch
+  readonly #listeners = new Listeners()
+  readonly #watches = new Set<EndingWatch>()
+  /** The news of each queue that listeners have been told. */
+  readonly #told = new Map<string, number>()
+  #closed: Promise<void> | undefined
+
+  constructor(path: string, lock: LockQueue, clock: Clock, log: Logger, durability: Durability) {
+    this.#path = path
+    this.#lock = lock
+    this.#clock = clock
+    this.#engine = new SqliteEngine(path, durability, clock, (what) => this.#committed(what))
+    this.#changes = new ChangeWatch({
+      path, clock, log,
+      version: () => this.#engine.dataVersion(),
+      changed: () => this.#othersCommitted()
+    })
+  }
+
+  publish(jobs: readonly NewJob[]): Promise<void> {
+    return this.#ask(() => this.#engine.publish(jobs))
+  }
+
+  reserve(request: ReserveRequest): Promise<Reservation> {
+    return this.#ask(() => this.#engine.reserve(request))
+  }
+
+  settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled> {
+    return this.#ask(() => this.#engine.settle(settlements, next))
+  }
+
+  extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]> {
+    return this.#ask(() => this.#engine.extend(worker, held, lease))
+  }
+
+  sweep(patience: number): Promise<Sweep> {
+    return this.#ask((waited) => this.#engine.sweep(waited > patience))
+  }
+
+  leave(worker: string): Promise<void> {
+    return this.#ask(() => this.#engine.leave(worker))
+  }
+
+  commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {
+    return this.#ask(() => this.#engine.commit(changes))
+  }
+
+  read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]> {
+    return this.#ask(() => this.#engine.read(jobs))
+  }
+
+  list(filter: JobFilter): Promise<readonly Job[]> {
+    return this.#ask(() => this.#engine.list(filter))
+  }
+
+  stats(): Promise<BrokerStats> {
+    return this.#ask(() => this.#engine.stats())
+  }
+
+  listen(queues: readonly string[], wake: () => void): Disposable {
+    this.#checkOpen()
+    const listening = this.#listeners.listen(queues, wake)
+    this.#attend()
+    return {
+      [Symbol.dispose]: () => {
+        listening[Symbol.dispose]()
+        this.#attend()
+      }
+    }
+  }
+
+  watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch {
+    this.#checkOpen()
+    const watch = new EndingWatch({
+      engine: this.#engine,
+      clock: this.#clock,
+      ended,
+      failed: (error) => failed(backendError(error, this.#path)),
+      changed: () => {
+        if (watch.size > 0) this.#watches.add(watch)
+        else this.#watches.delete(watch)
+        this.#attend()
+      }
+    })
+    return watch
+  }
+
+  /** What was asked before is still done. */
+  close(): Promise<void> {
+    return this.#closed ??= this.#shut()
+  }
+
+  async #shut(): Promise<void> {
+    this.#listeners.clear()
+    for (const watch of [...this.#watches]) watch[Symbol.dispose]()
+    this.#changes.stop()
+    await this.#lock.idle()
+    this.#engine.close()
+  }
+
+  async #ask<T>(attempt: (waited: number) => T): Promise<T> {
+    this.#checkOpen()
+    try {
+      return await this.#lock.run(attempt)
+    } catch (error) {
+      throw backendError(error, this.#path)
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new ClosedError(this.#path)
+  }
+
+  /** Notices what others commit exactly while somebody here would hear of it. */
+  #attend(): void {
+    if (this.#closed || (this.#listeners.size === 0 && this.#watches.size === 0)) return this.#changes.stop()
+    if (this.#changes.start()) this.#freshNews()
+  }
+
+  #committed({ queues, ended }: Committed): void {
+    // This transaction raised each by one. What others raised meanwhile and nobody told stays untold.
+    for (const queue of queues) this.#told.set(queue, (this.#told.get(queue) ?? 0) + 1)
+    this.#listeners.tell(queues)
+    if (ended) this.#look()
+  }
+
+  #othersCommitted(): void {
+    this.#listeners.tell(this.#freshNews())
+    this.#look()
+  }
+
+  #freshNews(): string[] {
+    const fresh: string[] = []
+    for (const [queue, news] of this.#engine.news()) {
+      if (this.#told.get(queue) !== news) fresh.push(queue)
+      this.#told.set(queue, news)
+    }
+    return fresh
+  }
+
+  #look(): void {
+    for (const watch of this.#watches) watch.look()
+  }
+}
