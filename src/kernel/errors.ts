@@ -18,6 +18,11 @@ export class TreadleError extends Error {
 
   static readonly className: string = 'TreadleError'
 
+  /** Makes an error that came from another thread or process an `instanceof` the class of this file that it names. */
+  static brand(error: Error): void {
+    Object.defineProperty(error, brand, { value: true })
+  }
+
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (typeof value !== 'object' || value === null || !(brand in value)) return false
     return this === TreadleError || (value as unknown as Error).name === this.className

@@ -1,9 +1,13 @@
+import { TreadleError } from '../kernel/errors.ts'
+
 /** An error as plain data: what of it crosses threads, processes and brokers. */
 export interface PortableError {
   readonly name: string
   readonly message: string
   readonly stack?: string
   readonly code?: string | number
+  /** One of Treadle's own: an `instanceof` its class again when it arrives. */
+  readonly own?: true
   readonly cause?: unknown
   /** Of an AggregateError. */
   readonly errors?: readonly unknown[]
@@ -43,6 +47,7 @@ export function toPortable(thrown: unknown, depth = 0): PortableError {
     message,
     ...(stack === undefined ? {} : { stack }),
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(thrown instanceof TreadleError ? { own: true } : {}),
     ...(cause === undefined || depth >= deepest ? {} : { cause: nest(cause) }),
     ...(Array.isArray(errors) ? { errors: errors.map(nest) } : {}),
     ...(Object.keys(fields).length > 0 ? { fields } : {})
@@ -51,7 +56,7 @@ export function toPortable(thrown: unknown, depth = 0): PortableError {
 
 /** The error again: same name, message, stack, code, cause and fields; an `instanceof` the built-in class that it was. */
 export function fromPortable(portable: PortableError): Error {
-  const { name, message, stack, code, cause, errors, fields } = portable
+  const { name, message, stack, code, own, cause, errors, fields } = portable
   const error: Error = name === 'AggregateError'
     ? new AggregateError((errors ?? []).map(revive), message)
     : new (builtIn[name] ?? Error)(message)
@@ -61,6 +66,7 @@ export function fromPortable(portable: PortableError): Error {
   if (errors !== undefined && name !== 'AggregateError') define(error, 'errors', errors.map(revive))
   for (const [key, value] of Object.entries(fields ?? {})) define(error, key, revive(value), true)
   if (code !== undefined) define(error, 'code', code, true)
+  if (own) TreadleError.brand(error)
   return error
 }
 

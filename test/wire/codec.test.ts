@@ -32,8 +32,8 @@ test('JSON values arrive equal, and each message is readable alone and owns its 
     const bytes = encode(second)
     expect(bytes.buffer.byteLength).toBe(bytes.length)
     // Negative zero and the key __proto__ are not told apart yet.
-    fc.pre(!/-0|__proto__/.test(JSON.stringify(second)) && !Object.is(second, -0))
-    expect(decode(bytes)).toEqual(second)
+    fc.pre(!JSON.stringify(second).includes('__proto__'))
+    expect(JSON.stringify(decode(bytes))).toBe(JSON.stringify(second))
   }))
 })
 
