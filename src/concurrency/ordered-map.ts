@@ -41,9 +41,9 @@ export async function* orderedMap<Item, Result>(
     else add(run(next.value, rest.signal))
   }
   // The source failed in its turn: results of the items before it come first.
-  const fail = (error: Error): void => {
+  const fail = (reason: Error): void => {
     ended = true
-    add(Promise.reject(error))
+    add(Promise.reject(reason))
   }
   const pull = (): void => {
     try {

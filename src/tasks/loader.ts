@@ -49,12 +49,19 @@ export class TaskLoader {
   async #search({ name, source }: TaskRef): Promise<TaskDefinition> {
     // Only a task that a function made can be exported by another module than the one that called task().
     const modules = source.within === undefined ? source.modules.slice(0, 1) : source.modules
+    let failure: unknown
     for (const module of modules) {
-      const exported = await tasksOf(module)
-      if (exported.has(name)) return exported.get(name)
+      try {
+        const exported = await tasksOf(module)
+        if (exported.has(name)) return exported.get(name)
+      } catch (error) {
+        // A module that merely called the factory may be no module of tasks at all, such as a test file.
+        if (source.within === undefined) throw error
+        failure ??= error
+      }
     }
     const home = shownModule(source.modules[0] ?? 'an unknown module')
-    throw source.within === undefined ? new TaskNotExportedError(name, home) : new TaskIsClosureError(name, source.within, home)
+    throw source.within === undefined ? new TaskNotExportedError(name, home) : new TaskIsClosureError(name, source.within, home, { cause: failure })
   }
 }
 

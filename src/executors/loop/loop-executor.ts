@@ -1,6 +1,7 @@
+import { Drain } from '../../concurrency/drain.ts'
 import { Fifo } from '../../concurrency/fifo.ts'
-import { type Clock, type Timer, systemClock } from '../../kernel/clock.ts'
-import { type Deadline, left } from '../../kernel/deadline.ts'
+import { type Clock, systemClock } from '../../kernel/clock.ts'
+import type { Deadline } from '../../kernel/deadline.ts'
 import { CancelledError, ClosedError, DeadlineExceededError, MalformedMessageError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
@@ -44,11 +45,12 @@ export class LoopExecutor extends Service implements Executor {
   readonly #cpu = new CpuShare()
   readonly #waiting = new Fifo<LoopCall>()
   readonly #running = new Set<LoopCall>()
-  #closed: { done: () => void, timers: Timer[] } | undefined
+  readonly #drain: Drain
 
   constructor({ find, concurrency = 100, clock = systemClock, log = silentLogger }: LoopExecutorOptions) {
     super(clock)
     this.#find = find
+    this.#drain = new Drain(clock)
     this.concurrency = concurrency
     this.#log = log
   }
@@ -80,12 +82,9 @@ export class LoopExecutor extends Service implements Executor {
   protected onStart(): void {}
 
   protected async onClose(deadline: Deadline): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#closed = { done: resolve, timers: [] }
-    this.onHurry(deadline)
+    this.#drain.by(deadline)
     this.#next()
-    await promise
-    for (const timer of this.#closed.timers) timer[Symbol.dispose]()
+    await this.#drain.over
     for (const own of [...this.#waiting.drain(), ...this.#running]) {
       own.running?.abort(new ClosedError('The executor'))
       own.settle(closedOutcome())
@@ -93,7 +92,7 @@ export class LoopExecutor extends Service implements Executor {
   }
 
   protected override onHurry(deadline: Deadline): void {
-    this.#closed?.timers.push(this.clock.after(left(deadline, this.clock.elapsed()), this.#closed.done))
+    this.#drain.by(deadline)
   }
 
   #next(): void {
@@ -103,7 +102,7 @@ export class LoopExecutor extends Service implements Executor {
       this.#running.add(own)
       void this.#run(own)
     }
-    if (this.#running.size === 0) this.#closed?.done()
+    if (this.closing && this.#running.size === 0) this.#drain.end()
   }
 
   async #run(own: LoopCall): Promise<void> {

@@ -21,6 +21,8 @@ export class ClaimBoard {
   #claimed = 0
   /** Thread: the last call of the take-back that it saw last. */
   #passedOver = 0
+  /** Host: the last call that it took back. */
+  #takenBack = 0
 
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(cellCount * 4)) {
     this.memory = memory
@@ -50,9 +52,12 @@ export class ClaimBoard {
     for (;;) {
       const seen = Atomics.load(this.#cells, begun)
       if (seen < 0) return undefined
-      if (seen >= lastSent) return seen
+      if (seen >= lastSent || lastSent === this.#takenBack) return seen
       Atomics.store(this.#cells, takenBackThrough, lastSent)
-      if (Atomics.compareExchange(this.#cells, begun, seen, -seen - 1) === seen) return seen
+      if (Atomics.compareExchange(this.#cells, begun, seen, -seen - 1) === seen) {
+        this.#takenBack = lastSent
+        return seen
+      }
     }
   }
 

@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os'
 import type { ResourceLimits } from 'node:worker_threads'
 import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
+import { Drain } from '../../concurrency/drain.ts'
 import { Fifo } from '../../concurrency/fifo.ts'
 import { type Clock, type Timer, systemClock } from '../../kernel/clock.ts'
-import { type Deadline, left } from '../../kernel/deadline.ts'
+import type { Deadline } from '../../kernel/deadline.ts'
 import { ClosedError, LoopStalledError, ThreadExitedError, type TreadleError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
@@ -77,16 +78,17 @@ export class ThreadExecutor extends Service implements Executor {
   readonly #threads = new Set<TaskThread>()
   readonly #ending = new Set<Promise<void>>()
   readonly #stalls: StallWatch | undefined
+  readonly #drain: Drain
   #dispatching = false
   #watching: Timer | undefined
   #failedStarts = 0
   #threadCount = 0
-  #closed: { readonly done: () => void, readonly timers: Timer[] } | undefined
 
   constructor(options: ThreadExecutorOptions = {}) {
     const { place = 'thread', clock = systemClock, log = silentLogger } = options
     super(clock)
     const hosted = place === 'loop'
+    this.#drain = new Drain(clock)
     this.place = place
     this.#options = options
     this.#maxThreads = options.threads ?? (hosted ? 1 : availableParallelism())
@@ -130,11 +132,9 @@ export class ThreadExecutor extends Service implements Executor {
   protected onStart(): void {}
 
   protected async onClose(deadline: Deadline): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#closed = { done: resolve, timers: [] }
-    this.onHurry(deadline)
+    this.#drain.by(deadline)
     this.#dispatch()
-    await promise
+    await this.#drain.over
     this.#watching?.[Symbol.dispose]()
     const error = new ClosedError('The executor')
     for (const thread of this.#threads) {
@@ -142,14 +142,13 @@ export class ThreadExecutor extends Service implements Executor {
       for (const call of thread.inFlight.values()) call.settle(handedBack(error))
     }
     for (const call of this.#queue.drain()) call.settle(handedBack(error))
-    const waited = Promise.withResolvers<void>()
-    this.#closed.timers.push(this.clock.after(lastWait, waited.resolve))
-    await Promise.race([Promise.all(this.#ending), waited.promise])
-    for (const timer of this.#closed.timers) timer[Symbol.dispose]()
+    const waited = new AbortController()
+    await Promise.race([Promise.all(this.#ending), this.clock.sleep(lastWait, waited.signal)])
+    waited.abort()
   }
 
   protected override onHurry(deadline: Deadline): void {
-    this.#closed?.timers.push(this.clock.after(left(deadline, this.clock.elapsed()), this.#closed.done))
+    this.#drain.by(deadline)
   }
 
   #wake(): void {
@@ -179,7 +178,7 @@ export class ThreadExecutor extends Service implements Executor {
       this.#stalls?.wake()
     }
     if (this.#queue.size > 0) this.#startThreads()
-    else if (this.#closed && this.#idle()) this.#closed.done()
+    else if (this.closing && this.#idle()) this.#drain.end()
   }
 
   #idle(): boolean {
@@ -254,7 +253,7 @@ export class ThreadExecutor extends Service implements Executor {
       const [head] = thread.inFlight.values()
       if (head) this.#startTimer(head)
     }
-    if (this.#queue.size > 0 || this.#closed) this.#wake()
+    if (this.#queue.size > 0 || this.closing) this.#wake()
   }
 
   /** Counts a call's time. A thread that runs one at a time begins a call when the one before it has ended. */

@@ -58,12 +58,13 @@ function serve(port: MessagePort, start: ThreadStart): void {
 /** The call in whose context the thread ends is known while its last handlers run; afterwards nobody could tell. */
 function sayWhoEndsIt(box: OutcomeBox): void {
   let culprit: number | undefined
-  const current = (): number | undefined => {
-    const own = context()
-    return own instanceof RunningCall ? own.seq : undefined
-  }
-  process.on('uncaughtExceptionMonitor', () => { culprit ??= current() })
-  process.on('exit', () => box.flush({ ending: { culprit: culprit ?? current() } }))
+  process.on('uncaughtExceptionMonitor', () => { culprit ??= currentCall() })
+  process.on('exit', () => box.flush({ ending: { culprit: culprit ?? currentCall() } }))
+}
+
+function currentCall(): number | undefined {
+  const own = context()
+  return own instanceof RunningCall ? own.seq : undefined
 }
 
 async function describe({ id, modules }: NonNullable<ToThread['describe']>, box: OutcomeBox): Promise<void> {

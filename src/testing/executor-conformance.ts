@@ -1,0 +1,58 @@
+import type { Executor } from '../executors/executor.ts'
+import type { Cases, OpenOptions, TestRunner } from './executor-conformance/bench.ts'
+import { closingCases } from './executor-conformance/closing.ts'
+import { crashCases } from './executor-conformance/crashes.ts'
+import { errorCases } from './executor-conformance/errors.ts'
+import { stoppingCases } from './executor-conformance/stopping.ts'
+import * as tasks from './executor-conformance/tasks.ts'
+import { valueCases } from './executor-conformance/values.ts'
+import { TaskRegistry } from '../tasks/registry.ts'
+
+export type { OpenOptions, TestRunner } from './executor-conformance/bench.ts'
+
+export interface ExecutorDriver {
+  /** The adapter, for the report. */
+  readonly name: string
+  /** A new executor; the suite closes it. */
+  readonly open: (options: OpenOptions) => Executor
+  /** Cases that this adapter cannot pass, by name, each with the reason. */
+  readonly skip?: Readonly<Record<string, string>>
+}
+
+/** The tasks that the suite runs, for an adapter that is given definitions. */
+export const conformanceTasks: TaskRegistry = new TaskRegistry(tasks)
+
+const groups: Readonly<Record<string, Cases>> = {
+  values: valueCases,
+  errors: errorCases,
+  stopping: stoppingCases,
+  crashes: crashCases,
+  closing: closingCases
+}
+
+/**
+ * The law that every executor keeps, as tests.
+ *
+ * @param runner of Vitest, or another of its shape: so that this module needs none
+ *
+ * @example
+ * executorConformance({ name: 'threads', open: ({ concurrency, grace }) => new ThreadExecutor({ threads: concurrency, grace }) }, { describe, test, expect })
+ */
+export function executorConformance({ name, open, skip = {} }: ExecutorDriver, { describe, test, expect }: TestRunner): void {
+  const known = Object.values(groups).flatMap((cases) => Object.keys(cases))
+  for (const skipped of Object.keys(skip)) if (!known.includes(skipped)) throw new Error(`the suite has no case '${skipped}'`)
+  describe(`${name} passes the executor conformance suite`, () => {
+    for (const [group, cases] of Object.entries(groups)) {
+      describe(group, () => {
+        for (const [title, run] of Object.entries(cases)) {
+          const body = async (): Promise<void> => {
+            await using opened = new AsyncDisposableStack()
+            await run({ expect, open: (options) => opened.adopt(open({ concurrency: 2, grace: 500, ...options }), (executor) => executor.close({ deadline: 0 })) })
+          }
+          if (skip[title] === undefined) test(title, body)
+          else test.skip(`${title} (${skip[title]})`, body)
+        }
+      })
+    }
+  })
+}

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest'
+import { ThreadExecutor, type ThreadExecutorOptions } from '../../src/executors/threads/thread-executor.ts'
+import { executorConformance } from '../../src/testing/executor-conformance.ts'
+import { addSoon } from '../fixtures/tasks/arithmetic.ts'
+import { compute, exitLater, spin, spinLater, wait } from '../fixtures/tasks/cells.ts'
+import { call, cells, letGo, reaches } from './support.ts'
+
+executorConformance({
+  name: 'ThreadExecutor that hosts a loop',
+  open: ({ concurrency, grace }) => new ThreadExecutor({ place: 'loop', concurrency, grace })
+}, { describe, test, expect })
+
+const hosted = (options: ThreadExecutorOptions = {}): ThreadExecutor => new ThreadExecutor({ place: 'loop', grace: 20, ...options })
+
+describe('a hosted loop', () => {
+  test('many calls wait on one thread at the same time', async () => {
+    await using executor = hosted()
+    const own = Array.from({ length: 40 }, cells)
+    const running = own.map((each) => executor.execute(call(wait, [each])))
+    await Promise.all(own.map((each) => reaches(each, 1)))
+    own.forEach(letGo)
+    expect((await Promise.all(running)).map((outcome) => outcome.kind)).toEqual(own.map(() => 'returned'))
+  })
+
+  test('a call that is stopped by force costs the others nothing but their attempt, uncharged', async () => {
+    await using executor = hosted({ concurrency: 2 })
+    const innocent = cells()
+    const endless = cells()
+    const abort = new AbortController()
+    const other = executor.execute(call(wait, [innocent]))
+    await reaches(innocent, 1)
+    const culprit = executor.execute(call(spinLater, [endless], { signal: abort.signal }))
+    const queued = executor.execute(call(addSoon, [1, 2]))
+    await reaches(endless, 1)
+    abort.abort()
+    expect(await culprit).toEqual({ kind: 'cancelled' })
+    expect(await other).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_EXITED' } })
+    expect(await queued).toMatchObject({ kind: 'returned', value: 3 })
+  })
+
+  test('a call that ends the thread is charged, and only it', async () => {
+    await using executor = hosted()
+    const innocent = cells()
+    const exiting = cells()
+    const last = cells()
+    const first = executor.execute(call(wait, [innocent]))
+    const culprit = executor.execute(call(exitLater, [exiting]))
+    const third = executor.execute(call(wait, [last]))
+    await Promise.all([innocent, exiting, last].map((each) => reaches(each, 1)))
+    letGo(exiting)
+    expect(await culprit).toMatchObject({ kind: 'died', error: { message: expect.stringContaining('process.exit(5)') as string } })
+    expect(await first).toMatchObject({ kind: 'handedBack' })
+    expect(await third).toMatchObject({ kind: 'handedBack' })
+  })
+
+  test('a loop that stands still is told, and replaced at its limit; the call in its first part is charged', async () => {
+    const stalls: string[][] = []
+    await using executor = hosted({ stallLimit: 200, onStall: (_, tasks) => stalls.push(tasks) })
+    const innocent = cells()
+    const endless = cells()
+    const other = executor.execute(call(wait, [innocent]))
+    await reaches(innocent, 1)
+    const culprit = executor.execute(call(spin, [endless]))
+    expect(await culprit).toMatchObject({ kind: 'died', error: { code: 'LOOP_STALLED' } })
+    expect(await other).toMatchObject({ kind: 'handedBack' })
+    expect(stalls[0]).toEqual(['spin'])
+    expect(await executor.execute(call(addSoon, [1, 2]))).toMatchObject({ kind: 'returned' })
+  })
+
+  test('a stall that nobody can be charged with hands all back', async () => {
+    await using executor = hosted({ stallLimit: 200 })
+    const endless = cells()
+    const innocent = cells()
+    const outcomes = [executor.execute(call(wait, [innocent])), executor.execute(call(spinLater, [endless]))]
+    expect(await Promise.all(outcomes)).toMatchObject([{ kind: 'handedBack' }, { kind: 'handedBack' }])
+  })
+
+  test('calls that compute on one loop are each charged their part of the time', async () => {
+    await using executor = hosted()
+    const outcomes = await Promise.all([executor.execute(call(compute, [20])), executor.execute(call(compute, [20]))])
+    const cpu = outcomes.reduce((sum, outcome) => sum + (outcome.kind === 'returned' ? outcome.spent.cpu : 0), 0)
+    const wall = outcomes.reduce((sum, outcome) => sum + (outcome.kind === 'returned' ? outcome.spent.wall : 0), 0)
+    expect(cpu).toBeGreaterThanOrEqual(38)
+    expect(cpu).toBeLessThan(wall)
+  })
+})

@@ -1,0 +1,21 @@
+import type { Call } from '../../src/executors/executor.ts'
+import { type AnyTask, definitionOf } from '../../src/tasks/task.ts'
+
+export function call(task: AnyTask, args: readonly unknown[], more: Partial<Call> = {}): Call {
+  return { task: definitionOf(task, 'call'), input: { args }, timeout: Infinity, ...more }
+}
+
+export function cells(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(12))
+}
+
+/** Resolves when the first cell has reached `value`. */
+export async function reaches(own: Int32Array, value: number): Promise<void> {
+  for (let seen = Atomics.load(own, 0); seen < value; seen = Atomics.load(own, 0)) await Atomics.waitAsync(own, 0, seen).value
+}
+
+/** Lets go a call that waits for its second cell. */
+export function letGo(own: Int32Array): void {
+  Atomics.store(own, 1, 1)
+  Atomics.notify(own, 1)
+}

@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest'
+import { ThreadExecutor } from '../../src/executors/threads/thread-executor.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { lineLogger } from '../../src/kernel/logger.ts'
+import { executorConformance } from '../../src/testing/executor-conformance.ts'
+import { double } from '../fixtures/tasks/arithmetic.ts'
+import { block, exhaust, leaveBomb, logSomething, maybeBlock, spin, wait } from '../fixtures/tasks/cells.ts'
+import { call, cells, letGo, reaches } from './support.ts'
+
+executorConformance({
+  name: 'ThreadExecutor',
+  open: ({ concurrency, grace }) => new ThreadExecutor({ threads: concurrency, grace })
+}, { describe, test, expect })
+
+describe('threads', () => {
+  test('what waits behind a long call goes to another thread', async () => {
+    await using executor = new ThreadExecutor({ threads: 2, grace: 20 })
+    // Short calls so far, so that several are sent ahead to each thread.
+    await Promise.all(Array.from({ length: 200 }, () => executor.execute(call(maybeBlock, []))))
+    const own = cells()
+    const long = executor.execute(call(maybeBlock, [own]))
+    const outcomes = await Promise.all(Array.from({ length: 50 }, () => executor.execute(call(maybeBlock, []))))
+    expect(outcomes.map((outcome) => outcome.kind)).toEqual(outcomes.map(() => 'returned'))
+    letGo(own)
+    expect(await long).toMatchObject({ kind: 'returned', value: 'let go' })
+  })
+
+  test('a call that is cancelled behind a long one settles at once, and never runs', async () => {
+    await using executor = new ThreadExecutor({ threads: 1, grace: 20 })
+    await Promise.all(Array.from({ length: 50 }, () => executor.execute(call(maybeBlock, []))))
+    const own = cells()
+    const never = cells()
+    const long = executor.execute(call(maybeBlock, [own]))
+    const abort = new AbortController()
+    const behind = executor.execute(call(maybeBlock, [never], { signal: abort.signal }))
+    const after = executor.execute(call(maybeBlock, []))
+    await reaches(own, 1)
+    abort.abort()
+    expect(await behind).toEqual({ kind: 'cancelled' })
+    letGo(own)
+    expect(await long).toMatchObject({ kind: 'returned' })
+    expect(await after).toMatchObject({ kind: 'returned', value: 'short' })
+    expect(never[0]).toBe(0)
+  })
+
+  test('calls behind one that kills its thread are run elsewhere, once each', async () => {
+    await using executor = new ThreadExecutor({ threads: 1, grace: 10 })
+    await executor.execute(call(double, [1]))
+    const own = cells()
+    const stopped = executor.execute(call(spin, [own], { timeout: 50 }))
+    const behind = Array.from({ length: 20 }, (_, index) => executor.execute(call(double, [index])))
+    expect(await stopped).toEqual({ kind: 'timedOut' })
+    expect((await Promise.all(behind)).map((outcome) => outcome.kind === 'returned' && outcome.value)).toEqual(Array.from({ length: 20 }, (_, index) => index * 2))
+  })
+
+  test('the timeout counts from when a call begins', async () => {
+    await using executor = new ThreadExecutor({ threads: 1 })
+    const clock = performance.now()
+    const own = cells()
+    const long = executor.execute(call(block, [own]))
+    await reaches(own, 1)
+    const behind = executor.execute(call(double, [21], { timeout: 40 }))
+    await systemClock.sleep(60)
+    letGo(own)
+    expect(await long).toMatchObject({ kind: 'returned' })
+    expect(await behind).toMatchObject({ kind: 'returned', value: 42 })
+    expect(performance.now() - clock).toBeGreaterThan(40)
+  })
+
+  test('a late error of a call that has ended charges nobody else', async () => {
+    await using executor = new ThreadExecutor({ threads: 1 })
+    const bomb = cells()
+    const own = cells()
+    expect(await executor.execute(call(leaveBomb, [bomb]))).toMatchObject({ kind: 'returned' })
+    const innocent = executor.execute(call(wait, [own]))
+    await reaches(own, 1)
+    letGo(bomb)
+    expect(await innocent).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_EXITED' } })
+    expect(await executor.execute(call(double, [4]))).toMatchObject({ kind: 'returned', value: 8 })
+  })
+
+  test('a call that exhausts its memory dies alone', async () => {
+    await using executor = new ThreadExecutor({ threads: 1, resourceLimits: { maxOldGenerationSizeMb: 32 } })
+    const dying = executor.execute(call(exhaust, []))
+    const waiting = executor.execute(call(double, [3]))
+    expect(await dying).toMatchObject({ kind: 'died', error: { code: 'THREAD_EXITED', message: expect.stringContaining('out of memory') as string } })
+    expect(await waiting).toMatchObject({ kind: 'returned', value: 6 })
+  })
+
+  test('threads that cannot start hand back what waits, instead of starting for ever', async () => {
+    await using executor = new ThreadExecutor({ threads: 1, execArgv: ['--import', 'data:text/javascript,process.exit(9)'] })
+    expect(await executor.execute(call(double, [3]))).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_EXITED' } })
+  })
+
+  test('what a call logs arrives at the host', async () => {
+    const lines: unknown[] = []
+    await using executor = new ThreadExecutor({ threads: 1, log: lineLogger('debug', (line) => lines.push(line)) })
+    await executor.execute(call(logSomething, []))
+    expect(lines).toMatchObject([{ level: 'info', msg: 'with a function' }, { level: 'warn', msg: 'plain', task: 'logSomething', order: 8 }])
+  })
+})
+
+describe('describeTasks', () => {
+  const module = (name: string): string => new URL(`../fixtures/tasks/${name}`, import.meta.url).href
+
+  test('describes what modules export, as plain data', async () => {
+    await using executor = new ThreadExecutor({ threads: 1 })
+    const manifests = await executor.describeTasks([module('arithmetic.ts')])
+    expect(manifests.map(({ name, runs }) => [name, runs])).toEqual([['add', 'thread'], ['addSoon', 'loop'], ['double', 'thread'], ['nothing', 'thread']])
+    expect(manifests[0]).toEqual({
+      name: 'add',
+      runs: 'thread',
+      source: { modules: [module('arithmetic.ts')], within: undefined },
+      rules: { queue: 'default', priority: 0, timeout: Infinity, delay: 0, expires: Infinity, retry: { limit: 0, initial: 1_000, factor: 2, max: 3_600_000, jitter: 'full' } }
+    })
+    expect(await executor.execute({ task: manifests[0]!, input: { args: [1, 2] }, timeout: Infinity })).toMatchObject({ kind: 'returned', value: 3 })
+  })
+
+  test('refuses two tasks of one name, and a module that cannot be imported', async () => {
+    await using executor = new ThreadExecutor({ threads: 1 })
+    await expect(executor.describeTasks([module('arithmetic.ts'), module('other-add.ts')])).rejects.toMatchObject({ code: 'DUPLICATE_TASK' })
+    await expect(executor.describeTasks([module('nowhere.ts')])).rejects.toMatchObject({ code: 'TASK_MODULE_FAILED' })
+    await expect(executor.describeTasks([module('exits.ts')])).rejects.toMatchObject({ code: 'THREAD_EXITED' })
+  })
+
+  test('a module that ends its thread charges the call that needed it', async () => {
+    await using executor = new ThreadExecutor({ threads: 1 })
+    const lost = { name: 'lost', source: { modules: [module('exits.ts')], within: undefined } }
+    expect(await executor.execute({ task: lost, input: { args: [] }, timeout: Infinity })).toMatchObject({ kind: 'died', error: { code: 'THREAD_EXITED' } })
+  })
+})

@@ -1,0 +1,37 @@
+import { local } from '../../src/client/local.ts'
+import { task } from '../../src/tasks/task.ts'
+
+// Checked by the compiler alone, never run.
+
+const area = task({ name: 'area' }, (width: number, height: number, unit?: string) => `${width * height} ${unit ?? ''}`)
+const length = task({ name: 'length' }, async (text: string) => text.length)
+
+export async function runTakesTheTasksOwnArguments(): Promise<void> {
+  await using here = local()
+  const text: string = await here.run(area, 2, 3)
+  const inSquareMetres: string = await here.run(area.with({ timeout: '1s' }), 2, 3, 'm²')
+  const count: number = await here.run(length, text + inSquareMetres)
+  // @ts-expect-error an argument is missing
+  await here.run(area, 2)
+  // @ts-expect-error an argument has the wrong type
+  await here.run(area, 2, '3')
+  // @ts-expect-error there is one argument too many
+  await here.run(length, 'a', 'b')
+  // @ts-expect-error the result is a number
+  const wrong: string = await here.run(length, 'a')
+  // @ts-expect-error a plain function is no task
+  await here.run((n: number) => n, count)
+  // @ts-expect-error a duration needs a unit
+  area.with({ timeout: '1 fortnight' })
+  await here.with({ signal: AbortSignal.timeout(1) }).run(length, wrong)
+}
+
+export async function mapTakesItemsOfTheFirstArgument(): Promise<void> {
+  await using here = local()
+  for await (const count of here.map(length, ['a', 'b'])) count.toFixed()
+  for await (const count of here.map(length, new Set(['a']), { concurrency: 2 })) count.toFixed()
+  // @ts-expect-error the items have the wrong type
+  here.map(length, [1, 2])
+  // @ts-expect-error the results are numbers
+  for await (const count of here.map(length, ['a'])) count.toUpperCase()
+}
