@@ -18,6 +18,9 @@ export interface JobFeedParts {
   stale(attempt: AttemptRef): void
 }
 
+/** How long an outcome may wait for others to be settled with, in milliseconds: only while its lane has work in hand. */
+const latest = 1
+
 /** How long to wait before a broker that failed is asked again, in milliseconds. */
 const pause = 500
 
@@ -29,11 +32,13 @@ const pause = 500
 export class JobFeed {
   readonly #parts: JobFeedParts
   #ended: Settlement[] = []
-  #turn: Promise<void> | undefined
+  readonly #quiet: (() => void)[] = []
+  #turning = false
   #asked = false
   #lookAgain = false
   #open = true
   #due: Timer | undefined
+  #late: Timer | undefined
 
   constructor(parts: JobFeedParts) {
     this.#parts = parts
@@ -46,9 +51,14 @@ export class JobFeed {
     this.#ask()
   }
 
-  settle(settlement: Settlement): void {
+  /** @param lane where the attempt was held: while that has work in hand, the outcome may wait a little for others */
+  settle(settlement: Settlement, lane: Lane | undefined): void {
     this.#ended.push(settlement)
-    this.#ask()
+    if (!lane || lane.hungry) return this.#ask()
+    this.#late ??= this.#parts.clock.after(latest, () => {
+      this.#late = undefined
+      this.#ask()
+    })
   }
 
   /** Takes no more jobs. */
@@ -59,29 +69,35 @@ export class JobFeed {
 
   /** Until every outcome so far is settled. */
   async settled(): Promise<void> {
-    while (this.#turn ?? this.#ended.length > 0) {
+    while (this.#turning || this.#ended.length > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#quiet.push(resolve)
       this.#ask()
-      await (this.#turn ?? new Promise<void>((resolve) => { afterMicrotasks(resolve) }))
+      await promise
     }
   }
 
   /** A turn, soon: together with whatever else this tick brings. */
   #ask(): void {
-    if (this.#asked || this.#turn) return
+    if (this.#asked || this.#turning) return
     this.#asked = true
     afterMicrotasks(() => {
       this.#asked = false
-      this.#turn ??= this.#run().finally(() => { this.#turn = undefined })
+      void this.#turn()
     })
   }
 
-  async #run(): Promise<void> {
+  /** Exchanges until there is nothing to settle and nothing to ask for. */
+  async #turn(): Promise<void> {
+    this.#turning = true
     for (;;) {
       const request = this.#request()
-      if (this.#ended.length === 0 && !request) return
+      if (this.#ended.length === 0 && !request) break
       const ended = this.#ended
       this.#ended = []
       this.#lookAgain = false
+      this.#late?.[Symbol.dispose]()
+      this.#late = undefined
       try {
         await this.#exchange(ended, request)
       } catch (error) {
@@ -91,6 +107,8 @@ export class JobFeed {
         await this.#parts.clock.sleep(pause)
       }
     }
+    this.#turning = false
+    for (const resolve of this.#quiet.splice(0)) resolve()
   }
 
   async #exchange(ended: readonly Settlement[], request: ReserveRequest | undefined): Promise<void> {
@@ -106,7 +124,7 @@ export class JobFeed {
     const room: Partial<Record<Place, number>> = {}
     let asks = this.#lookAgain
     for (const [place, lane] of this.#parts.lanes) {
-      if (!lane.mayHaveMore || lane.room === 0) continue
+      if (!lane.mayHaveMore || !(this.#lookAgain || lane.hungry)) continue
       room[place] = lane.room
       asks = true
     }

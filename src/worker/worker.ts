@@ -135,7 +135,7 @@ export class Worker extends Service {
     try {
       envelope = openEnvelope(delivery.payload)
     } catch (error) {
-      return this.#feed.settle({ job, token, outcome: { event: 'bury', error: toPortable(error) } })
+      return this.#feed.settle({ job, token, outcome: { event: 'bury', error: toPortable(error) } }, undefined)
     }
     const { header, args } = envelope
     const held: Held = { job, token, task, attempt, lane, retry: header.retry ?? manifest.rules.retry, abort: new AbortController() }
@@ -154,13 +154,13 @@ export class Worker extends Service {
     if (this.#held.get(job) === held) this.#held.delete(job)
     if (this.closing && this.#held.size === 0) this.#drainedOrLate.resolve()
     if (outcome.kind !== 'returned') this.#parts.log.warn({ job, task, attempt, outcome: outcome.kind, ...('error' in outcome ? { err: outcome.error } : {}) }, 'attempt did not succeed')
-    this.#feed.settle(settlementOf(held, outcome, Math.random()))
+    this.#feed.settle(settlementOf(held, outcome, Math.random()), lane)
   }
 
   #unknown({ job, token, task }: Delivery): void {
     const error = new UnknownTaskError(task, this.tasks)
     this.#parts.log.error({ job, task, code: error.code }, error.message)
-    this.#feed.settle({ job, token, outcome: { event: 'defer', delay: unknownTaskPause, error: toPortable(error) } })
+    this.#feed.settle({ job, token, outcome: { event: 'defer', delay: unknownTaskPause, error: toPortable(error) } }, undefined)
   }
 
   #heldAs(job: string, token: number): Held | undefined {
