@@ -5,7 +5,7 @@ import { Drain } from '../../concurrency/drain.ts'
 import { Fifo } from '../../concurrency/fifo.ts'
 import { type Clock, type Timer, systemClock } from '../../kernel/clock.ts'
 import type { Deadline } from '../../kernel/deadline.ts'
-import { ClosedError, LoopStalledError, ThreadExitedError, type TreadleError } from '../../kernel/errors.ts'
+import { ClosedError, LoopStalledError, ThreadExitedError, ThreadReplacedError, ThreadStartError, type TreadleError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
 import type { Place } from '../../tasks/task.ts'
@@ -187,14 +187,14 @@ export class ThreadExecutor extends Service implements Executor {
   }
 
   /** The thread that would come to the call first, if any may be given it. */
-  #threadFor({ task }: PooledCall): TaskThread | undefined {
+  #threadFor({ task, carriage }: PooledCall): TaskThread | undefined {
     let best: TaskThread | undefined
     for (const thread of this.#threads) {
       if (!thread.ready || thread.stuck || thread.board.takingBack) continue
       const { size } = thread.inFlight
       const fits = this.#perThread > 1
         ? size < this.#perThread
-        : size === 0 || (thread.ahead > 0 && thread.loaded.has(task.id) && thread.ahead + task.cost <= workAhead)
+        : size === 0 || (thread.ahead > 0 && thread.loaded.has(task.id) && thread.ahead + task.cost + carriage <= workAhead)
       if (!fits) continue
       if (size === 0 && thread.loaded.has(task.id)) return thread
       if (!best || (this.#perThread > 1 ? size < best.inFlight.size : thread.ahead < best.ahead || (size === 0 && best.inFlight.size > 0))) best = thread
@@ -288,7 +288,14 @@ export class ThreadExecutor extends Service implements Executor {
   /** A call did not end within its grace: its thread is stopped, and what shared a loop with it is handed back. */
   #killFor(culprit: PooledCall): void {
     const { thread } = culprit
-    if (!thread || culprit.settled) return
+    if (!thread?.inFlight.has(culprit.seq) || !this.#threads.has(thread)) return
+    const blocking = thread.board.firstPart
+    if (this.#perThread > 1 && blocking !== culprit.seq && thread.inFlight.has(blocking)) {
+      // It cannot have heard: another call holds the loop, which is for the stall watch to judge. Its caller need not wait for that.
+      culprit.settle({ kind: culprit.stopping ?? 'cancelled' })
+      culprit.timer = this.clock.after(this.#grace, () => this.#killFor(culprit))
+      return
+    }
     this.#log.warn({ task: culprit.name, grace: this.#grace }, 'a call did not end when it was told to: its thread is replaced')
     this.#queue.putBack(this.#kill(thread))
     culprit.settle({ kind: culprit.stopping ?? 'cancelled' })
@@ -318,7 +325,8 @@ export class ThreadExecutor extends Service implements Executor {
       this.#watching = undefined
       for (const [thread, head] of heads) {
         if (thread.inFlight.size < 2 || thread.board.lastBegun !== head || !this.#threads.has(thread)) continue
-        if (this.#takeBack(thread)) thread.stuck = true
+        // With nothing begun it was we who were slow to hear of it, not the thread.
+        if (this.#takeBack(thread)) thread.stuck = thread.inFlight.size > 0
       }
       this.#watch()
       if (this.#queue.size > 0) this.#wake()
@@ -357,19 +365,19 @@ export class ThreadExecutor extends Service implements Executor {
   #settleBegun(thread: TaskThread, culprit: PooledCall | undefined, errorOf: (call: PooledCall) => TreadleError): void {
     for (const call of thread.inFlight.values()) {
       if (call === culprit) call.settle(died(errorOf(call)))
-      else call.settle(handedBack(lostThread(call, culprit ? `'${culprit.name}' made it end` : 'a call that had ended before made it end')))
+      else call.settle(handedBack(lostThread(call, culprit ? `'${culprit.name}' ended it or held it up` : 'something ended it or held it up that could not be told')))
     }
   }
 
   /** Threads do not start here: nothing that waits for one will ever run. */
   #giveUp(how: string, cause: unknown): void {
     this.#failedStarts = 0
-    for (const call of this.#queue.drain()) call.settle(handedBack(new ThreadExitedError(`Starting a thread for '${call.name}'`, how, { cause })))
+    for (const call of this.#queue.drain()) call.settle(handedBack(new ThreadStartError(`'${call.name}'`, how, { cause })))
   }
 }
 
-function lostThread(call: PooledCall, why: string): ThreadExitedError {
-  return new ThreadExitedError(`Another call on the thread of '${call.name}'`, why)
+function lostThread(call: PooledCall, why: string): ThreadReplacedError {
+  return new ThreadReplacedError(`'${call.name}'`, why)
 }
 
 function handedBack(error: TreadleError): Outcome {
