@@ -125,6 +125,22 @@ export class ThreadExitedError extends TreadleError {
   }
 }
 
+export class ThreadStartError extends TreadleError {
+  static override readonly className: string = 'ThreadStartError'
+  override readonly code: string = 'THREAD_START_FAILED'
+  constructor(what: string, how: string, options?: ErrorOptions) {
+    super(`No thread could be started for ${what}: ${how}. Look at the flags of Node and, if the program is bundled, leave treadle out of the bundle.`, options)
+  }
+}
+
+export class ThreadReplacedError extends TreadleError {
+  static override readonly className: string = 'ThreadReplacedError'
+  override readonly code: string = 'THREAD_REPLACED'
+  constructor(what: string, why: string) {
+    super(`${what} was under way on a thread that had to be replaced: ${why}. It is not at fault; call it again if running it twice does no harm.`)
+  }
+}
+
 export class LoopStalledError extends TreadleError {
   static override readonly className: string = 'LoopStalledError'
   override readonly code: string = 'LOOP_STALLED'

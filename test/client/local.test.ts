@@ -17,6 +17,23 @@ function addTo(offset: number): Task<[n: number], number> {
   return task({ name: 'addTo' }, (n: number) => n + offset)
 }
 
+async function* upToThree(): AsyncGenerator<number> {
+  yield 1
+  yield 2
+  await Promise.resolve()
+  yield 3
+}
+
+async function* oneAndNoMore(): AsyncGenerator<number> {
+  yield 1
+  await new Promise(() => {})
+}
+
+function* oneAndAnError(): Generator<number> {
+  yield 1
+  throw boom
+}
+
 async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
   for await (const item of source) all.push(item)
@@ -131,13 +148,7 @@ describe('map', () => {
 
   test('takes an async source', async () => {
     await using here = local({ threads: 1 })
-    async function* source(): AsyncGenerator<number> {
-      yield 1
-      yield 2
-      await Promise.resolve()
-      yield 3
-    }
-    expect(await collect(here.map(double, source()))).toEqual([2, 4, 6])
+    expect(await collect(here.map(double, upToThree()))).toEqual([2, 4, 6])
   })
 
   test('reads an endless source no further than it was asked to, and closes it', async () => {
@@ -191,13 +202,9 @@ describe('map', () => {
 
   test('a failing source ends it with its error, after the results before', async () => {
     await using here = local({ threads: 1 })
-    function* source(): Generator<number> {
-      yield 1
-      throw boom
-    }
     const seen: number[] = []
     await expect((async () => {
-      for await (const value of here.map(double, source())) seen.push(value)
+      for await (const value of here.map(double, oneAndAnError())) seen.push(value)
     })()).rejects.toBe(boom)
     expect(seen).toEqual([2])
   })
@@ -206,11 +213,7 @@ describe('map', () => {
     await using here = local({ threads: 1 })
     const abort = new AbortController()
     const reason = new Error('enough')
-    async function* source(): AsyncGenerator<number> {
-      yield 1
-      await new Promise(() => {})
-    }
-    const results = here.map(double, source(), { signal: abort.signal })
+    const results = here.map(double, oneAndNoMore(), { signal: abort.signal })
     expect(await results.next()).toEqual({ done: false, value: 2 })
     const next = results.next()
     abort.abort(reason)

@@ -34,7 +34,7 @@ describe('a hosted loop', () => {
     await reaches(endless, 1)
     abort.abort()
     expect(await culprit).toEqual({ kind: 'cancelled' })
-    expect(await other).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_EXITED' } })
+    expect(await other).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_REPLACED' } })
     expect(await queued).toMatchObject({ kind: 'returned', value: 3 })
   })
 
@@ -65,6 +65,20 @@ describe('a hosted loop', () => {
     expect(await other).toMatchObject({ kind: 'handedBack' })
     expect(stalls[0]).toEqual(['spin'])
     expect(await executor.execute(call(addSoon, [1, 2]))).toMatchObject({ kind: 'returned' })
+  })
+
+  test('a call that cannot hear since another holds the loop is settled, and the other is left to the stall limit', async () => {
+    await using executor = hosted({ stallLimit: 400 })
+    const deaf = cells()
+    const endless = cells()
+    const abort = new AbortController()
+    const cancelled = executor.execute(call(wait, [deaf], { signal: abort.signal }))
+    await reaches(deaf, 1)
+    const culprit = executor.execute(call(spin, [endless]))
+    await reaches(endless, 1)
+    abort.abort()
+    expect(await cancelled).toEqual({ kind: 'cancelled' })
+    expect(await culprit).toMatchObject({ kind: 'died', error: { code: 'LOOP_STALLED' } })
   })
 
   test('a stall that nobody can be charged with hands all back', async () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { ThreadExecutor } from '../../src/executors/threads/thread-executor.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
@@ -23,6 +24,14 @@ describe('threads', () => {
     expect(outcomes.map((outcome) => outcome.kind)).toEqual(outcomes.map(() => 'returned'))
     letGo(own)
     expect(await long).toMatchObject({ kind: 'returned', value: 'let go' })
+  })
+
+  test('calls by the ten thousand all settle, time and again', async () => {
+    await using executor = new ThreadExecutor({ threads: 2 })
+    for (let round = 0; round < 10; round++) {
+      const outcomes = await Promise.all(Array.from({ length: 10_000 }, (_, index) => executor.execute(call(double, [index]))))
+      expect(outcomes.every((outcome, index) => outcome.kind === 'returned' && outcome.value === 2 * index)).toBe(true)
+    }
   })
 
   test('a call that is cancelled behind a long one settles at once, and never runs', async () => {
@@ -75,7 +84,7 @@ describe('threads', () => {
     const innocent = executor.execute(call(wait, [own]))
     await reaches(own, 1)
     letGo(bomb)
-    expect(await innocent).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_EXITED' } })
+    expect(await innocent).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_REPLACED' } })
     expect(await executor.execute(call(double, [4]))).toMatchObject({ kind: 'returned', value: 8 })
   })
 
@@ -89,7 +98,7 @@ describe('threads', () => {
 
   test('threads that cannot start hand back what waits, instead of starting for ever', async () => {
     await using executor = new ThreadExecutor({ threads: 1, execArgv: ['--import', 'data:text/javascript,process.exit(9)'] })
-    expect(await executor.execute(call(double, [3]))).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_EXITED' } })
+    expect(await executor.execute(call(double, [3]))).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_START_FAILED' } })
   })
 
   test('what a call logs arrives at the host', async () => {
@@ -100,9 +109,11 @@ describe('threads', () => {
   })
 })
 
-describe('describeTasks', () => {
-  const module = (name: string): string => new URL(`../fixtures/tasks/${name}`, import.meta.url).href
+function module(name: string): string {
+  return new URL(`../fixtures/tasks/${name}`, import.meta.url).href
+}
 
+describe('describeTasks', () => {
   test('describes what modules export, as plain data', async () => {
     await using executor = new ThreadExecutor({ threads: 1 })
     const manifests = await executor.describeTasks([module('arithmetic.ts')])
@@ -121,6 +132,23 @@ describe('describeTasks', () => {
     await expect(executor.describeTasks([module('arithmetic.ts'), module('other-add.ts')])).rejects.toMatchObject({ code: 'DUPLICATE_TASK' })
     await expect(executor.describeTasks([module('nowhere.ts')])).rejects.toMatchObject({ code: 'TASK_MODULE_FAILED' })
     await expect(executor.describeTasks([module('exits.ts')])).rejects.toMatchObject({ code: 'THREAD_EXITED' })
+  })
+
+  test('a call that is cancelled while its module loads never begins', async () => {
+    await using executor = new ThreadExecutor({ threads: 1, grace: 60_000 })
+    const own = cells()
+    const abort = new AbortController()
+    const slow = { name: 'slow', source: { modules: [module('loads-slowly.ts')], within: undefined } }
+    const cancelled = executor.execute({ task: slow, input: { args: [own] }, timeout: Infinity, signal: abort.signal })
+    const loading = new BroadcastChannel('loads-slowly')
+    await once(loading, 'message')
+    abort.abort()
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
+    loading.postMessage('go on')
+    expect(await cancelled).toEqual({ kind: 'cancelled' })
+    expect(own[0]).toBe(0)
+    expect(await executor.execute({ task: slow, input: { args: [own] }, timeout: 60_000 })).toMatchObject({ kind: 'returned' })
+    loading.close()
   })
 
   test('a module that ends its thread charges the call that needed it', async () => {

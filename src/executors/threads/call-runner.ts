@@ -10,7 +10,7 @@ import { decode } from '../../wire/codec.ts'
 import { type CpuMark, CpuShare } from '../cpu-share.ts'
 import { RunningCall } from '../running-call.ts'
 import type { ClaimBoard } from './claim-board.ts'
-import type { SentCall, ThreadStart, ToThread } from './messages.ts'
+import type { SentCall, StopReason, ThreadStart, ToThread } from './messages.ts'
 import type { OutcomeBox } from './outcome-box.ts'
 import { Unpacker } from './packed-bytes.ts'
 
@@ -51,6 +51,8 @@ export class CallRunner {
   readonly #inbox = new Fifo<{ readonly sent: SentCall, readonly bytes: Uint8Array | undefined }>()
   readonly #active = new Map<number, Begun>()
   #loading = false
+  /** The call that waits for its module, if it was told to stop meanwhile. */
+  #stoppedEarly = 0
   #waking = false
   #beating = false
 
@@ -75,8 +77,9 @@ export class CallRunner {
     }
     if (stops) {
       for (const [seq, why] of stops) {
-        const { running } = this.#active.get(seq) ?? {}
-        running?.abort(why === 'cancelled' ? new CancelledError(`The task '${running.task}'`) : new DeadlineExceededError(`The task '${running.task}'`))
+        const begun = this.#active.get(seq)
+        if (begun) begun.running.abort(stopError(begun.definition.name, why))
+        else if (this.#loading && this.#board.firstPart === seq) this.#stoppedEarly = seq
       }
     }
     this.#pump()
@@ -112,7 +115,8 @@ export class CallRunner {
     }
     this.#board.firstPart = 0
     this.#loading = false
-    if (task.definition) this.#begin(sent, bytes, task.definition)
+    if (this.#stoppedEarly === sent[0]) this.#box.threw(sent[0], stopError(task.ref.name, 'cancelled'), undefined, { wall: 0, cpu: 0 })
+    else if (task.definition) this.#begin(sent, bytes, task.definition)
     this.#pump()
   }
 
@@ -126,8 +130,14 @@ export class CallRunner {
     this.#beat()
     this.#board.firstPart = seq
     let result: unknown
+    let args: readonly unknown[]
     try {
-      const args = bytes ? argsOf(bytes) : input
+      args = bytes ? argsOf(bytes) : input as readonly unknown[]
+    } catch (error) {
+      this.#board.firstPart = 0
+      return this.#box.threw(seq, error, undefined, this.#end(begun))
+    }
+    try {
       result = runInContext(running, () => definition.fn(...args as never[]))
     } catch (error) {
       this.#board.firstPart = 0
@@ -179,6 +189,11 @@ export class CallRunner {
       if (!this.idle) this.#beat()
     })
   }
+}
+
+function stopError(name: string, why: StopReason): Error {
+  const what = `The task '${name}'`
+  return why === 'cancelled' ? new CancelledError(what) : new DeadlineExceededError(what)
 }
 
 function argsOf(bytes: Uint8Array): readonly unknown[] {

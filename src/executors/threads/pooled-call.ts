@@ -1,8 +1,11 @@
 import type { Timer } from '../../kernel/clock.ts'
-import type { Call, Outcome } from '../executor.ts'
+import type { Call, Input, Outcome } from '../executor.ts'
 import type { KnownTask } from './known-task.ts'
 import type { StopReason } from './messages.ts'
 import type { TaskThread } from './task-thread.ts'
+
+/** About how much a copy moves in a millisecond. */
+const bytesPerMs = 1_000_000
 
 /** A call in the pool's hands, from `execute` until it is settled, which happens once. */
 export class PooledCall {
@@ -14,6 +17,8 @@ export class PooledCall {
   thread: TaskThread | undefined
   /** Its number on that thread. */
   seq = 0
+  /** What carrying its arguments to a thread takes, in milliseconds. */
+  readonly carriage: number
   /** What its thread was expected to spend on it when it was sent, in milliseconds. */
   expected = 0
   /** Why it is being stopped, from when it is: its outcome, however it ends. */
@@ -25,6 +30,7 @@ export class PooledCall {
   constructor(call: Call, task: KnownTask, resolve: (outcome: Outcome) => void) {
     this.call = call
     this.task = task
+    this.carriage = weight(call.input) / bytesPerMs
     this.#resolve = resolve
   }
 
@@ -39,9 +45,9 @@ export class PooledCall {
   }
 
   settle(outcome: Outcome): void {
+    this.clearTimer()
     if (this.settled) return
     this.settled = true
-    this.clearTimer()
     if (this.#onAbort) this.call.signal?.removeEventListener('abort', this.#onAbort)
     this.#resolve(this.stopping && outcome.kind !== 'handedBack' ? { kind: this.stopping } : outcome)
   }
@@ -50,4 +56,15 @@ export class PooledCall {
     this.timer?.[Symbol.dispose]()
     this.timer = undefined
   }
+}
+
+/** The bytes of arguments, as far as a glance shows them: enough to keep large ones from being sent far ahead. */
+function weight(input: Input): number {
+  if ('encoded' in input) return input.encoded.length
+  let bytes = 0
+  for (const arg of input.args) {
+    if (typeof arg === 'string') bytes += arg.length
+    else if (typeof arg === 'object' && arg !== null && 'byteLength' in arg) bytes += Number(arg.byteLength)
+  }
+  return bytes
 }

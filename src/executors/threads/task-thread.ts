@@ -91,7 +91,11 @@ export class TaskThread {
     })
     this.#worker.on('message', (message: FromThread) => this.#receive(message))
     this.#worker.on('error', (error) => { this.#error = error })
-    this.#worker.on('messageerror', (error) => { this.#error = error })
+    this.#worker.on('messageerror', (error) => {
+      // Outcomes are lost, and nobody can tell whose: as if the thread had ended by itself.
+      this.#error = error
+      void this.#worker.terminate()
+    })
     this.#worker.on('exit', (code) => this.#onExit(code))
   }
 
@@ -105,7 +109,7 @@ export class TaskThread {
     const { task } = call
     call.thread = this
     call.seq = ++this.#lastSeq
-    call.expected = task.cost === Infinity ? 0 : task.cost
+    call.expected = task.cost === Infinity ? 0 : task.cost + call.carriage
     this.ahead += call.expected
     this.inFlight.set(call.seq, call)
     if (!this.#known.has(task.id)) {
@@ -207,10 +211,12 @@ export class TaskThread {
     this.board.countPost()
   }
 
-  #receive({ ready, outcomes, bytes, loaded, described, ending, log }: FromThread): void {
+  #receive({ ready, outcomes, bytes, loaded, passedOver, described, ending, log }: FromThread): void {
     if (log) return this.#log[log[0]](log[1], log[2])
     if (this.#killed) return // what was in flight has been settled
     if (ready) this.ready = true
+    // Either way it has come to the end of the call that it was stuck in.
+    if (outcomes || passedOver) this.stuck = false
     if (ending) this.#culprit = ending.culprit
     if (loaded) {
       for (const task of loaded) {
@@ -220,7 +226,6 @@ export class TaskThread {
     }
     if (outcomes) {
       const unpacker = new Unpacker(bytes)
-      this.stuck = false
       for (const sent of outcomes) {
         const outcome = outcomeOf(sent, unpacker)
         const call = this.inFlight.get(sent[0])
@@ -250,7 +255,7 @@ export class TaskThread {
 
   #onExit(code: number): void {
     for (const asked of this.#describing.values()) {
-      asked.reject(new ThreadExitedError('Importing the modules of tasks', endOf(code, this.#error), { cause: this.#error }))
+      asked.reject(new ThreadExitedError('A module of tasks', endOf(code, this.#error), { cause: this.#error }))
     }
     this.#ended.resolve()
     if (!this.#killed) this.#listener.onEnd(this, { code, error: this.#error, culprit: this.#culprit })
