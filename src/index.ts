@@ -25,4 +25,31 @@ export type { Clock, Timer } from './kernel/clock.ts'
 export type { LogFields, Logger, LogLevel } from './kernel/logger.ts'
 export type { CloseOptions } from './kernel/service.ts'
 export type { PortableError } from './wire/portable-error.ts'
-export * from './kernel/errors.ts'
+export {
+  BackendError,
+  CancelledError,
+  ClosedError,
+  DeadlineExceededError,
+  DuplicateTaskError,
+  InvalidOptionError,
+  InvalidTransitionError,
+  JobDeadError,
+  LoopStalledError,
+  MalformedMessageError,
+  NestedStartError,
+  NotATaskError,
+  PayloadTooLargeError,
+  ResultTimeoutError,
+  StaleAttemptError,
+  TaskIsClosureError,
+  TaskModuleError,
+  TaskNotExportedError,
+  ThreadExitedError,
+  ThreadReplacedError,
+  ThreadStartError,
+  TreadleError,
+  UncloneableError,
+  UnknownBackendError,
+  UnknownJobError,
+  UnknownTaskError
+} from './kernel/errors.ts'

@@ -41,7 +41,7 @@ export const measure: Measure = async (name) => {
       return { '': rate }
     }
     default:
-      return latency(file, name, queue)
+      return await latency(file, name, queue)
   }
 }
 

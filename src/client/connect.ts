@@ -27,8 +27,9 @@ const mebibyte = 2 ** 20
  *
  * @example
  * await using queue = await connect('sqlite:app.db', { tasks })
+ * await using worker = await startWorker('sqlite:app.db', { tasks })   // or, in another process: treadle worker
  * const job = await queue.enqueue(area, 2, 3)
- * await job.result()   // 6, once a worker has run it
+ * await job.result()   // 6
  */
 export async function connect(where: string | Backend, options: ConnectOptions = {}): Promise<Client> {
   refuseNestedStart('connect()')

@@ -40,8 +40,8 @@ export interface Runner {
    * @throws NotATaskError, DuplicateTaskError
    *
    * @example
-   * const inverse = await here.run(invert, matrix, 200)
-   * const quick = await here.run(invert.with({ timeout: '1s' }), matrix, 200)
+   * await here.run(area, 2, 3)                              // 6
+   * await here.run(area.with({ timeout: '1s' }), 2, 3)      // 6
    */
   run<Args extends unknown[], Result>(task: Task<Args, Result>, ...args: NoInfer<Args>): Promise<Awaited<Result>>
   /**
@@ -49,7 +49,7 @@ export interface Runner {
    * needed, so it may be endless. The first error in that order ends it and cancels the rest; so does leaving the loop.
    *
    * @example
-   * for await (const text of here.map(fetchText, urls, { concurrency: 10 })) { … }
+   * for await (const sum of here.map(sumTo, [10, 100, 1_000], { concurrency: 2 })) console.log(sum)
    */
   map<Item, Result>(task: Task<[item: Item], Result>, items: Iterable<NoInfer<Item>> | AsyncIterable<NoInfer<Item>>, options?: MapOptions): AsyncGenerator<Awaited<Result>, void, undefined>
 }
@@ -72,7 +72,7 @@ const itemsPerThread = 8
  *
  * @example
  * await using here = local()
- * const inverse = await here.run(invert, matrix, 200)
+ * await here.run(area, 2, 3)   // 6
  */
 export function local(options: LocalOptions = {}): Local {
   refuseNestedStart('local()')

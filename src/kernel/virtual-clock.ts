@@ -9,8 +9,8 @@ const quietTurns = 5
  *
  * @example
  * const clock = new VirtualClock()
- * await clock.runUntil(clock.sleep(3_600_000))   // an hour, at once
- * clock.now()                                    // 3600000 later than it was
+ * await clock.runUntil(clock.sleep(3_600_000)) // an hour, at once
+ * clock.elapsed()                                // 3600000
  */
 export class VirtualClock implements Clock {
   #now: number

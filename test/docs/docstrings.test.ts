@@ -7,7 +7,11 @@ import { root } from '../support/build.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 let folder: ReturnType<typeof temporaryFolder>
-beforeAll(() => { folder = temporaryFolder() })
+beforeAll(() => {
+  folder = temporaryFolder()
+  mkdirSync(join(folder.path, 'examples'))
+  writeFileSync(join(folder.path, 'tasks.ts'), `export * from '${new URL('tasks.ts', import.meta.url).href}'\n`)
+})
 afterAll(() => folder[Symbol.dispose]())
 
 interface Example { readonly file: string, readonly line: number, readonly code: string }
@@ -32,7 +36,6 @@ test('public functions have examples', () => {
 })
 
 test.each(examples.map((example) => [`${example.file}:${example.line}`, example] as const))('the example at %s runs, and its values are what it says', (name, { file, code }) => {
-  mkdirSync(join(folder.path, 'examples'), { recursive: true })
   const script = join(folder.path, 'examples', `${name.replaceAll(/\W/g, '-')}.mts`)
   const url = (path: string): string => pathToFileURL(join(root, path)).href
   writeFileSync(script, `import '${url('test/docs/prelude.ts')}'\nimport * as own from '${url(file)}'\nObject.assign(globalThis, own)\n${withChecks(code)}\nprocess.exit(0)\n`)

@@ -63,7 +63,8 @@ const lastWait = 2_000
  *
  * @example
  * await using threads = new ThreadExecutor({ threads: 4 })
- * const outcome = await threads.execute({ task, input: { args: [2, 3] }, timeout: Infinity })
+ * const outcome = await threads.execute({ task: definitionOf(area, 'the example'), input: { args: [2, 3] }, timeout: Infinity })
+ * outcome.kind   // 'returned'
  */
 export class ThreadExecutor extends Service implements Executor {
   readonly place: Place

@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import * as treadle from '../../src/index.ts'
+import * as testing from '../../src/testing/index.ts'
+import { root } from '../support/build.ts'
+
+// The public surface, by name: what appears or vanishes here does so on purpose.
+
+test('treadle', () => {
+  expect(Object.keys(treadle).sort()).toMatchInlineSnapshot(`
+    [
+      "BackendError",
+      "CancelledError",
+      "ClosedError",
+      "DeadlineExceededError",
+      "DuplicateTaskError",
+      "InvalidOptionError",
+      "InvalidTransitionError",
+      "JobDeadError",
+      "LoopStalledError",
+      "MalformedMessageError",
+      "NestedStartError",
+      "NotATaskError",
+      "PayloadTooLargeError",
+      "ResultTimeoutError",
+      "StaleAttemptError",
+      "TaskIsClosureError",
+      "TaskModuleError",
+      "TaskNotExportedError",
+      "ThreadExitedError",
+      "ThreadReplacedError",
+      "ThreadStartError",
+      "TreadleError",
+      "UncloneableError",
+      "UnknownBackendError",
+      "UnknownJobError",
+      "UnknownTaskError",
+      "connect",
+      "context",
+      "local",
+      "startWorker",
+      "task",
+    ]
+  `)
+})
+
+test('treadle/testing', () => {
+  expect(Object.keys(testing).sort()).toMatchInlineSnapshot(`
+    [
+      "VirtualClock",
+      "backendConformance",
+      "executorConformance",
+    ]
+  `)
+})
+
+test('the types of the public surface', () => {
+  const types = readFileSync(join(root, 'src/index.ts'), 'utf8').matchAll(/export type \{ (.+?) \}/g)
+  expect(Array.from(types, ([, names]) => names!.split(', ')).flat().sort()).toMatchInlineSnapshot(`
+    [
+      "AnyTask",
+      "Backend",
+      "BrokerStats",
+      "CallOptions",
+      "CancelOutcome",
+      "Client",
+      "Clock",
+      "CloseOptions",
+      "ConnectOptions",
+      "Duration",
+      "ErrorMatch",
+      "FinalState",
+      "Job",
+      "JobFilter",
+      "JobHandle",
+      "JobState",
+      "Local",
+      "LocalOptions",
+      "LogFields",
+      "LogLevel",
+      "Logger",
+      "MapOptions",
+      "Place",
+      "PortableError",
+      "QueueStats",
+      "ResultOptions",
+      "RetryOptions",
+      "Spent",
+      "Task",
+      "TaskContext",
+      "TaskOptions",
+      "Tasks",
+      "Timer",
+      "Worker",
+      "WorkerOptions",
+    ]
+  `)
+})
+
+test('the ways into the package', () => {
+  const { exports, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object, bin: object }
+  expect(Object.keys(exports)).toEqual(['.', './testing', './package.json'])
+  expect(Object.keys(bin)).toEqual(['treadle'])
+})
