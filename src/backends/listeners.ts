@@ -30,6 +30,6 @@ export class Listeners {
     const news = new Set(this.#news)
     this.#news.clear()
     this.#queued = false
-    for (const { queues, wake } of [...this.#wakes.values()]) if (!queues.isDisjointFrom(news)) wake()
+    for (const { queues, wake } of this.#wakes.values()) if (!queues.isDisjointFrom(news)) wake()
   }
 }

@@ -17,7 +17,7 @@ export class EndingWatches {
   }
 
   clear(): void {
-    for (const watch of [...this.#watches]) watch[Symbol.dispose]()
+    for (const watch of this.#watches) watch[Symbol.dispose]()
   }
 }
 

@@ -30,7 +30,7 @@ export class LockQueue {
       try {
         return Promise.resolve(attempt(0))
       } catch (error) {
-        if (!isBusy(error)) return Promise.reject(error as Error)
+        if (!isBusy(error)) return Promise.reject(error)
       }
     }
     const work = this.#patiently(this.#tail, attempt, began)

@@ -57,18 +57,35 @@ export function receiveError({ error, ours }: SentError): Error {
 /** Sends what is posted in one tick as one message: a message costs more than what is in it. */
 export class Outbox<Item> {
   readonly #send: (items: readonly Item[]) => void
+  readonly #refused: (item: Item, error: unknown) => void
   #items: Item[] = []
 
-  constructor(send: (items: readonly Item[]) => void) {
+  /** @param refused is told of an item that holds what cannot be sent */
+  constructor(send: (items: readonly Item[]) => void, refused: (item: Item, error: unknown) => void) {
     this.#send = send
+    this.#refused = refused
   }
 
   post(item: Item): void {
-    if (this.#items.push(item) > 1) return
-    afterMicrotasks(() => {
-      const items = this.#items
-      this.#items = []
+    if (this.#items.push(item) === 1) afterMicrotasks(() => this.#flush())
+  }
+
+  #flush(): void {
+    const items = this.#items
+    this.#items = []
+    try {
       this.#send(items)
-    })
+    } catch {
+      // One of them spoils the message: each goes alone.
+      for (const item of items) this.#sendAlone(item)
+    }
+  }
+
+  #sendAlone(item: Item): void {
+    try {
+      this.#send([item])
+    } catch (error) {
+      this.#refused(item, error)
+    }
   }
 }

@@ -141,7 +141,7 @@ class SqliteBackend implements Backend {
 
   async #shut(): Promise<void> {
     this.#listeners.clear()
-    for (const watch of [...this.#watches]) watch[Symbol.dispose]()
+    for (const watch of this.#watches) watch[Symbol.dispose]()
     this.#changes.stop()
     await this.#lock.idle()
     this.#engine.close()

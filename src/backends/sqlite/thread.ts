@@ -8,7 +8,9 @@ import { sqlite } from './sqlite-backend.ts'
 
 const port = parentPort!
 const { path, durability, busyTimeout } = workerData as ThreadData
-const replies = new Outbox<Reply>((items) => port.postMessage(items))
+const replies = new Outbox<Reply>((items) => port.postMessage(items, []), (reply, error) => {
+  if (reply.kind === 'done') replies.post({ kind: 'failed', id: reply.id, error: sendError(error) })
+})
 const watches = new Map<number, Watch>()
 const listeners = new Map<number, Disposable>()
 

@@ -56,7 +56,13 @@ class ThreadedSqlite implements Backend {
     this.#log = log
     // No flags of the program's: the entry needs none, and some, such as --input-type, would stop it.
     this.#worker = new Worker(entry, { workerData: data, execArgv: [], name: 'treadle sqlite' })
-    this.#outbox = new Outbox((requests) => this.#worker.postMessage(requests))
+    this.#outbox = new Outbox(
+      (requests) => this.#worker.postMessage(requests, []),
+      ({ id }, cause) => {
+        this.#calls.get(id)?.reject(new BackendError(`What ${this.#path} was given is not plain data.`, { cause }))
+        this.#calls.delete(id)
+      }
+    )
     this.#worker.on('message', (replies: readonly Reply[]) => {
       for (const reply of replies) this.#receive(reply)
       this.#stayOrGo()

@@ -1,0 +1,84 @@
+import type { Backend } from '../backends/backend.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { VirtualClock } from '../kernel/virtual-clock.ts'
+import type { Cases, TestRunner } from './backend-conformance/bench.ts'
+import { cancellingCases } from './backend-conformance/cancelling.ts'
+import { closingCases } from './backend-conformance/closing.ts'
+import { delayCases } from './backend-conformance/delays.ts'
+import { handleCases } from './backend-conformance/handles.ts'
+import { historyCases } from './backend-conformance/histories.ts'
+import { leaseCases } from './backend-conformance/leases.ts'
+import { orderCases } from './backend-conformance/order.ts'
+import { publishingCases } from './backend-conformance/publishing.ts'
+import { readingCases } from './backend-conformance/reading.ts'
+import { settlingCases } from './backend-conformance/settling.ts'
+import { wakingCases } from './backend-conformance/waking.ts'
+
+export interface BackendDriver {
+  /** The adapter, for the report. */
+  readonly name: string
+  /**
+   * Opens a backend; the suite closes it.
+   *
+   * @param where names its jobs: a new name has none, and opening one again gives a second handle on the same jobs
+   * @param clock what its leases and delays run on, where it can be given one
+   */
+  readonly open: (where: string, clock: Clock) => Promise<Backend>
+  /** Cases, or groups of them, that this adapter cannot pass, by name, each with the reason. */
+  readonly skip?: Readonly<Record<string, string>>
+}
+
+const groups: Readonly<Record<string, Cases>> = {
+  publishing: publishingCases,
+  order: orderCases,
+  settling: settlingCases,
+  cancelling: cancellingCases,
+  delays: delayCases,
+  leases: leaseCases,
+  waking: wakingCases,
+  reading: readingCases,
+  handles: handleCases,
+  closing: closingCases,
+  histories: historyCases
+}
+
+/**
+ * The law that every backend keeps, as tests. Needs fast-check for the random histories.
+ *
+ * @param runner of Vitest, or another of its shape: so that this module needs none
+ *
+ * @example
+ * backendConformance({ name: 'memory', open: async (_where, clock) => memory({ clock }) }, { describe, test, expect })
+ */
+export function backendConformance({ name, open, skip = {} }: BackendDriver, { describe, test, expect }: TestRunner): void {
+  const known = new Set(Object.entries(groups).flatMap(([group, cases]) => [group, ...Object.keys(cases)]))
+  for (const skipped of Object.keys(skip)) if (!known.has(skipped)) throw new Error(`the suite has no case '${skipped}'`)
+  let places = 0
+  describe(`${name} passes the backend conformance suite`, () => {
+    for (const [group, cases] of Object.entries(groups)) {
+      describe(group, () => {
+        for (const [title, run] of Object.entries(cases)) {
+          const body = async (): Promise<void> => {
+            await using opened = new AsyncDisposableStack()
+            const clock = new VirtualClock()
+            const openOne = async (where: string): Promise<Backend> => opened.adopt(await open(where, clock), (backend) => backend.close())
+            const where = `jobs-${++places}`
+            await run({
+              expect,
+              clock,
+              backend: await openOne(where),
+              another: () => openOne(where),
+              async fresh() {
+                const backend = await open(`jobs-${++places}`, clock)
+                return Object.assign(backend, { [Symbol.asyncDispose]: () => backend.close() })
+              }
+            })
+          }
+          const reason = skip[title] ?? skip[group]
+          if (reason === undefined) test(title, body)
+          else test.skip(`${title} (${reason})`, body)
+        }
+      })
+    }
+  })
+}

@@ -1,0 +1,153 @@
+import type * as FastCheck from 'fast-check'
+import type { Backend } from '../../backends/backend.ts'
+import type { AttemptRef, Reservation, ReserveRequest, Settlement } from '../../backends/broker.ts'
+import type { NewJob } from '../../jobs/job.ts'
+import { BackendModel } from '../backend-model.ts'
+import { type Bench, type Cases, bytes, error, result, spent } from './bench.ts'
+
+type Outcome = Settlement['outcome']
+
+/** One thing that somebody does. Jobs and deliveries are named by number, of those that there are by then. */
+type Step =
+  | { readonly does: 'publish', readonly jobs: readonly (Omit<NewJob, 'id' | 'task' | 'payload'> & { readonly again: number | undefined })[] }
+  | { readonly does: 'reserve', readonly request: ReserveRequest }
+  | { readonly does: 'settle', readonly ends: readonly { readonly delivery: number, readonly outcome: Outcome }[], readonly next: ReserveRequest | undefined }
+  | { readonly does: 'extend', readonly worker: string, readonly held: readonly number[], readonly lease: number }
+  | { readonly does: 'sweep' }
+  | { readonly does: 'leave', readonly worker: string }
+  | { readonly does: 'cancel', readonly jobs: readonly number[] }
+  | { readonly does: 'pass', readonly ms: number }
+
+function steps(fc: typeof FastCheck): FastCheck.Arbitrary<Step[]> {
+  const some = fc.nat(40)
+  const worker = fc.constantFrom('worker-1', 'worker-2', 'worker-3')
+  const lease = fc.constantFrom(50, 300, 2_000)
+  const request = fc.record({
+    worker,
+    lease,
+    queues: fc.constantFrom(['a'], ['b'], ['a', 'b'], ['b', 'a', 'b', 'none'], []),
+    room: fc.record({ loop: fc.nat(2), thread: fc.nat(3) }, { requiredKeys: [] })
+  })
+  const outcome: FastCheck.Arbitrary<Outcome> = fc.oneof(
+    fc.constant<Outcome>({ event: 'succeed', result, spent }),
+    fc.record({ event: fc.constant('retry' as const), delay: fc.constantFrom(0, 33.3, 400), error: fc.constant(error) }),
+    fc.constantFrom<Outcome>({ event: 'fail', error, spent }, { event: 'release' }, { event: 'stop' }, { event: 'bury', error }, { event: 'defer', delay: 90, error })
+  )
+  const job = fc.record({
+    queue: fc.constantFrom('a', 'b'),
+    place: fc.constantFrom('loop' as const, 'thread' as const),
+    priority: fc.integer({ min: -1, max: 1 }),
+    delay: fc.constantFrom(0, 0, 0, 20, 20.5, 700),
+    expires: fc.constantFrom(Infinity, Infinity, 30, 500),
+    again: fc.option(some, { nil: undefined, freq: 8 })
+  })
+  const step: FastCheck.Arbitrary<Step> = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ does: fc.constant('publish' as const), jobs: fc.array(job, { maxLength: 4 }) }) },
+    { weight: 4, arbitrary: fc.record({ does: fc.constant('reserve' as const), request }) },
+    { weight: 4, arbitrary: fc.record({
+      does: fc.constant('settle' as const),
+      ends: fc.array(fc.record({ delivery: some, outcome }), { maxLength: 5 }),
+      next: fc.option(request, { nil: undefined })
+    }) },
+    { weight: 3, arbitrary: fc.record({ does: fc.constant('pass' as const), ms: fc.constantFrom(0.5, 10, 33, 300, 2_500) }) },
+    { weight: 2, arbitrary: fc.record({ does: fc.constant('cancel' as const), jobs: fc.array(some, { maxLength: 3 }) }) },
+    { weight: 2, arbitrary: fc.record({ does: fc.constant('sweep' as const) }) },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant('extend' as const), worker, held: fc.array(some, { maxLength: 4 }), lease }) },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant('leave' as const), worker }) }
+  )
+  return fc.array(step, { maxLength: 30, size: 'max' })
+}
+
+export const historyCases: Cases = {
+  async 'after each step of a random history it is where the model is'(bench) {
+    const fc = await import('fast-check')
+    await fc.assert(fc.asyncProperty(steps(fc), (history) => replay(history, bench)), { numRuns: 400 })
+  }
+}
+
+async function replay(history: readonly Step[], { fresh, clock, expect }: Bench): Promise<void> {
+  await using backend = await fresh()
+  const model = new BackendModel(clock.now())
+  const seen: Seen = { ids: [], deliveries: [] }
+  for (const [at, step] of history.entries()) {
+    const [expected, got] = await take(step, { backend, model, clock, seen })
+    const story = `step ${at + 1}, ${step.does}`
+    expect(got, story).toEqual(expected)
+    expect(await backend.read(seen.ids), story).toEqual(seen.ids.map((id) => model.jobs.find((job) => job.id === id)))
+    expect(sortedStats(await backend.stats()), story).toEqual(sortedStats(model.stats()))
+  }
+}
+
+/** Every job that was published and every delivery that was made, in order. */
+interface Seen {
+  readonly ids: string[]
+  readonly deliveries: AttemptRef[]
+}
+
+interface Stage {
+  readonly backend: Backend
+  readonly model: BackendModel
+  readonly clock: Bench['clock']
+  readonly seen: Seen
+}
+
+/** Takes a step on both; what the model answered, and what the backend did. */
+async function take(step: Step, { backend, model, clock, seen }: Stage): Promise<[unknown, unknown]> {
+  const jobAt = (at: number): string => seen.ids[at % (seen.ids.length + 1)] ?? 'nobody-knows'
+  const deliveryAt = (at: number): AttemptRef => seen.deliveries[at % (seen.deliveries.length + 1)] ?? { job: 'nobody-knows', token: 1 }
+  const note = (reservation: Reservation | undefined): void => {
+    seen.deliveries.unshift(...(reservation?.deliveries ?? []).map(({ job, token }) => ({ job, token })))
+  }
+  switch (step.does) {
+    case 'publish': {
+      const jobs = step.jobs.map(({ again, ...job }, at) => {
+        const id = again !== undefined && seen.ids.length > 0 ? jobAt(again % seen.ids.length) : `job-${String(seen.ids.length + at).padStart(4, '0')}`
+        return { ...job, id, task: 'task', payload: bytes(id) }
+      })
+      seen.ids.push(...jobs.map(({ id }) => id).filter((id) => !seen.ids.includes(id)))
+      return [model.publish(jobs), await backend.publish(jobs)]
+    }
+    case 'reserve': {
+      const expected = model.reserve(step.request)
+      note(expected)
+      return [sorted(expected), sorted(await backend.reserve(step.request))]
+    }
+    case 'settle': {
+      const settlements = step.ends.map(({ delivery, outcome }) => ({ ...deliveryAt(delivery), outcome }))
+      const expected = model.settle(settlements, step.next)
+      note(expected.reservation)
+      const got = await backend.settle(settlements, step.next)
+      return [[expected.stale, sorted(expected.reservation)], [got.stale, sorted(got.reservation)]]
+    }
+    case 'extend': {
+      const held = step.held.map(deliveryAt)
+      return [model.extend(step.worker, held, step.lease), await backend.extend(step.worker, held, step.lease)]
+    }
+    case 'sweep': {
+      const [expected, got] = [model.sweep(), await backend.sweep(Infinity)]
+      return [expected, got].map(({ rescued, buried, stalled }) => ({ rescued: rescued.toSorted(byJob), buried: buried.toSorted(), stalled })) as [unknown, unknown]
+    }
+    case 'leave':
+      return [model.leave(step.worker), await backend.leave(step.worker)]
+    case 'cancel': {
+      const changes = step.jobs.map((at) => ({ job: jobAt(at), event: 'cancel' as const }))
+      return [model.commit(changes), await backend.commit(changes)]
+    }
+    case 'pass':
+      await clock.advance(step.ms)
+      model.now = clock.now()
+      return [undefined, undefined]
+  }
+}
+
+function sorted(reservation: Reservation | undefined): unknown {
+  return reservation && { ...reservation, cancelling: reservation.cancelling.toSorted(byJob) }
+}
+
+function sortedStats({ queues, workers, oldestReady }: ReturnType<BackendModel['stats']>): unknown {
+  return { queues, oldestReady, workers: workers.toSorted((a, b) => a.id < b.id ? -1 : 1) }
+}
+
+function byJob(a: AttemptRef, b: AttemptRef): number {
+  return a.job < b.job ? -1 : 1
+}

@@ -1,0 +1,136 @@
+import type { AttemptRef, BrokerStats, Delivery, QueueStats, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../backends/broker.ts'
+import type { Change, ChangeOutcome } from '../backends/store.ts'
+import { type Happening, type Job, type NewJob, born, happen } from '../jobs/job.ts'
+import { expired } from '../jobs/limits.ts'
+import { hasExpired, rescue } from '../jobs/rescue.ts'
+import { type JobState, isFinal, jobStates } from '../jobs/states.ts'
+import { places } from '../tasks/task.ts'
+
+/**
+ * What a backend does, in the plainest words: every question is answered by going through all jobs.
+ * The yardstick for those that are fast.
+ */
+export class BackendModel {
+  now: number
+  /** In the order of arrival. */
+  readonly #jobs = new Map<string, Job>()
+  readonly #payloads = new Map<string, Uint8Array>()
+  readonly #leases = new Map<string, number>()
+
+  constructor(now: number) {
+    this.now = now
+  }
+
+  get jobs(): readonly Job[] {
+    return [...this.#jobs.values()]
+  }
+
+  publish(jobs: readonly NewJob[]): void {
+    for (const job of jobs) {
+      if (this.#jobs.has(job.id)) continue
+      this.#jobs.set(job.id, born(job, this.now))
+      this.#payloads.set(job.id, job.payload)
+    }
+  }
+
+  reserve({ worker, queues, room, lease }: ReserveRequest): Reservation {
+    this.#leases.set(worker, this.now + lease)
+    for (const job of this.jobs) if (job.state === 'scheduled' && job.dueAt <= this.now) this.#happen(job, { event: 'due' })
+    const deliveries: Delivery[] = []
+    for (const place of places) {
+      const line = this.jobs
+        .filter((job) => job.state === 'ready' && job.place === place && queues.includes(job.queue))
+        .sort((a, b) => b.priority - a.priority)
+      let left = room[place] ?? 0
+      for (const job of line) {
+        if (left === 0) break
+        if (hasExpired(job, this.now)) {
+          this.#happen(job, { event: 'bury', error: expired })
+          continue
+        }
+        const { id, token, task, attempt } = this.#happen(job, { event: 'reserve', worker })
+        deliveries.push({ job: id, token, task, place, attempt, payload: this.#payloads.get(id)! })
+        left--
+      }
+    }
+    const due = this.jobs.filter((job) => job.state === 'scheduled').map((job) => job.dueAt - this.now)
+    return { deliveries, cancelling: this.#held(worker).filter((job) => job.cancelling).map(refOf), nextDue: Math.min(Infinity, ...due) }
+  }
+
+  settle(settlements: readonly Settlement[], next?: ReserveRequest): Settled {
+    const stale: AttemptRef[] = []
+    for (const { job: id, token, outcome } of settlements) {
+      const job = this.#jobs.get(id)
+      if (job?.state === 'active' && job.token === token) this.#happen(job, outcome)
+      else stale.push({ job: id, token })
+    }
+    return next ? { stale, reservation: this.reserve(next) } : { stale }
+  }
+
+  extend(worker: string, held: readonly AttemptRef[], lease: number): readonly AttemptRef[] {
+    this.#leases.set(worker, this.now + lease)
+    return held.filter(({ job, token }) => !this.#held(worker).some((own) => own.id === job && own.token === token))
+  }
+
+  sweep(): Sweep {
+    const rescued: AttemptRef[] = []
+    const buried: string[] = []
+    for (const [worker, until] of this.#leases) {
+      if (until > this.now) continue
+      for (const job of this.#held(worker)) {
+        const after = rescue(job, this.now)
+        this.#jobs.set(job.id, after)
+        if (after.state === 'ready') rescued.push(refOf(job))
+        if (after.state === 'dead') buried.push(job.id)
+      }
+      this.#leases.delete(worker)
+    }
+    for (const job of this.jobs) {
+      if (isFinal(job.state) || job.state === 'active' || !hasExpired(job, this.now)) continue
+      this.#happen(job, { event: 'bury', error: expired })
+      buried.push(job.id)
+    }
+    return { rescued, buried, stalled: false }
+  }
+
+  leave(worker: string): void {
+    for (const job of this.#held(worker)) this.#happen(job, { event: 'release' })
+    this.#leases.delete(worker)
+  }
+
+  commit(changes: readonly Change[]): readonly ChangeOutcome[] {
+    return changes.map(({ job: id, event }) => {
+      const job = this.#jobs.get(id)
+      return job && (isFinal(job.state) ? job : this.#happen(job, { event })).state
+    })
+  }
+
+  stats(): BrokerStats {
+    const ready = this.jobs.filter((job) => job.state === 'ready')
+    const workers = [...this.#leases].filter(([, until]) => until > this.now)
+      .map(([id, until]) => ({ id, leaseLeft: until - this.now, active: this.#held(id).length }))
+    return {
+      queues: Object.fromEntries([...Map.groupBy(this.jobs, (job) => job.queue)].map(([queue, jobs]) => [queue, statsOf(jobs)])),
+      workers,
+      oldestReady: Math.max(0, ...ready.map((job) => this.now - job.dueAt))
+    }
+  }
+
+  #held(worker: string): Job[] {
+    return this.jobs.filter((job) => job.worker === worker)
+  }
+
+  #happen(job: Job, happening: Happening): Job {
+    const after = happen(job, happening, this.now)
+    this.#jobs.set(job.id, after)
+    return after
+  }
+}
+
+function refOf(job: Job): AttemptRef {
+  return { job: job.id, token: job.token }
+}
+
+function statsOf(jobs: readonly Job[]): QueueStats {
+  return Object.fromEntries(jobStates.map((state) => [state, jobs.filter((job) => job.state === state).length])) as Record<JobState, number>
+}

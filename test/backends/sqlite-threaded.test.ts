@@ -1,0 +1,14 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { threadedSqlite } from '../../src/backends/sqlite/threaded-sqlite.ts'
+import { backendConformance } from '../../src/testing/backend-conformance.ts'
+import { sharedFolder } from '../support/temporary-folder.ts'
+
+const folder = sharedFolder()
+const ownClock = 'its thread is on the machine\'s clock, which no test can move'
+
+backendConformance({
+  name: 'sqlite in a thread',
+  open: (where) => threadedSqlite(join(folder, `${where}.db`)),
+  skip: { delays: ownClock, leases: ownClock, histories: ownClock }
+}, { describe, test, expect })
