@@ -9,7 +9,7 @@ const packr = new Packr({ structuredClone: true, moreTypes: true, mapsAsObjects:
 
 /** A value as bytes of its own: never a view of a larger buffer, so that they can be transferred. */
 export function encode(value: unknown): Uint8Array<ArrayBuffer> {
-  return Uint8Array.prototype.slice.call(packr.pack(value)) as Uint8Array<ArrayBuffer>
+  return Uint8Array.prototype.slice.call(packr.pack(value))
 }
 
 /** @throws MalformedMessageError where the bytes are not a message */
