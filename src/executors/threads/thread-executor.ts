@@ -193,8 +193,9 @@ export class ThreadExecutor extends Service implements Executor {
     for (const thread of this.#threads) {
       if (!thread.ready || thread.stuck || thread.board.takingBack) continue
       const { size } = thread.inFlight
+      // A hosted loop begins what waits in its inbox by itself, as others end.
       const fits = this.#perThread > 1
-        ? size < this.#perThread
+        ? size < this.#perThread || (thread.loaded.has(task.id) && (size - this.#perThread) * (task.cost + carriage) < workAhead * this.#perThread)
         : size === 0 || (thread.ahead > 0 && thread.loaded.has(task.id) && thread.ahead + task.cost + carriage <= workAhead)
       if (!fits) continue
       if (size === 0 && thread.loaded.has(task.id)) return thread
