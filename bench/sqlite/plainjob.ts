@@ -4,7 +4,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { type Connection, JobStatus, defineQueue, defineWorker } from 'plainjob'
 import { type Measure, percentiles, perSecond } from '../suite.ts'
-import { awaited, bulk, bulkTotal, concurrent, concurrentTotal, drained, freshFile, pause, payload, probes, sharedNow } from './load.ts'
+import { awaited, bulk, bulkTotal, concurrent, concurrentTotal, drained, freshFile, idleShare, pause, payload, probes, sharedNow } from './load.ts'
 
 const silent = { error() {}, warn() {}, info() {}, debug() {} }
 
@@ -80,9 +80,14 @@ export const measure: Measure = async (name) => {
     default: {
       const worker = fork(fileURLToPath(import.meta.url), [file])
       await once(worker, 'message')
+      if (name === 'idle-worker') {
+        const share = await idleShare(worker.pid!)
+        worker.kill()
+        return { '': share }
+      }
       const took: number[] = []
       // It polls once a second: fewer probes, or the run takes minutes.
-      for (let i = 0; i < probes / 20; i++) {
+      for (let i = 0; i < probes / 100; i++) {
         await pause()
         const asked = sharedNow()
         const started = once(worker, 'message')

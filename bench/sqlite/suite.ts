@@ -17,6 +17,7 @@ export const suite: Suite = {
     { name: 'drain-10', ...rate },
     { name: 'drain-100', ...rate },
     { name: 'latency-start', ...latency },
-    { name: 'latency-result', ...latency }
+    { name: 'latency-result', ...latency },
+    { name: 'idle-worker', unit: '% CPU', better: 'lower' }
   ]
 }

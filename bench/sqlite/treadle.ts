@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { connect, startWorker } from '../../src/index.ts'
 import { type Measure, percentiles, perSecond } from '../suite.ts'
-import { awaited, bulk, bulkTotal, concurrent, concurrentTotal, drained, freshFile, pause, payload, probes, sharedNow } from './load.ts'
+import { awaited, bulk, bulkTotal, concurrent, concurrentTotal, drained, freshFile, idleShare, pause, payload, probes, sharedNow } from './load.ts'
 import * as tasks from './tasks.ts'
 
 const { noop, stamp } = tasks
@@ -41,14 +41,20 @@ export const measure: Measure = async (name) => {
       return { '': rate }
     }
     default:
-      return await latency(file, name, queue)
+      return await withWorker(file, name, queue)
   }
 }
 
-async function latency(file: string, name: string, queue: Awaited<ReturnType<typeof connect>>): Promise<Record<string, number>> {
+async function withWorker(file: string, name: string, queue: Awaited<ReturnType<typeof connect>>): Promise<Record<string, number>> {
   const bin = fileURLToPath(new URL('../../bin/treadle.js', import.meta.url))
   const worker = spawn(process.execPath, [bin, 'worker', '--broker', `sqlite:${file}`, '--tasks', fileURLToPath(new URL('tasks.ts', import.meta.url)), '--json'], { stdio: ['ignore', 'ignore', 'pipe'] })
   await once(worker.stderr, 'data') // its first line: ready
+  if (name === 'idle-worker') {
+    const share = await idleShare(worker.pid!)
+    worker.kill('SIGTERM')
+    await once(worker, 'exit')
+    return { '': share }
+  }
   const took: number[] = []
   for (let i = 0; i < probes; i++) {
     await pause()
