@@ -33,7 +33,7 @@ const commands = {
     ON CONFLICT (name) DO UPDATE SET news = news + excluded.news, ${counted.map((state) => `${state} = ${state} + excluded.${state}`).join(', ')}`
 }
 
-const queries = {
+export const queries = {
   dataVersion: 'PRAGMA data_version',
   // CROSS JOIN: the ready index leads, so that LIMIT stops both.
   ready: `SELECT ${delivered} FROM treadle_jobs j CROSS JOIN treadle_payloads p ON p.seq = j.seq

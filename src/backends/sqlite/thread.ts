@@ -41,6 +41,8 @@ async function handle(request: Request): Promise<void> {
     }
     case 'listen':
       listeners.set(id, backend.listen(request.queues, () => replies.post({ kind: 'wake', id })))
+      // What was published between the host's call and this moment is told to nobody else.
+      replies.post({ kind: 'wake', id })
       return
     case 'watch':
       watches.set(id, backend.watch(

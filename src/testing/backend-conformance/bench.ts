@@ -94,10 +94,15 @@ export async function read(backend: Backend, id: string): Promise<Job> {
   return job
 }
 
-/** Resolves when the listener is woken. */
-export function woken(backend: Backend, queues: readonly string[]): { readonly heard: Promise<void> } & Disposable {
+/** A listener; `heard` resolves when it is woken from now on. What may be told for nothing as it begins is passed over. */
+export async function woken(backend: Backend, queues: readonly string[]): Promise<{ readonly heard: Promise<void> } & Disposable> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const listening = backend.listen(queues, resolve)
+  let begun = false
+  const listening = backend.listen(queues, () => {
+    if (begun) resolve()
+  })
+  await backend.read([])
+  begun = true
   return { heard: promise, [Symbol.dispose]: () => listening[Symbol.dispose]() }
 }
 

@@ -18,7 +18,7 @@ export const handleCases: Cases = {
 
   async 'a listener is woken by another handle'({ backend, another }) {
     const other = await another()
-    using listening = woken(other, ['default'])
+    using listening = await woken(other, ['default'])
     await backend.publish([newJob()])
     await listening.heard
   },

@@ -2,7 +2,7 @@ import { type Cases, deliver, error, newJob, read, request, result, settlement, 
 
 export const wakingCases: Cases = {
   async 'a listener is woken by what is published for its queues'({ backend }) {
-    using listening = woken(backend, ['other', 'default'])
+    using listening = await woken(backend, ['other', 'default'])
     await backend.publish([newJob()])
     await listening.heard
   },
@@ -10,19 +10,19 @@ export const wakingCases: Cases = {
   async 'a listener is woken by what is handed back, retried, or to be cancelled'({ backend }) {
     for (const outcome of [{ event: 'release' }, { event: 'retry', delay: 100, error }] as const) {
       const delivery = await deliver(backend, { queue: outcome.event })
-      using listening = woken(backend, [outcome.event])
+      using listening = await woken(backend, [outcome.event])
       await backend.settle([settlement(delivery, outcome)])
       await listening.heard
     }
     const { job } = await deliver(backend)
-    using listening = woken(backend, ['default'])
+    using listening = await woken(backend, ['default'])
     await backend.commit([{ job, event: 'cancel' }])
     await listening.heard
   },
 
   async 'a listener is woken when a worker leaves its jobs'({ backend }) {
     await deliver(backend)
-    using listening = woken(backend, ['default'])
+    using listening = await woken(backend, ['default'])
     await backend.leave('worker-1')
     await listening.heard
   },
@@ -30,7 +30,7 @@ export const wakingCases: Cases = {
   async 'a listener that was disposed hears nothing'({ backend, expect }) {
     let heard = 0
     backend.listen(['default'], () => heard++)[Symbol.dispose]()
-    using other = woken(backend, ['default'])
+    using other = await woken(backend, ['default'])
     await backend.publish([newJob()])
     await other.heard
     expect(heard).toBe(0)

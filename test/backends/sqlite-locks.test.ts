@@ -1,0 +1,116 @@
+import { DatabaseSync } from 'node:sqlite'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { describe, expect, test } from 'vitest'
+import type { Backend } from '../../src/backends/backend.ts'
+import { sqlite } from '../../src/backends/sqlite/sqlite-backend.ts'
+import { threadedSqlite } from '../../src/backends/sqlite/threaded-sqlite.ts'
+import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
+import { deliver, ids, newJob, ref, request } from '../../src/testing/backend-conformance/bench.ts'
+import { TestProcess } from '../support/processes.ts'
+import { sharedFolder } from '../support/temporary-folder.ts'
+
+const folder = sharedFolder()
+const holdLock = join(import.meta.dirname, '../fixtures/backends/hold-lock.ts')
+const lockHeld = 500
+const longestStall = 20
+/** The machine may hiccup of itself; what blocks the loop for the lock's sake does so each time. */
+const tries = 3
+
+/** Publishes without pause while another process holds the lock; the longest that the loop stood still, in milliseconds. */
+async function longestStallUnderLock(backend: Backend, path: string): Promise<number> {
+  await backend.publish([newJob()])
+  await using holder = new TestProcess(holdLock, [path, String(lockHeld)])
+  await holder.line((line) => line === 'locked')
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const jobs = Array.from({ length: 200 }, () => newJob())
+  await Promise.all(jobs.map((job) => backend.publish([job])))
+  delay.disable()
+  expect((await backend.read(jobs.map(({ id }) => id))).map((job) => job?.state)).toEqual(jobs.map(() => 'ready'))
+  expect(holder.lines).toContain('released')
+  return delay.max / 1e6
+}
+
+describe.each([['in a thread', threadedSqlite], ['in process', sqlite]] as const)('%s', (name, open) => {
+  test('while another process holds the lock the loop turns, and every publish succeeds', async () => {
+    const path = join(folder, `locked ${name}.db`)
+    const backend = await open(path)
+    let least = Infinity
+    for (let attempt = 0; attempt < tries && least >= longestStall; attempt++) {
+      least = Math.min(least, await longestStallUnderLock(backend, path))
+    }
+    expect(least).toBeLessThan(longestStall)
+    await backend.close()
+  })
+})
+
+/** A backend on a clock of its own, and another connection that locks its file. */
+async function lockable(name: string): Promise<{ backend: Backend, clock: VirtualClock, lock: () => void, unlock: () => void } & AsyncDisposable> {
+  const clock = new VirtualClock()
+  const path = join(folder, `${name}.db`)
+  const backend = await sqlite(path, { clock, busyTimeout: '30s' })
+  const other = new DatabaseSync(path)
+  return {
+    backend,
+    clock,
+    lock: () => other.exec('BEGIN IMMEDIATE'),
+    unlock: () => other.exec('COMMIT'),
+    async [Symbol.asyncDispose]() {
+      other.close()
+      await clock.runUntil(backend.close())
+    }
+  }
+}
+
+test('a lock that is held too long is an error that says so, and nothing was done', async () => {
+  await using bench = await lockable('held too long')
+  const { backend, clock } = bench
+  const job = newJob()
+  bench.lock()
+  const began = clock.elapsed()
+  const refused = backend.publish([job]).catch((error: unknown) => error)
+  expect(await clock.runUntil(refused)).toMatchObject({ code: 'BACKEND_FAILED', message: expect.stringMatching(/locked by another process/) })
+  expect(clock.elapsed() - began).toBeGreaterThanOrEqual(30_000)
+  expect(clock.elapsed() - began).toBeLessThan(30_010)
+  bench.unlock()
+  expect(await backend.read([job.id])).toEqual([undefined])
+})
+
+test('what waits for the lock is done in the order asked', async () => {
+  await using bench = await lockable('in order')
+  const { backend, clock } = bench
+  const jobs = Array.from({ length: 20 }, () => newJob())
+  bench.lock()
+  const published = Promise.all(jobs.map((job) => backend.publish([job])))
+  await clock.advance(100)
+  bench.unlock()
+  await clock.runUntil(published)
+  expect(ids(await backend.reserve(request({ room: { thread: 100 } })))).toEqual(jobs.map(({ id }) => id))
+})
+
+test('a sweep that had to wait for long rescues nothing, and says so', async () => {
+  await using bench = await lockable('stalled')
+  const { backend, clock } = bench
+  const delivery = await deliver(backend, {}, { lease: 1_000 })
+  bench.lock()
+  const swept = backend.sweep(500)
+  await clock.advance(5_000)
+  bench.unlock()
+  expect(await clock.runUntil(swept)).toEqual({ rescued: [], buried: [], stalled: true })
+  // The worker was held up by the same lock: now it renews.
+  expect(await backend.extend('worker-1', [ref(delivery)], 1_000)).toEqual([])
+  expect(await backend.sweep(500)).toEqual({ rescued: [], buried: [], stalled: false })
+})
+
+test('closing waits for what was asked before', async () => {
+  const bench = await lockable('closing')
+  const { backend, clock } = bench
+  bench.lock()
+  const published = backend.publish([newJob()])
+  const closed = backend.close()
+  await clock.advance(50)
+  bench.unlock()
+  await clock.runUntil(Promise.all([published, closed]))
+  await bench[Symbol.asyncDispose]()
+})
