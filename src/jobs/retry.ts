@@ -17,6 +17,7 @@ export type RetryPolicy = Pick<RetryRules, 'limit' | 'initial' | 'factor' | 'max
  */
 export function retryDelay(policy: RetryPolicy, attempt: number, random: number): number | undefined {
   if (attempt > policy.limit) return undefined
-  const wait = Math.min(policy.max, policy.initial * policy.factor ** (attempt - 1))
+  // The power is infinite in the end, and infinitely many times no wait is not a number.
+  const wait = policy.initial === 0 ? 0 : Math.min(policy.max, policy.initial * policy.factor ** (attempt - 1))
   return policy.jitter === 'full' ? wait * random : wait
 }
