@@ -48,22 +48,20 @@ export const measure: Measure = async (name) => {
 async function withWorker(file: string, name: string, queue: Awaited<ReturnType<typeof connect>>): Promise<Record<string, number>> {
   const bin = fileURLToPath(new URL('../../bin/treadle.js', import.meta.url))
   const worker = spawn(process.execPath, [bin, 'worker', '--broker', `sqlite:${file}`, '--tasks', fileURLToPath(new URL('tasks.ts', import.meta.url)), '--json'], { stdio: ['ignore', 'ignore', 'pipe'] })
-  await once(worker.stderr, 'data') // its first line: ready
-  if (name === 'idle-worker') {
-    const share = await idleShare(worker.pid!)
+  try {
+    await once(worker.stderr, 'data') // its first line: ready
+    if (name === 'idle-worker') return { '': await idleShare(worker.pid!) }
+    const took: number[] = []
+    for (let i = 0; i < probes; i++) {
+      await pause()
+      const asked = sharedNow()
+      const job = await queue.enqueue(stamp, payload)
+      const started = await job.result()
+      took.push((name === 'latency-start' ? started : sharedNow()) - asked)
+    }
+    return percentiles(took)
+  } finally {
     worker.kill('SIGTERM')
     await once(worker, 'exit')
-    return { '': share }
   }
-  const took: number[] = []
-  for (let i = 0; i < probes; i++) {
-    await pause()
-    const asked = sharedNow()
-    const job = await queue.enqueue(stamp, payload)
-    const started = await job.result()
-    took.push((name === 'latency-start' ? started : sharedNow()) - asked)
-  }
-  worker.kill('SIGTERM')
-  await once(worker, 'exit')
-  return percentiles(took)
 }
