@@ -33,6 +33,7 @@ export class JobFeed {
   readonly #parts: JobFeedParts
   #ended: Settlement[] = []
   readonly #quiet: (() => void)[] = []
+  readonly #abandoned = new AbortController()
   #turning = false
   #asked = false
   #lookAgain = false
@@ -67,9 +68,15 @@ export class JobFeed {
     this.#due?.[Symbol.dispose]()
   }
 
+  /** Asks no more, whatever is left: the broker does not answer, and the leases run out by themselves. */
+  abandon(): void {
+    this.#open = false
+    this.#abandoned.abort()
+  }
+
   /** Until every outcome so far is settled. */
   async settled(): Promise<void> {
-    while (this.#turning || this.#ended.length > 0) {
+    while ((this.#turning || this.#ended.length > 0) && !this.#abandoned.signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#quiet.push(resolve)
       this.#ask()
@@ -79,7 +86,7 @@ export class JobFeed {
 
   /** A turn, soon: together with whatever else this tick brings. */
   #ask(): void {
-    if (this.#asked || this.#turning) return
+    if (this.#asked || this.#turning || this.#abandoned.signal.aborted) return
     this.#asked = true
     afterMicrotasks(() => {
       this.#asked = false
@@ -104,7 +111,8 @@ export class JobFeed {
         this.#parts.log.error({ err: error }, 'the broker did not answer; it is asked again')
         this.#ended = [...ended, ...this.#ended]
         this.#lookAgain = true
-        await this.#parts.clock.sleep(pause)
+        if (this.#abandoned.signal.aborted) break
+        await this.#parts.clock.sleep(pause, this.#abandoned.signal)
       }
     }
     this.#turning = false

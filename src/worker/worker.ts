@@ -33,6 +33,9 @@ export interface WorkerParts {
 /** How long a job rests whose task this worker lacks, in milliseconds: another worker, perhaps of a newer release, may know it. */
 const unknownTaskPause = 5_000
 
+/** How much longer than its deadline a closing worker waits for the broker's last answers, in milliseconds. */
+const lastWord = 1_000
+
 /** An attempt in this worker's hands. */
 interface Held extends SettledAttempt {
   readonly lane: Lane
@@ -105,12 +108,33 @@ export class Worker extends Service {
     log.info({ worker: id, active: this.#held.size }, 'worker drains')
     await this.#drain(deadline)
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
-    await this.#feed.settled()
-    this.#stopUpkeep.abort()
-    await this.#upkeep
-    await backend.leave(id)
+    const inTime = await this.#leave(left(deadline, this.clock.elapsed()) + lastWord)
+    if (!inTime) log.warn({ worker: id }, 'the broker did not answer in time: what was held goes to others when the lease runs out')
     if (owned) await backend.close()
     log.info({ worker: id }, 'worker stopped')
+  }
+
+  /** Settles what has ended and gives up the lease. False where the broker took longer than `ms` for that. */
+  async #leave(ms: number): Promise<boolean> {
+    const { backend, id, log } = this.#parts
+    const late = Promise.withResolvers<false>()
+    using _timer = this.clock.after(ms, () => late.resolve(false))
+    const left = async (): Promise<true> => {
+      await this.#feed.settled()
+      this.#stopUpkeep.abort()
+      await this.#upkeep
+      await backend.leave(id)
+      return true
+    }
+    try {
+      return await Promise.race([left(), late.promise])
+    } catch (error) {
+      log.error({ err: error, worker: id }, 'the worker could not sign off')
+      return false
+    } finally {
+      this.#feed.abandon()
+      this.#stopUpkeep.abort()
+    }
   }
 
   protected override onHurry(deadline: Deadline): void {

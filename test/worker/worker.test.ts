@@ -178,6 +178,17 @@ describe.each(['memory', 'sqlite'])('a client and a worker on %s', (kind) => {
     expect(await slow.state()).toBe('ready')
   })
 
+  test('a broker that no longer answers does not keep a worker from closing by its deadline', async () => {
+    const silent = new Proxy(backend, {
+      get: (target, name) => name === 'settle' ? () => new Promise(() => {}) : (target[name as keyof Backend] as () => unknown).bind(target)
+    })
+    const unheard = await startWorker(silent, { tasks, threads: 1, queues: ['unheard'], log: lineLogger('warn', (line) => log.push(line)) })
+    const job = await queue.enqueue(tasks.add.with({ queue: 'unheard' }), 1, 1)
+    await until(async () => (await job.state()) === 'active' && unheard.active === 0)
+    await unheard.close({ deadline: 0 })
+    expect(log.some(({ msg }) => String(msg).includes('did not answer in time'))).toBe(true)
+  })
+
   test('stats say what stands where, and which workers live', async () => {
     await queue.enqueue(tasks.sleep.with({ delay: '1h', queue: 'slow' }), 1)
     await (await queue.enqueue(tasks.add, 1, 1)).result()
