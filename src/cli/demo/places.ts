@@ -22,7 +22,7 @@ export interface PlaceRun {
   readonly costOfMany: number
   /** The same, where each waits for the one before. */
   readonly costOfOne: number
-  /** From this run time of a call on, many of them are done sooner than on the loop; undefined for never. */
+  /** From this run time of a call on, many of them are done sooner than by calling the function here; undefined for never. */
   readonly paysFrom: number | undefined
 }
 
@@ -47,11 +47,11 @@ export interface PlacesOptions {
   readonly progress: Progress
 }
 
-const calls: Readonly<Record<Kind, number>> = { IO: 16, CPU: 24 }
+const calls: Readonly<Record<Kind, number>> = { IO: 12, CPU: 24 }
 const matrixSize = 240
 
 /** A place must be faster than the loop by more than chance before it can be said to pay. */
-const noise = 1.1
+const noise = 1.2
 
 /** Runs one IO and one CPU task on the caller's loop, on its threads, and through the queue. */
 export async function comparePlaces({ client, server, file, matrix, folder, progress }: PlacesOptions): Promise<readonly PlaceRun[]> {
@@ -107,7 +107,7 @@ async function measure(bench: Bench, kind: Kind): Promise<Measured> {
   const work = kind === 'IO' ? bench.download : bench.invert
   const nothing = (): Promise<unknown> => bench.nothing(kind)
   // Not measured: threads start, code is compiled, connections open.
-  await atOnce(work, 4)
+  await atOnce(work, calls.IO)
   const { result, stall } = await new StallMeter().during(async () => {
     const before = await bench.cpu()
     const wall = await timed(() => atOnce(work, calls[kind]))
@@ -122,12 +122,12 @@ async function measure(bench: Bench, kind: Kind): Promise<Measured> {
 }
 
 /**
- * Many calls of t ms each take t on the loop, and t/p + cost elsewhere, where p is how many times sooner the measured task was done there.
+ * Of many plain calls each takes t ms; elsewhere t/p + cost, where p is how many times sooner the measured task was done there.
  * So the place pays where t > cost · p/(p − 1): never, where p is 1.
  */
-export function paysFrom(there: Pick<PlaceRun, 'wall' | 'costOfMany'>, onLoop: Pick<PlaceRun, 'wall' | 'costOfMany'>): number | undefined {
+export function paysFrom(there: Pick<PlaceRun, 'wall' | 'costOfMany'>, onLoop: Pick<PlaceRun, 'wall'>): number | undefined {
   const p = onLoop.wall / there.wall
-  return p < noise ? undefined : Math.max(0, there.costOfMany - onLoop.costOfMany) * p / (p - 1)
+  return p < noise ? undefined : there.costOfMany * p / (p - 1)
 }
 
 async function atOnce(call: () => Promise<unknown>, times: number): Promise<void> {

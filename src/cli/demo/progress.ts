@@ -30,8 +30,10 @@ interface Shown {
   took: number | undefined
 }
 
-const width = 30
 const nameWidth = 18
+const widest = 30
+/** What of a line is not its bar: in a narrow terminal the bar gives way, since a line that wraps cannot be redrawn. */
+const besideBar = 45
 /** A terminal is redrawn no more often than this, and a log hears of a step no more often than that; in milliseconds. */
 const redraw = 60
 const reminder = 2_500
@@ -106,6 +108,7 @@ class LiveProgress implements Progress {
 
   #line(bar: Shown): string {
     const { name, done, total, began, took } = bar
+    const width = Math.max(0, Math.min(widest, (this.#out.columns ?? 80) - besideBar))
     const filled = total === 0 ? width : Math.round(width * done / total)
     const colour = took === undefined ? 'cyan' : 'green'
     const drawn = styleText(colour, '█'.repeat(filled)) + styleText('dim', '░'.repeat(width - filled))

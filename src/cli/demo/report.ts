@@ -49,56 +49,49 @@ export function textReport(run: DemoRun): string {
 
 function tasksTable(run: DemoRun): string {
   const { rows } = run
-  const wall = sum(rows.map((row) => row.wall))
-  const sequential = sum(rows.map((row) => row.sequential))
-  const cpu = sum(rows.map((row) => row.cpu))
   const lines = rows.map((row) => [
     row.task, row.jobs, row.where, formatDuration(row.wall), formatDuration(row.cpu), formatDuration(row.stall),
-    formatDuration(row.sequential), times(row.speedup), row.equal ? 'yes' : 'NO'
+    formatDuration(row.sequential), times(row.speedup), yes(row.equal)
   ])
   const all = [
-    'all', sum(rows.map(({ jobs }) => jobs)), '', formatDuration(wall), formatDuration(cpu), formatDuration(maxStallOf(run)),
-    formatDuration(sequential), times(speedupOf(run)), run.outputsEqual ? 'yes' : 'NO'
-  ]
+    'all', run.account.jobs, '', formatDuration(sum(rows.map(({ wall }) => wall))), formatDuration(sum(rows.map(({ cpu }) => cpu))),
+    formatDuration(maxStallOf(run)), formatDuration(sum(rows.map(({ sequential }) => sequential))), times(speedupOf(run)), yes(run.outputsEqual)
+  ].map((cell) => styleText('bold', String(cell)))
   return [
-    title('In the queue, beside the same work one after another'),
+    title('In the queue, and the same work one after another'),
     table(['task', 'jobs', 'ran on', 'wall', 'CPU', 'stall', '1 by 1', 'speed-up', 'same bytes'], [...lines, all]),
-    note('stall: the longest time that the loop of the caller stood still. 1 by 1: plain function calls in a fresh process.')
+    note("stall   the longest time that the caller's event loop stood still"),
+    note('1 by 1  plain function calls in a fresh process, each after the one before')
   ].join('\n')
 }
 
 function placesTable({ places, cores }: DemoRun): string {
-  const lines = places.map((run) => [
-    `${run.calls} × ${run.task}`, run.kind, run.place, formatDuration(run.wall), formatDuration(run.cpu), formatDuration(run.stall),
-    cost(run.costOfMany), cost(run.costOfOne),
-    run.place === 'loop' ? '–' : run.paysFrom === undefined ? 'never' : cost(run.paysFrom)
+  const lines = places.map(({ task, kind, place, calls, wall, cpu, stall, costOfMany, costOfOne, paysFrom }) => [
+    `${calls} × ${task}`, kind, place, formatDuration(wall), formatDuration(cpu), formatDuration(stall), cost(costOfMany), cost(costOfOne),
+    place === 'loop' ? '–' : paysFrom === undefined ? 'never' : cost(paysFrom)
   ])
   return [
-    title('One task that waits and one that computes, in each place'),
-    table(['task', 'kind', 'place', 'wall', 'CPU', 'stall', 'per call', 'alone', 'pays from'], lines),
-    note(`per call: what a call costs that does nothing, among many at once; alone: when each waits for the one before.`),
-    note(`pays from: from this run time on, many calls end sooner there than on the loop: cost · p / (p − 1), where p is`),
-    note(`how many times sooner these calls did (${counted(cores, 'core')} here). Waiting needs no core: on the loop it is cheapest.`)
+    title('A task that waits and one that computes, in each place'),
+    table(['calls', 'kind', 'place', 'wall', 'CPU', 'stall', 'per call', 'alone', 'pays from'], lines),
+    note('per call   what a call costs that does nothing: one of many at once; alone: one at a time'),
+    note('pays from  many calls of this run time end there as soon as plain calls: cost · p / (p − 1), where'),
+    note(`           p is how many times sooner these did (${counted(cores, 'core')}). What waits overlaps on the loop already.`)
   ].join('\n')
 }
 
 function verdict(run: DemoRun): string[] {
   const { account, killing, took, outputsEqual } = run
-  const good = isSound(run)
-  const mark = good ? styleText('green', '✓') : styleText('red', '✗')
+  const mark = isSound(run) ? styleText('green', '✓') : styleText('red', '✗')
   const lines = [
-    `${mark} ${styleText('bold', `${account.jobs} jobs, ${account.lost} lost, ${account.acceptedTwice} accepted twice`)}; ` +
-    `${times(speedupOf(run))} as fast as one after another, and ${outputsEqual ? 'the same bytes' : 'OTHER BYTES'}; the caller's loop never stood still`,
-    `  for more than ${formatDuration(maxStallOf(run))}. Measured in ${formatDuration(took)}.`
+    `${mark} ${styleText('bold', `${counted(account.jobs, 'job')}, ${account.lost} lost, ${account.acceptedTwice} accepted twice`)}; ${outputsEqual ? 'the same bytes as' : 'OTHER BYTES than'} one after another, at ${times(speedupOf(run))} the speed.`,
+    `  The caller's loop never stood still for more than ${formatDuration(maxStallOf(run))}. All of it was measured now, in ${formatDuration(took)}.`
   ]
   if (killing) {
-    lines.push(
-      `${mark} Worker ${killing.pid} was killed with ${counted(killing.held, 'job')} in its hands: run again ${account.runAgain}, each accepted once.`
-    )
+    lines.push(`${mark} Worker ${killing.pid} died with ${counted(killing.held, 'job')} in its hands. Begun already and run again: ${account.runAgain}. Each was accepted once.`)
   }
-  lines.push(note(killing
-    ? 'Next: write tasks.ts, then treadle worker --tasks ./tasks.ts, and treadle enqueue NAME ARGS --wait'
-    : 'Next: npm start -- --kill kills a worker half-way.'))
+  lines.push('', note(killing
+    ? '  Yours: treadle worker --tasks ./tasks.ts, and in another terminal treadle enqueue TASK ARGS --wait'
+    : '  Next: npm start -- --kill kills a worker half-way, with SIGKILL.'))
   return lines
 }
 
@@ -108,6 +101,10 @@ function title(text: string): string {
 
 function note(text: string): string {
   return styleText('dim', text)
+}
+
+function yes(equal: boolean): string {
+  return equal ? styleText('green', 'yes') : styleText('red', 'NO')
 }
 
 function times(ratio: number): string {

@@ -28,9 +28,15 @@ const matrixFiles = [
   'gapminder.json', 'population.json', 'seattle-weather.csv', 'sp500-2000.csv', 'stocks.csv', 'us-employment.csv', 'windvectors.csv'
 ]
 
-const states = `alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho illinois
+/** Places that data may speak of. */
+const names = `alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho illinois
   indiana iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota mississippi missouri montana nebraska
-  nevada ohio oklahoma oregon pennsylvania tennessee texas utah vermont virginia washington wisconsin wyoming`.split(/\s+/)
+  nevada ohio oklahoma oregon pennsylvania tennessee texas utah vermont virginia washington wisconsin wyoming
+  argentina australia austria bangladesh belgium brazil bulgaria cambodia cameroon canada chile china colombia croatia denmark
+  ecuador egypt ethiopia finland france germany ghana greece guatemala hungary iceland india indonesia ireland israel italy
+  jamaica japan kenya lebanon lithuania luxembourg madagascar malaysia mexico mongolia morocco mozambique nepal netherlands
+  nicaragua nigeria norway pakistan panama paraguay philippines portugal romania rwanda senegal singapore slovakia slovenia
+  spain sweden switzerland tanzania thailand tunisia turkey uganda ukraine uruguay venezuela vietnam zambia zimbabwe`.split(/\s+/)
 
 const fitRounds = 1_500
 const seattle = (column: string): [string, SeriesChoice] => ['seattle-weather.csv', { column, time: 'date' }]
@@ -50,7 +56,7 @@ export function workload({ server, folder, files }: WorkloadPlace): readonly Ste
   return [
     step(download, files.map((file) => [server, file, folder])),
     step(flaky, [[server], [server], [server]]),
-    step(searchText, files.map((file) => [path(file), states])),
+    step(searchText, files.map((file) => [path(file), names])),
     step(invertMatrix, matrixFiles.filter((file) => files.includes(file)).map((file) => [path(file), matrixSize])),
     step(fitCurve, series.filter(([file]) => files.includes(file)).map(([file, choice]) => [path(file), choice, fitRounds]))
   ]
