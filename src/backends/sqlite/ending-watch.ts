@@ -128,7 +128,8 @@ export class EndingWatch implements Watch {
   }
 
   #endedSince(sql: Statements, last: number): number[] {
-    return this.#open.size < last - this.#cursor
+    // Fewer than before: what had ended was cleared away.
+    return last < this.#cursor || this.#open.size < last - this.#cursor
       ? [...this.#open.keys()].filter((seq) => (sql.hasEnded.get(seq)?.[0] ?? null) !== null)
       : (sql.endedSince.all(this.#cursor, last) as [number][]).map(([seq]) => seq).filter((seq) => this.#open.has(seq))
   }

@@ -254,9 +254,13 @@ export class SqliteEngine {
   #step(before: Standing, after: Job): void {
     const { queue, state } = before.job
     const ends = final.has(after.state)
-    const ended = ends ? this.#lastEnded = (this.#lastEnded ?? lastEnded(this.#sql)) + 1 : null
+    let ended: number | null = null
+    if (ends) {
+      const { finishedAt, spent, result } = after
+      ended = this.#lastEnded = (this.#lastEnded ?? lastEnded(this.#sql)) + 1
+      this.#sql.insertEnding.run(ended, before.seq, finishedAt!, spent?.wall ?? null, spent?.cpu ?? null, result ?? null)
+    }
     this.#sql.step.run(...written(before, after, ended), before.seq)
-    if (after.result) this.#sql.insertResult.run(before.seq, after.result)
     this.#counts.add(queue, state, -1)
     this.#counts.add(queue, after.state, 1)
     // Ready again, to be ready later, or to be cancelled: somebody must hear of it.

@@ -6,10 +6,11 @@ import { placeNames, stateNames } from './codes.ts'
 /** What a statement that returns arrays gives for one row. */
 export type Row = readonly (number | string | Uint8Array | null)[]
 
-/** The columns of `jobOf`, in its order. */
-export const jobColumns = `j.id, j.task, j.queue, j.place, j.priority, j.state, j.due_at, j.expires_at, j.created_at, j.finished_at,
+/** Selects what `jobOf` reads, in its order. */
+export const selectJobs = `SELECT j.id, j.task, j.queue, j.place, j.priority, j.state, j.due_at, j.expires_at, j.created_at, e.finished_at,
   j.attempt, j.token, j.rescues, (SELECT w.id FROM treadle_workers w WHERE w.num = j.worker), j.cancelling,
-  (SELECT r.result FROM treadle_results r WHERE r.seq = j.seq), j.error, j.wall, j.cpu`
+  e.result, j.error, coalesce(j.wall, e.wall), coalesce(j.cpu, e.cpu)
+  FROM treadle_jobs j LEFT JOIN treadle_endings e ON e.ended = j.ended`
 
 export function jobOf(row: Row): Job {
   const [id, task, queue, place, priority, state, dueAt, expiresAt, createdAt, finishedAt,

@@ -8,9 +8,10 @@
  *
  * Why it is so:
  * - `seq` is the order of arrival, so that jobs are claimed, and pages touched, from one end.
- * - Payloads and results have tables of their own: a job's row is rewritten at each step, and what is large is not.
- * - Each index holds only the rows that its one question is about, so a finished job is in none but `treadle_ended`.
- * - `ended` numbers jobs in the order in which they ended, without gaps in time: a waiting reader asks for what came after.
+ * - Payloads have a table of their own: a job's row is rewritten at each step, and what is large is not.
+ * - What comes of a job is appended to `treadle_endings`: its row would have to grow, and full pages to be split.
+ * - `ended` numbers jobs in the order in which they ended: a waiting reader asks for what came after.
+ * - Each index holds only the rows that its one question is about, so a finished job is in none but that of ids.
  * - A lease belongs to a worker, so that renewing it writes one row, however many jobs it holds.
  */
 export const migrations: readonly string[] = [`
@@ -25,7 +26,6 @@ export const migrations: readonly string[] = [`
     due_at REAL NOT NULL,
     expires_at REAL,
     created_at REAL NOT NULL,
-    finished_at REAL,
     ended INTEGER,
     attempt INTEGER NOT NULL DEFAULT 0,
     token INTEGER NOT NULL DEFAULT 0,
@@ -37,7 +37,14 @@ export const migrations: readonly string[] = [`
     error BLOB
   ) STRICT;
   CREATE TABLE treadle_payloads (seq INTEGER PRIMARY KEY, payload BLOB NOT NULL) STRICT;
-  CREATE TABLE treadle_results (seq INTEGER PRIMARY KEY, result BLOB NOT NULL) STRICT;
+  CREATE TABLE treadle_endings (
+    ended INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    finished_at REAL NOT NULL,
+    wall REAL,
+    cpu REAL,
+    result BLOB
+  ) STRICT;
   CREATE TABLE treadle_workers (num INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, lease_until REAL NOT NULL) STRICT;
   CREATE TABLE treadle_queues (
     name TEXT PRIMARY KEY,
@@ -55,8 +62,7 @@ export const migrations: readonly string[] = [`
   CREATE INDEX treadle_due ON treadle_jobs (due_at) WHERE state = 0;
   CREATE INDEX treadle_active ON treadle_jobs (worker) WHERE worker IS NOT NULL;
   CREATE INDEX treadle_cancelling ON treadle_jobs (worker) WHERE cancelling = 1;
-  CREATE INDEX treadle_ended ON treadle_jobs (ended) WHERE ended IS NOT NULL;
-  CREATE INDEX treadle_expiring ON treadle_jobs (expires_at) WHERE expires_at IS NOT NULL AND attempt = 0 AND finished_at IS NULL;
+  CREATE INDEX treadle_expiring ON treadle_jobs (expires_at) WHERE expires_at IS NOT NULL AND attempt = 0 AND ended IS NULL;
 `]
 
 /** The version that this Treadle makes and reads. A file with a newer one is refused; an older one is brought up to date. */

@@ -9,7 +9,7 @@ export const standingColumns = 'seq, id, queue, state, due_at, attempt, token, r
 
 /** The columns that a step of a job may change, in the order of `written`. */
 export const writtenColumns: readonly string[] = [
-  'state', 'due_at', 'finished_at', 'ended', 'attempt', 'rescues', 'worker', 'cancelling', 'wall', 'cpu', 'error'
+  'state', 'due_at', 'ended', 'attempt', 'rescues', 'worker', 'cancelling', 'wall', 'cpu', 'error'
 ]
 
 /** Where a job stands, and how its row says so. */
@@ -53,12 +53,12 @@ type StandingRow = [
   worker: number | null, cancelling: number, wall: number | null, cpu: number | null, error: Uint8Array | null
 ]
 
-/** @param ended the job's number among the ended ones, where this step ended it */
+/** @param ended the job's number among the ended ones, where this step ended it; then its ending keeps what it has cost */
 export function written(before: Standing, after: Job, ended: number | null): (number | Uint8Array | null)[] {
-  const { state, dueAt, finishedAt, attempt, rescues, worker, cancelling, spent, error } = after
+  const { state, dueAt, attempt, rescues, worker, cancelling, spent, error } = after
   return [
-    stateCodes[state], dueAt, finishedAt ?? null, ended, attempt, rescues, worker === undefined ? null : before.worker,
-    cancelling ? 1 : 0, spent?.wall ?? null, spent?.cpu ?? null,
+    stateCodes[state], dueAt, ended, attempt, rescues, worker === undefined ? null : before.worker,
+    cancelling ? 1 : 0, ended === null && spent ? spent.wall : null, ended === null && spent ? spent.cpu : null,
     error === undefined ? null : error === asItIs ? before.error : errorBytes(error)
   ]
 }

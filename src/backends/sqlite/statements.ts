@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { jobColumns, type Row } from './rows.ts'
+import { type Row, selectJobs } from './rows.ts'
 import { standingColumns, writtenColumns } from './standing.ts'
 
 type Value = number | string | Uint8Array | null
@@ -22,7 +22,7 @@ const commands = {
   insertJob: `INSERT INTO treadle_jobs (id, task, queue, place, priority, state, due_at, expires_at, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   insertPayload: 'INSERT INTO treadle_payloads (seq, payload) VALUES (?, ?)',
-  insertResult: 'INSERT INTO treadle_results (seq, result) VALUES (?, ?)',
+  insertEnding: 'INSERT INTO treadle_endings (ended, seq, finished_at, wall, cpu, result) VALUES (?, ?, ?, ?, ?, ?)',
   claim: 'UPDATE treadle_jobs SET state = 2, worker = ?, attempt = attempt + 1, token = token + 1 WHERE seq = ?',
   makeReady: 'UPDATE treadle_jobs SET state = 1 WHERE seq = ?',
   step: `UPDATE treadle_jobs SET ${writtenColumns.map((column) => `${column} = ?`).join(', ')} WHERE seq = ?`,
@@ -46,20 +46,20 @@ export const queries = {
   byId: `${standing} WHERE id = ?`,
   bySeq: `${standing} WHERE seq = ?`,
   heldBy: `${standing} WHERE worker = ? ORDER BY seq`,
-  expired: `${standing} WHERE expires_at <= ? AND expires_at IS NOT NULL AND attempt = 0 AND finished_at IS NULL LIMIT ?`,
-  lastEnded: 'SELECT ended FROM treadle_jobs WHERE ended IS NOT NULL ORDER BY ended DESC LIMIT 1',
+  expired: `${standing} WHERE expires_at <= ? AND expires_at IS NOT NULL AND attempt = 0 AND ended IS NULL LIMIT ?`,
+  lastEnded: 'SELECT max(ended) FROM treadle_endings',
   workerNumber: 'SELECT num FROM treadle_workers WHERE id = ?',
   lostWorkers: 'SELECT num FROM treadle_workers WHERE lease_until <= ? ORDER BY num',
   cancelling: 'SELECT id, token FROM treadle_jobs WHERE cancelling = 1 AND worker = ?',
   holder: `SELECT token, worker FROM treadle_jobs WHERE id = ?`,
-  job: `SELECT ${jobColumns} FROM treadle_jobs j WHERE j.id = ?`,
-  jobs: `SELECT ${jobColumns} FROM treadle_jobs j WHERE j.id > ?1
+  job: `${selectJobs} WHERE j.id = ?`,
+  jobs: `${selectJobs} WHERE j.id > ?1
     AND (?2 IS NULL OR j.state = ?2) AND (?3 IS NULL OR j.queue = ?3) AND (?4 IS NULL OR j.task = ?4) ORDER BY j.id LIMIT ?5`,
   find: 'SELECT seq, ended FROM treadle_jobs WHERE id = ?',
-  endedSince: 'SELECT seq FROM treadle_jobs WHERE ended > ? AND ended <= ? ORDER BY ended',
+  endedSince: 'SELECT seq FROM treadle_endings WHERE ended > ? AND ended <= ?',
   hasEnded: 'SELECT ended FROM treadle_jobs WHERE seq = ?',
-  ending: `SELECT id, state, attempt, error, (SELECT r.result FROM treadle_results r WHERE r.seq = j.seq)
-    FROM treadle_jobs j WHERE j.seq = ?`,
+  ending: `SELECT j.id, j.state, j.attempt, j.error, e.result
+    FROM treadle_jobs j JOIN treadle_endings e ON e.ended = j.ended WHERE j.seq = ?`,
   news: 'SELECT name, news FROM treadle_queues',
   queues: `SELECT name, ${counted.join(', ')} FROM treadle_queues ORDER BY name`,
   workers: `SELECT id, lease_until, (SELECT count(*) FROM treadle_jobs j WHERE j.worker = w.num) FROM treadle_workers w

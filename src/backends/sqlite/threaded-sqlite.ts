@@ -48,6 +48,8 @@ class ThreadedSqlite implements Backend {
   readonly #listeners = new Map<number, () => void>()
   readonly #watches = new Map<number, OpenWatch>()
   #lastId = opening
+  /** The thread is held: a new one is. */
+  #awaited = true
   #lost: Error | undefined
   #closed: Promise<void> | undefined
 
@@ -212,6 +214,8 @@ class ThreadedSqlite implements Backend {
   /** The thread keeps the program alive exactly while somebody waits for it. */
   #stayOrGo(): void {
     const awaited = this.#calls.size > 0 || this.#watches.values().some((watch) => watch.jobs.size > 0)
+    if (awaited === this.#awaited) return
+    this.#awaited = awaited
     if (awaited) this.#worker.ref()
     else this.#worker.unref()
   }
