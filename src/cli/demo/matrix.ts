@@ -5,7 +5,7 @@ export function numbersIn(text: string): number[] {
 
 /**
  * An n×n matrix, row by row, of numbers from data: standardised, taken in a stride so that neighbouring rows of a table do not
- * become neighbouring rows here, and with a weight on the diagonal that keeps the inverse well-conditioned.
+ * become neighbouring rows here, and with a diagonal that outweighs the rest of its row, so that there is an inverse whatever the data.
  */
 export function matrixFrom(numbers: readonly number[], n: number): Float64Array {
   const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length
@@ -13,9 +13,12 @@ export function matrixFrom(numbers: readonly number[], n: number): Float64Array 
   const matrix = new Float64Array(n * n)
   const stride = 7_919 // a prime: every number is reached, whatever their count
   for (let at = 0; at < matrix.length; at++) {
-    matrix[at] = (numbers[(at * stride) % numbers.length]! - mean) / spread / Math.sqrt(n)
+    matrix[at] = (numbers[(at * stride) % numbers.length]! - mean) / spread
   }
-  for (let row = 0; row < n; row++) matrix[row * n + row]! += 3
+  for (let row = 0; row < n; row++) {
+    const weight = matrix.subarray(row * n, row * n + n).reduce((sum, value) => sum + Math.abs(value), 1)
+    matrix[row * n + row]! += Math.sign(matrix[row * n + row]! || 1) * weight
+  }
   return matrix
 }
 

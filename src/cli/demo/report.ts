@@ -2,7 +2,7 @@ import { styleText } from 'node:util'
 import { formatDuration } from '../../kernel/duration.ts'
 import { table } from '../output.ts'
 import { counted, sum } from './comparison.ts'
-import type { DemoRun } from './run-demo.ts'
+import { type DemoRun, lease } from './run-demo.ts'
 
 /** How many times sooner the queue had done all of it. */
 function speedupOf({ rows }: DemoRun): number {
@@ -80,14 +80,17 @@ function placesTable({ places, cores }: DemoRun): string {
 }
 
 function verdict(run: DemoRun): string[] {
-  const { account, killing, took, outputsEqual } = run
+  const { account, killing, refused, took, outputsEqual } = run
   const mark = isSound(run) ? styleText('green', '✓') : styleText('red', '✗')
   const lines = [
     `${mark} ${styleText('bold', `${counted(account.jobs, 'job')}, ${account.lost} lost, ${account.acceptedTwice} accepted twice`)}; ${outputsEqual ? 'the same bytes as' : 'OTHER BYTES than'} one after another, at ${times(speedupOf(run))} the speed.`,
     `  The caller's loop never stood still for more than ${formatDuration(maxStallOf(run))}. All of it was measured now, in ${formatDuration(took)}.`
   ]
   if (killing) {
-    lines.push(`${mark} Worker ${killing.pid} died with ${counted(killing.held, 'job')} in its hands. Begun already and run again: ${account.runAgain}. Each was accepted once.`)
+    lines.push(
+      `${mark} Worker ${killing.pid} died with ${counted(killing.held, 'job')} in its hands: delivered again when its lease (${lease}) had run out.`,
+      `  Begun already, and run again: ${account.runAgain}. Accepted once: each. Late completions refused: ${refused}.`
+    )
   }
   lines.push('', note(killing
     ? '  Yours: treadle worker --tasks ./tasks.ts, and in another terminal treadle enqueue TASK ARGS --wait'

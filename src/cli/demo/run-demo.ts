@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Client } from '../../client/client.ts'
 import { connect } from '../../client/connect.ts'
 import { systemClock } from '../../kernel/clock.ts'
+import { TreadleError } from '../../kernel/errors.ts'
 import { type Account, account } from './account.ts'
 import { type TaskRow, compare, counted, sameFiles, sum } from './comparison.ts'
 import { type Datasets, findDatasets } from './datasets.ts'
@@ -38,7 +39,7 @@ export interface DemoRun {
 }
 
 /** A dead worker is noticed after this long; an ordinary worker may be silent for five times as long. */
-const lease = '1s'
+export const lease = '1s'
 
 /** Does the work in the queue, does it again one after another, and compares the places. */
 export async function runDemo({ kill, progress }: DemoOptions): Promise<DemoRun> {
@@ -120,5 +121,5 @@ async function startDataServer(stage: Stage): Promise<string> {
   for await (const { port } of messagesOf<{ port: number }>(stage.fork('data-server-process'), 'data server')) {
     return `http://127.0.0.1:${port}/`
   }
-  throw new Error('The data server of the demo ended before it listened.')
+  throw new TreadleError('The data server of the demo ended before it listened.')
 }

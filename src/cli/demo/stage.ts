@@ -3,6 +3,7 @@ import { mkdtempSync, mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { TreadleError } from '../../kernel/errors.ts'
 
 /** A module of the demo's folder, as source or as built. */
 export function demoModule(name: string): string {
@@ -75,7 +76,7 @@ export async function * messagesOf<T>(child: ChildProcess, name: string): AsyncG
   for (;;) {
     yield * arrived.splice(0)
     if (ended?.how === 0) return
-    if (ended) throw new Error(`The ${name} of the demo ended too early (${ended.how}).`)
+    if (ended) throw new TreadleError(`The ${name} of the demo ended too early (${ended.how}).`)
     await wake.promise
     wake = Promise.withResolvers<void>()
   }

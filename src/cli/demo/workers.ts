@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { TreadleError } from '../../kernel/errors.ts'
 import type { LogFields } from '../../kernel/logger.ts'
 import { journalVariable } from './journal.ts'
 import { type Stage, demoModule } from './stage.ts'
@@ -65,7 +66,7 @@ export class Workers {
       })
       lines.once('close', () => {
         if (child.killed) return
-        const error = new Error(`A worker of the demo ended too early. The end of its log:\n${log.join('\n')}`)
+        const error = new TreadleError(`A worker of the demo ended too early. The end of its log:\n${log.join('\n')}`)
         reject(error)
         this.#broken.reject(error)
       })
