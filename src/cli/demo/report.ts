@@ -89,7 +89,7 @@ function verdict(run: DemoRun): string[] {
   if (killing) {
     lines.push(
       `${mark} Worker ${killing.pid} died with ${counted(killing.held, 'job')} in its hands: delivered again when its lease (${lease}) had run out.`,
-      `  Begun already, and run again: ${account.runAgain}. Accepted once: each. Late completions refused: ${refused}.`
+      `  Begun already, and run again: ${account.runAgain}. Late completions refused: ${refused}. Accepted twice: ${account.acceptedTwice}. Lost: ${account.lost}.`
     )
   }
   lines.push('', note(killing
