@@ -36,6 +36,7 @@ export {
   JobDeadError,
   LoopStalledError,
   MalformedMessageError,
+  MissingPackageError,
   NestedStartError,
   NotATaskError,
   PayloadTooLargeError,

@@ -221,6 +221,14 @@ export class UnknownBackendError extends TreadleError {
   }
 }
 
+export class MissingPackageError extends TreadleError {
+  static override readonly className: string = 'MissingPackageError'
+  override readonly code: string = 'MISSING_PACKAGE'
+  constructor(what: string, name: string) {
+    super(`${what} needs the package '${name}', which is not installed. Run: npm install ${name}`)
+  }
+}
+
 export class BackendError extends TreadleError {
   static override readonly className: string = 'BackendError'
   override readonly code: string = 'BACKEND_FAILED'

@@ -20,6 +20,7 @@ test('treadle', () => {
       "JobDeadError",
       "LoopStalledError",
       "MalformedMessageError",
+      "MissingPackageError",
       "NestedStartError",
       "NotATaskError",
       "PayloadTooLargeError",

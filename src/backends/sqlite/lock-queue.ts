@@ -1,9 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../kernel/clock.ts'
 import { isBusy, lockedTooLong } from './errors.ts'
 
 /** Between two tries the file is left alone for 1 to 5 ms: random, so that two that wait do not stay in step. */
 const shortestWait = 1
 const longestWait = 5
+/** Milliseconds of one turn of the loop. What is done at once resolves at once: a caller that awaits one after the other would never let the loop turn. */
+const longestTurn = 10
 
 /**
  * Tries what needs the file's lock again until it gets it, without ever blocking the loop.
@@ -15,6 +18,8 @@ export class LockQueue {
   readonly #clock: Clock
   readonly #timeout: number
   #tail: Promise<unknown> | undefined
+  /** When this turn of the loop began to work here. */
+  #turnBegan: number | undefined
 
   /** @param timeout milliseconds that one call may wait before it fails */
   constructor(path: string, clock: Clock, timeout: number) {
@@ -26,7 +31,7 @@ export class LockQueue {
   /** @param attempt is given the milliseconds that it has waited so far */
   run<T>(attempt: (waited: number) => T): Promise<T> {
     const began = this.#clock.elapsed()
-    if (!this.#tail) {
+    if (!this.#tail && this.#mayWork(began)) {
       try {
         return Promise.resolve(attempt(0))
       } catch (error) {
@@ -48,6 +53,7 @@ export class LockQueue {
 
   async #patiently<T>(before: Promise<unknown> | undefined, attempt: (waited: number) => T, began: number): Promise<T> {
     await before
+    if (!this.#mayWork(this.#clock.elapsed())) await nextTurn()
     for (;;) {
       const waited = this.#clock.elapsed() - began
       try {
@@ -58,5 +64,13 @@ export class LockQueue {
       }
       await this.#clock.sleep(shortestWait + Math.random() * (longestWait - shortestWait))
     }
+  }
+
+  #mayWork(now: number): boolean {
+    if (this.#turnBegan === undefined) {
+      this.#turnBegan = now
+      setImmediate(() => { this.#turnBegan = undefined })
+    }
+    return now - this.#turnBegan < longestTurn
   }
 }

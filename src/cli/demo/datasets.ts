@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
-import { TreadleError } from '../../kernel/errors.ts'
+import { MissingPackageError } from '../../kernel/errors.ts'
 
 /** Real data files in a folder. */
 export interface Datasets {
@@ -16,7 +16,7 @@ const wanted = { kinds: /\.(csv|json|tsv)$/, least: 8_000, most: 1_000_000 }
 /**
  * The data of the npm package `vega-datasets`, wherever it is installed: beside Treadle, or in the current project.
  *
- * @throws TreadleError where it is not installed
+ * @throws MissingPackageError where it is not installed
  */
 export function findDatasets(): Datasets {
   const folder = join(packageFolder(), 'data')
@@ -35,5 +35,5 @@ function packageFolder(): string {
       // Looked for in the next place.
     }
   }
-  throw new TreadleError("The demo works on the data files of the package 'vega-datasets', which is not installed. Run: npm install vega-datasets")
+  throw new MissingPackageError('The demo', 'vega-datasets')
 }
