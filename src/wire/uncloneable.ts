@@ -8,6 +8,17 @@ export interface Uncloneable {
   readonly value: unknown
 }
 
+/** What a way of sending takes. */
+export interface CopyRules {
+  /** Throws where the value, or something in it, cannot be sent. */
+  copy(value: unknown): unknown
+  /** Whether this object is refused beside those that no way takes. */
+  refuses(value: object): boolean
+}
+
+/** The structured clone algorithm, as between threads. */
+export const cloning: CopyRules = { copy: (value) => structuredClone(value), refuses: () => false }
+
 /** A value on the way through a structure, with what leads to it: the path is written only where it is needed. */
 interface Place {
   readonly value: unknown
@@ -24,12 +35,12 @@ interface Place {
  * @example
  * findUncloneable([{ callback() {} }], 'args')?.path   // 'args[0].callback'
  */
-export function findUncloneable(value: unknown, root: string): Uncloneable | undefined {
+export function findUncloneable(value: unknown, root: string, rules: CopyRules = cloning): Uncloneable | undefined {
   if (isPlain(value)) return undefined
   const seen = new Set<unknown>()
   const stack: Place[] = [{ value, parent: undefined, step: root }]
   for (let place = stack.pop(); place; place = stack.pop()) {
-    if (isRefused(place.value)) return { path: written(place), value: place.value }
+    if (isRefused(place.value) || rules.refuses(place.value as object)) return { path: written(place), value: place.value }
     if (seen.has(place.value)) continue
     seen.add(place.value)
     const inside: Place[] = []
@@ -51,46 +62,46 @@ export function refuseUncloneable(value: unknown, what: string, root: string): v
 }
 
 /** The error for a value that could not be cloned, whatever the reason; undefined where it can be after all. */
-export function cloneFailure(value: unknown, what: string, root: string): UncloneableError | undefined {
+export function cloneFailure(value: unknown, what: string, root: string, rules: CopyRules = cloning): UncloneableError | undefined {
   try {
-    structuredClone(value)
+    rules.copy(value)
     return undefined
   } catch (cause) {
-    const found = findSafely(value, root) ?? { path: root, value }
+    const found = findSafely(value, root, rules) ?? { path: root, value }
     return new UncloneableError(what, found.path, found.value, { cause: cause instanceof Error ? new Error(cause.message) : cause })
   }
 }
 
 /** The same error, with what cannot be cloned of it replaced by its text. */
-export function cloneableError(error: PortableError): PortableError {
+export function cloneableError(error: PortableError, rules: CopyRules = cloning): PortableError {
   if (error.cause === undefined && error.errors === undefined && error.fields === undefined) return error
-  if (isCloneable(error)) return error
-  const fields = error.fields && Object.fromEntries(Object.entries(error.fields).map(([key, value]) => [key, cloneable(value)]))
+  if (isCloneable(error, rules)) return error
+  const fields = error.fields && Object.fromEntries(Object.entries(error.fields).map(([key, value]) => [key, cloneable(value, rules)]))
   return {
     ...error,
-    ...(error.cause === undefined ? {} : { cause: cloneable(error.cause) }),
-    ...(error.errors === undefined ? {} : { errors: error.errors.map(cloneable) }),
+    ...(error.cause === undefined ? {} : { cause: cloneable(error.cause, rules) }),
+    ...(error.errors === undefined ? {} : { errors: error.errors.map((value) => cloneable(value, rules)) }),
     ...(fields === undefined ? {} : { fields })
   }
 }
 
-function cloneable(value: unknown): unknown {
-  if (typeof value === 'object' && value !== null && '$error' in value) return { $error: cloneableError(value.$error as PortableError) }
-  return isCloneable(value) ? value : inspect(value, { depth: 1 })
+function cloneable(value: unknown, rules: CopyRules): unknown {
+  if (typeof value === 'object' && value !== null && '$error' in value) return { $error: cloneableError(value.$error as PortableError, rules) }
+  return isCloneable(value, rules) ? value : inspect(value, { depth: 1 })
 }
 
-function isCloneable(value: unknown): boolean {
+function isCloneable(value: unknown, rules: CopyRules): boolean {
   try {
-    structuredClone(value)
+    rules.copy(value)
     return true
   } catch {
     return false
   }
 }
 
-function findSafely(value: unknown, root: string): Uncloneable | undefined {
+function findSafely(value: unknown, root: string, rules: CopyRules): Uncloneable | undefined {
   try {
-    return findUncloneable(value, root)
+    return findUncloneable(value, root, rules)
   } catch {
     return undefined // a getter threw, which is why it could not be cloned
   }

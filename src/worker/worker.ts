@@ -1,7 +1,7 @@
 import type { Backend } from '../backends/backend.ts'
 import type { AttemptRef, Delivery } from '../backends/broker.ts'
 import type { Executor } from '../executors/executor.ts'
-import type { TaskManifest } from '../executors/threads/messages.ts'
+import type { TaskManifest } from '../executors/calls/messages.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
 import { StaleAttemptError, UnknownTaskError } from '../kernel/errors.ts'

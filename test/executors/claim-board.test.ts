@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ClaimBoard } from '../../src/executors/threads/claim-board.ts'
+import { ClaimBoard } from '../../src/executors/calls/claim-board.ts'
 
 test('for each call exactly one side wins, whatever the order of claims and take-backs', () => {
   fc.assert(fc.property(fc.array(fc.constantFrom('send', 'claim', 'takeBack')), (steps) => {

@@ -7,14 +7,19 @@ import type { Place } from '../../tasks/task.ts'
 import { fromPortable, toPortable } from '../../wire/portable-error.ts'
 import { cloneFailure } from '../../wire/uncloneable.ts'
 import type { Outcome } from '../executor.ts'
-import { ClaimBoard } from './claim-board.ts'
-import type { KnownTask } from './known-task.ts'
-import type { FromThread, SentCall, SentOutcome, StopReason, TaskManifest, ThreadStart, ToThread } from './messages.ts'
-import { Unpacker, pack } from './packed-bytes.ts'
-import type { PooledCall } from './pooled-call.ts'
+import { ClaimBoard } from '../calls/claim-board.ts'
+import type { KnownTask } from '../calls/known-task.ts'
+import type { FromRunner, SentCall, StopReason, TaskManifest, ToRunner } from '../calls/messages.ts'
+import { Unpacker, pack } from '../calls/packed-bytes.ts'
+import { outcomeOf } from '../calls/outcome-of.ts'
+import type { PooledCall } from '../calls/pooled-call.ts'
+import type { ThreadStart } from './thread-start.ts'
 
 /** The compiled and the TypeScript form of this package both have the entry beside this file. */
 const entry = new URL(`./thread${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
+
+/** A call in the hands of a pool of threads. */
+export type ThreadCall = PooledCall<TaskThread>
 
 export interface TaskThreadOptions {
   readonly name: string
@@ -36,8 +41,8 @@ export interface ThreadEnd {
 
 /** What the pool hears from a thread. */
 export interface ThreadListener {
-  onOutcome(thread: TaskThread, call: PooledCall, outcome: Outcome): void
-  onRefused(thread: TaskThread, call: PooledCall, error: UncloneableError): void
+  onOutcome(thread: TaskThread, call: ThreadCall, outcome: Outcome): void
+  onRefused(thread: TaskThread, call: ThreadCall, error: UncloneableError): void
   onLoaded(thread: TaskThread, task: number): void
   /** After each message: there may be room for more. */
   onRoom(thread: TaskThread): void
@@ -51,7 +56,7 @@ export interface ThreadListener {
  * Invariant: `inFlight` holds the calls that were given and not yet settled by a message, in the order of their numbers.
  */
 export class TaskThread {
-  readonly inFlight: Map<number, PooledCall> = new Map<number, PooledCall>()
+  readonly inFlight: Map<number, ThreadCall> = new Map<number, ThreadCall>()
   /** Tasks whose modules it has imported. */
   readonly loaded: Set<number> = new Set<number>()
   readonly board: ClaimBoard = new ClaimBoard()
@@ -68,7 +73,7 @@ export class TaskThread {
   readonly #known = new Set<number>()
   readonly #describing = new Map<number, PromiseWithResolvers<TaskManifest[]>>()
   readonly #ended = Promise.withResolvers<void>()
-  #outbox: PooledCall[] = []
+  #outbox: ThreadCall[] = []
   #newTasks: KnownTask[] = []
   #lastSeq = 0
   /** The last call that was posted, not only given. */
@@ -89,7 +94,7 @@ export class TaskThread {
       ...(options.execArgv ? { execArgv: [...options.execArgv] } : {}),
       ...(options.resourceLimits ? { resourceLimits: options.resourceLimits } : {})
     })
-    this.#worker.on('message', (message: FromThread) => this.#receive(message))
+    this.#worker.on('message', (message: FromRunner) => this.#receive(message))
     this.#worker.on('error', (error) => { this.#error = error })
     this.#worker.on('messageerror', (error) => {
       // Outcomes are lost, and nobody can tell whose: as if the thread had ended by itself.
@@ -105,9 +110,9 @@ export class TaskThread {
   }
 
   /** Gives it a call; `send` then sends all that were given. */
-  give(call: PooledCall): void {
+  give(call: ThreadCall): void {
     const { task } = call
-    call.thread = this
+    call.host = this
     call.seq = ++this.#lastSeq
     call.expected = task.cost === Infinity ? 0 : task.cost + call.carriage
     this.ahead += call.expected
@@ -125,11 +130,11 @@ export class TaskThread {
     this.#outbox = []
     const tasks = this.#newTasks
     this.#newTasks = []
-    const message: ToThread = tasks.length > 0 ? { tasks: tasks.map(({ id, ref }) => [id, ref] as const) } : {}
+    const message: ToRunner = tasks.length > 0 ? { tasks: tasks.map(({ id, ref }) => [id, ref] as const) } : {}
     try {
       this.#postCalls(message, calls)
     } catch {
-      const failures = new Map<PooledCall, UncloneableError>()
+      const failures = new Map<ThreadCall, UncloneableError>()
       for (const call of calls) {
         const failure = 'args' in call.call.input ? cloneFailure(call.call.input.args, `The arguments of '${call.name}'`, 'args') : undefined
         if (failure) failures.set(call, failure)
@@ -144,16 +149,16 @@ export class TaskThread {
   }
 
   /** Has the call's own signal abort. */
-  stop(call: PooledCall, why: StopReason): void {
+  stop(call: ThreadCall, why: StopReason): void {
     this.#post({ stops: [[call.seq, why]] })
   }
 
-  hasBegun(call: PooledCall): boolean {
+  hasBegun(call: ThreadCall): boolean {
     return call.seq <= this.board.lastBegun
   }
 
   /** Takes back what has not begun; undefined while the thread has yet to see an earlier time. */
-  takeBack(): PooledCall[] | undefined {
+  takeBack(): ThreadCall[] | undefined {
     const begun = this.board.takeBack(this.#lastPosted)
     if (begun === undefined) return undefined
     this.#outbox = []
@@ -170,7 +175,7 @@ export class TaskThread {
   }
 
   /** Ends it, wherever its code is. Returns what had not begun; the begun calls stay in `inFlight` for the pool to settle. */
-  kill(): PooledCall[] {
+  kill(): ThreadCall[] {
     this.#killed = true
     const notBegun = this.takeBack() ?? this.#notBegun(this.board.lastBegun)
     this.#worker.ref()
@@ -178,22 +183,22 @@ export class TaskThread {
     return notBegun
   }
 
-  #notBegun(lastBegun: number): PooledCall[] {
+  #notBegun(lastBegun: number): ThreadCall[] {
     const calls = [...this.inFlight.values()].filter((call) => call.seq > lastBegun)
     for (const call of calls) {
       this.#forget(call)
-      call.thread = undefined
+      call.host = undefined
       call.clearTimer()
     }
     return calls
   }
 
-  #forget(call: PooledCall): void {
+  #forget(call: ThreadCall): void {
     this.inFlight.delete(call.seq)
     this.ahead = this.inFlight.size === 0 ? 0 : this.ahead - call.expected
   }
 
-  #postCalls(message: ToThread, calls: readonly PooledCall[]): void {
+  #postCalls(message: ToRunner, calls: readonly ThreadCall[]): void {
     const parts: Uint8Array[] = []
     const sent = calls.map(({ seq, task, call: { input, timeout, attempt } }): SentCall => {
       let own: readonly unknown[] | number
@@ -206,12 +211,12 @@ export class TaskThread {
     this.#lastPosted = calls.at(-1)?.seq ?? this.#lastPosted
   }
 
-  #post(message: ToThread, transfer: ArrayBuffer[] = []): void {
+  #post(message: ToRunner, transfer: ArrayBuffer[] = []): void {
     this.#worker.postMessage(message, transfer)
     this.board.countPost()
   }
 
-  #receive({ ready, outcomes, bytes, loaded, passedOver, described, ending, log }: FromThread): void {
+  #receive({ ready, outcomes, bytes, loaded, passedOver, described, ending, log }: FromRunner): void {
     if (log) return this.#log[log[0]](log[1], log[2])
     if (this.#killed) return // what was in flight has been settled
     if (ready) this.ready = true
@@ -262,7 +267,7 @@ export class TaskThread {
   }
 
   /** After the end: takes what had not begun. */
-  takeRest(): PooledCall[] {
+  takeRest(): ThreadCall[] {
     return this.#notBegun(this.board.lastBegun)
   }
 }
@@ -272,18 +277,4 @@ export function endOf(code: number, error: unknown): string {
   if (error === undefined) return `process.exit(${code}) was called`
   const { code: errorCode, message } = toPortable(error)
   return errorCode === 'ERR_WORKER_OUT_OF_MEMORY' ? 'it ran out of memory' : `an error that nothing caught: ${message}`
-}
-
-function outcomeOf(sent: SentOutcome, unpacker: Unpacker): Outcome {
-  const [, kind, what, wall, cpu] = sent
-  const spent = { wall, cpu }
-  switch (kind) {
-    case 'value':
-      return { kind: 'returned', value: what, spent }
-    case 'bytes':
-      return { kind: 'returned', value: unpacker.take(what), spent }
-    case 'error':
-    case 'finalError':
-      return { kind: 'threw', error: what, mayRetry: kind === 'error', spent }
-  }
 }

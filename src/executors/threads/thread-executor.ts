@@ -11,11 +11,11 @@ import { Service } from '../../kernel/service.ts'
 import type { Place } from '../../tasks/task.ts'
 import { toPortable } from '../../wire/portable-error.ts'
 import type { Call, Executor, Outcome } from '../executor.ts'
-import { KnownTasks } from './known-task.ts'
-import type { StopReason, TaskManifest } from './messages.ts'
-import { PooledCall } from './pooled-call.ts'
+import { KnownTasks } from '../calls/known-task.ts'
+import type { StopReason, TaskManifest } from '../calls/messages.ts'
+import { PooledCall } from '../calls/pooled-call.ts'
 import { StallWatch } from './stall-watch.ts'
-import { TaskThread, type ThreadEnd, endOf } from './task-thread.ts'
+import { TaskThread, type ThreadCall, type ThreadEnd, endOf } from './task-thread.ts'
 
 export interface ThreadExecutorOptions {
   /** What it runs: calls that compute, each with a thread to itself, or calls that wait, many on one thread's loop. Default: `'thread'`. */
@@ -75,7 +75,7 @@ export class ThreadExecutor extends Service implements Executor {
   readonly #grace: number
   readonly #log: Logger
   readonly #tasks = new KnownTasks()
-  readonly #queue = new Fifo<PooledCall>()
+  readonly #queue = new Fifo<ThreadCall>()
   readonly #threads = new Set<TaskThread>()
   readonly #ending = new Set<Promise<void>>()
   readonly #stalls: StallWatch | undefined
@@ -112,7 +112,7 @@ export class ThreadExecutor extends Service implements Executor {
     if (this.closing) return Promise.resolve(handedBack(new ClosedError('The executor')))
     if (call.signal?.aborted) return Promise.resolve({ kind: 'cancelled' })
     return new Promise((resolve) => {
-      const pooled = new PooledCall(call, this.#tasks.of(call.task), resolve)
+      const pooled = new PooledCall<TaskThread>(call, this.#tasks.of(call.task), resolve)
       pooled.onAbort(() => this.#stop(pooled, 'cancelled'))
       this.#queue.push(pooled)
       this.#wake()
@@ -188,7 +188,7 @@ export class ThreadExecutor extends Service implements Executor {
   }
 
   /** The thread that would come to the call first, if any may be given it. */
-  #threadFor({ task, carriage }: PooledCall): TaskThread | undefined {
+  #threadFor({ task, carriage }: ThreadCall): TaskThread | undefined {
     let best: TaskThread | undefined
     for (const thread of this.#threads) {
       if (!thread.ready || thread.stuck || thread.board.takingBack) continue
@@ -236,7 +236,7 @@ export class ThreadExecutor extends Service implements Executor {
     return thread
   }
 
-  #onOutcome(call: PooledCall, outcome: Outcome): void {
+  #onOutcome(call: ThreadCall, outcome: Outcome): void {
     if ('spent' in outcome) call.task.learn(outcome.spent.wall)
     call.settle(outcome)
   }
@@ -259,13 +259,13 @@ export class ThreadExecutor extends Service implements Executor {
   }
 
   /** Counts a call's time. A thread that runs one at a time begins a call when the one before it has ended. */
-  #startTimer(call: PooledCall): void {
+  #startTimer(call: ThreadCall): void {
     const { timeout } = call.call
     if (timeout === Infinity || call.timer || call.stopping || call.settled) return
-    const loaded = call.thread?.loaded.has(call.task.id)
+    const loaded = call.host?.loaded.has(call.task.id)
     call.timer = this.clock.after(loaded ? timeout : timeout + loadLimit, () => {
       call.timer = undefined
-      const { thread } = call
+      const { host: thread } = call
       if (!thread) return
       const ended = this.#perThread === 1 && thread.board.lastBegun > call.seq
       if (thread.hasBegun(call) && !ended) this.#stop(call, 'timedOut')
@@ -273,23 +273,23 @@ export class ThreadExecutor extends Service implements Executor {
     })
   }
 
-  #stop(call: PooledCall, why: StopReason): void {
+  #stop(call: ThreadCall, why: StopReason): void {
     if (call.settled || call.stopping) return
-    const { thread } = call
+    const { host: thread } = call
     if (thread && !thread.hasBegun(call)) this.#takeBack(thread)
-    if (!call.thread) {
+    if (!call.host) {
       call.settle({ kind: why })
       return this.#wake()
     }
     call.stopping = why
     call.clearTimer()
-    call.thread.stop(call, why)
+    call.host.stop(call, why)
     call.timer = this.clock.after(this.#grace, () => this.#killFor(call))
   }
 
   /** A call did not end within its grace: its thread is stopped, and what shared a loop with it is handed back. */
-  #killFor(culprit: PooledCall): void {
-    const { thread } = culprit
+  #killFor(culprit: ThreadCall): void {
+    const { host: thread } = culprit
     if (!thread?.inFlight.has(culprit.seq) || !this.#threads.has(thread)) return
     const blocking = thread.board.firstPart
     if (this.#perThread > 1 && blocking !== culprit.seq && thread.inFlight.has(blocking)) {
@@ -305,7 +305,7 @@ export class ThreadExecutor extends Service implements Executor {
     this.#wake()
   }
 
-  #kill(thread: TaskThread): PooledCall[] {
+  #kill(thread: TaskThread): ThreadCall[] {
     this.#threads.delete(thread)
     return thread.kill()
   }
@@ -364,7 +364,7 @@ export class ThreadExecutor extends Service implements Executor {
     this.#wake()
   }
 
-  #settleBegun(thread: TaskThread, culprit: PooledCall | undefined, errorOf: (call: PooledCall) => TreadleError): void {
+  #settleBegun(thread: TaskThread, culprit: ThreadCall | undefined, errorOf: (call: ThreadCall) => TreadleError): void {
     for (const call of thread.inFlight.values()) {
       if (call === culprit) call.settle(died(errorOf(call)))
       else call.settle(handedBack(lostThread(call, culprit ? `'${culprit.name}' ended it or held it up` : 'something ended it or held it up that could not be told')))
@@ -378,7 +378,7 @@ export class ThreadExecutor extends Service implements Executor {
   }
 }
 
-function lostThread(call: PooledCall, why: string): ThreadReplacedError {
+function lostThread(call: ThreadCall, why: string): ThreadReplacedError {
   return new ThreadReplacedError(`'${call.name}'`, why)
 }
 

@@ -13,25 +13,23 @@ export interface TaskManifest {
   readonly rules: Omit<CallRules, 'retry'> & { readonly retry: RetryPolicy }
 }
 
-/** What a thread is started with. */
-export interface ThreadStart {
+/** What a thread or a child process is started with. */
+export interface RunnerStart {
   readonly place: Place
   readonly concurrency: number
-  /** See ClaimBoard. */
-  readonly board: SharedArrayBuffer
   /** Whether anybody reads what calls log. */
   readonly logs: boolean
 }
 
 /**
- * A call on its way: its number on this thread, its task's number, its arguments, its timeout, and the attempt.
+ * A call on its way: its number on this thread or process, its task's number, its arguments, its timeout, and the attempt.
  * A number in place of arguments: that many of the message's bytes, encoded.
  */
 export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number, timeout: number, job?: string, attempt?: number, token?: number]
 
-/** Host to thread, at most one a tick. */
-export interface ToThread {
-  /** Tasks that the calls name and the thread does not know yet. */
+/** Host to thread or process, at most one a tick. */
+export interface ToRunner {
+  /** Tasks that the calls name and it does not know yet. */
   readonly tasks?: readonly (readonly [task: number, ref: TaskRef])[]
   readonly calls?: readonly SentCall[]
   /** The encoded arguments of all calls that have some, one after another. */
@@ -49,8 +47,8 @@ export type SentOutcome =
   | readonly [seq: number, kind: 'bytes', length: number, wall: number, cpu: number]
   | readonly [seq: number, kind: 'error' | 'finalError', error: PortableError, wall: number, cpu: number]
 
-/** Thread to host, about one a tick. */
-export interface FromThread {
+/** Thread or process to host, about one a tick. */
+export interface FromRunner {
   /** It has started and listens. */
   readonly ready?: true
   readonly outcomes?: readonly SentOutcome[]
@@ -58,10 +56,10 @@ export interface FromThread {
   readonly bytes?: Uint8Array
   /** Tasks whose modules have been imported. */
   readonly loaded?: readonly number[]
-  /** Calls that were taken back have been passed over: the thread may be given new ones. */
+  /** Calls that were taken back have been passed over: it may be given new ones. */
   readonly passedOver?: true
   readonly described?: { readonly id: number, readonly manifests?: readonly TaskManifest[], readonly error?: PortableError }
   /** It is about to end, by the doing of this call, so far as that is known. */
-  readonly ending?: { readonly culprit: number | undefined }
+  readonly ending?: { readonly culprit: number | undefined, readonly error?: PortableError | undefined }
   readonly log?: readonly [level: LogLevel, fields: LogFields, message: string]
 }

@@ -9,8 +9,7 @@ import type { TaskDefinition, TaskRef } from '../../tasks/task.ts'
 import { decode } from '../../wire/codec.ts'
 import { type CpuMark, CpuShare } from '../cpu-share.ts'
 import { RunningCall } from '../running-call.ts'
-import type { ClaimBoard } from './claim-board.ts'
-import type { SentCall, StopReason, ThreadStart, ToThread } from './messages.ts'
+import type { RunnerStart, SentCall, StopReason, ToRunner } from './messages.ts'
 import type { OutcomeBox } from './outcome-box.ts'
 import { Unpacker } from './packed-bytes.ts'
 
@@ -19,6 +18,16 @@ const longestWait = 1
 
 /** How often a hosted loop shows that it turns, in milliseconds. */
 const beatEvery = 50
+
+/** Where a runner shows its host how far it has come, in a way that outlives it. */
+export interface Board {
+  /** Whether the call may begin. False where the host took it back. */
+  claim(seq: number): boolean
+  /** The call whose synchronous first part, or whose module, is being run; 0 for none. */
+  firstPart: number
+  /** The event loop turns. */
+  beat(): void
+}
 
 interface KnownTask {
   readonly ref: TaskRef
@@ -35,13 +44,13 @@ interface Begun {
 }
 
 /**
- * Runs calls inside a task thread, in the order that they came.
+ * Runs calls inside a thread or a child process, in the order that they came.
  *
  * Invariant: while `#loading` or `#active.size === concurrency` nothing begins, so numbers are claimed in order.
  */
 export class CallRunner {
-  readonly #start: ThreadStart
-  readonly #board: ClaimBoard
+  readonly #start: RunnerStart
+  readonly #board: Board
   readonly #box: OutcomeBox
   readonly #clock: Clock
   readonly #log: Logger
@@ -56,7 +65,7 @@ export class CallRunner {
   #waking = false
   #beating = false
 
-  constructor(start: ThreadStart, board: ClaimBoard, box: OutcomeBox, clock: Clock, log: Logger) {
+  constructor(start: RunnerStart, board: Board, box: OutcomeBox, clock: Clock, log: Logger) {
     this.#start = start
     this.#board = board
     this.#box = box
@@ -69,7 +78,7 @@ export class CallRunner {
     return this.#active.size === 0 && !this.#loading
   }
 
-  receive({ tasks, calls, bytes, stops }: ToThread): void {
+  receive({ tasks, calls, bytes, stops }: ToRunner): void {
     if (tasks) for (const [id, ref] of tasks) this.#tasks.set(id, { ref })
     if (calls) {
       const unpacker = new Unpacker(bytes)

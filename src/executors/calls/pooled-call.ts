@@ -2,24 +2,27 @@ import type { Timer } from '../../kernel/clock.ts'
 import type { Call, Input, Outcome } from '../executor.ts'
 import type { KnownTask } from './known-task.ts'
 import type { StopReason } from './messages.ts'
-import type { TaskThread } from './task-thread.ts'
 
 /** About how much a copy moves in a millisecond. */
 const bytesPerMs = 1_000_000
 
-/** A call in the pool's hands, from `execute` until it is settled, which happens once. */
-export class PooledCall {
+/**
+ * A call in the pool's hands, from `execute` until it is settled, which happens once.
+ *
+ * @typeParam Host what runs calls: a thread, or a child process
+ */
+export class PooledCall<Host> {
   readonly call: Call
   readonly task: KnownTask
   readonly #resolve: (outcome: Outcome) => void
   #onAbort: (() => void) | undefined
   /** Where it was sent to; undefined while it waits. */
-  thread: TaskThread | undefined
-  /** Its number on that thread. */
+  host: Host | undefined
+  /** Its number there. */
   seq = 0
-  /** What carrying its arguments to a thread takes, in milliseconds. */
+  /** What carrying its arguments there takes, in milliseconds. */
   readonly carriage: number
-  /** What its thread was expected to spend on it when it was sent, in milliseconds. */
+  /** What its host was expected to spend on it when it was sent, in milliseconds. */
   expected = 0
   /** Why it is being stopped, from when it is: its outcome, however it ends. */
   stopping: StopReason | undefined

@@ -1,18 +1,25 @@
-import type { MessagePort } from 'node:worker_threads'
 import type { Spent } from '../../jobs/job.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { RetryRules } from '../../tasks/retry-options.ts'
 import type { TaskDefinition } from '../../tasks/task.ts'
 import { encode } from '../../wire/codec.ts'
 import { toPortable } from '../../wire/portable-error.ts'
-import { cloneFailure, cloneableError, refuseUncloneable } from '../../wire/uncloneable.ts'
+import { type CopyRules, cloneFailure, cloneableError, refuseUncloneable } from '../../wire/uncloneable.ts'
 import { retryVerdict } from '../retry-verdict.ts'
-import type { FromThread, SentOutcome } from './messages.ts'
+import type { FromRunner, SentOutcome } from './messages.ts'
 import { pack } from './packed-bytes.ts'
 
-/** Gathers what a thread has to say and posts it as one message. */
+/** The way to the host. */
+export interface Outlet {
+  /** What can be sent on it. */
+  readonly rules: CopyRules
+  /** Throws, and sends nothing, where something in the message cannot be sent. */
+  post(message: FromRunner, transfer: ArrayBuffer[]): void
+}
+
+/** Gathers what a thread or a child process has to say and posts it as one message. */
 export class OutcomeBox {
-  readonly #port: MessagePort
+  readonly #outlet: Outlet
   readonly #clock: Clock
   #outcomes: SentOutcome[] = []
   #names: string[] = []
@@ -22,8 +29,8 @@ export class OutcomeBox {
   /** When the last message left, on the clock's `elapsed()`. */
   flushedAt = 0
 
-  constructor(port: MessagePort, clock: Clock) {
-    this.#port = port
+  constructor(outlet: Outlet, clock: Clock) {
+    this.#outlet = outlet
     this.#clock = clock
   }
 
@@ -48,13 +55,13 @@ export class OutcomeBox {
   }
 
   threw(seq: number, error: unknown, rules: RetryRules | undefined, { wall, cpu }: Spent): void {
-    this.#add([seq, retryVerdict(error, rules) ? 'error' : 'finalError', cloneableError(toPortable(error)), wall, cpu], '')
+    this.#add([seq, retryVerdict(error, rules) ? 'error' : 'finalError', cloneableError(toPortable(error), this.#outlet.rules), wall, cpu], '')
   }
 
-  flush(more?: FromThread): void {
+  flush(more?: FromRunner): void {
     if (this.#outcomes.length === 0 && this.#loaded.length === 0 && !this.#passedOver && !more) return
     const bytes = this.#parts.length > 0 ? pack(this.#parts) : undefined
-    const message: FromThread = {
+    const message: FromRunner = {
       ...more,
       ...(this.#outcomes.length > 0 ? { outcomes: this.#outcomes } : {}),
       ...(bytes ? { bytes } : {}),
@@ -63,10 +70,10 @@ export class OutcomeBox {
     }
     const transfer = bytes ? [bytes.buffer] : []
     try {
-      this.#port.postMessage(message, transfer)
+      this.#outlet.post(message, transfer)
     } catch {
       // Serializing fails before anything is moved: the same bytes can go again.
-      this.#port.postMessage({ ...message, outcomes: this.#outcomes.map((outcome, index) => this.#sendable(outcome, this.#names[index]!)) }, transfer)
+      this.#outlet.post({ ...message, outcomes: this.#outcomes.map((outcome, index) => this.#sendable(outcome, this.#names[index]!)) }, transfer)
     }
     this.#outcomes = []
     this.#names = []
@@ -83,8 +90,8 @@ export class OutcomeBox {
 
   #sendable(outcome: SentOutcome, name: string): SentOutcome {
     const [seq, kind, value, wall, cpu] = outcome
-    const failure = kind === 'value' ? cloneFailure(value, resultOf(name), 'result') : undefined
-    return failure ? [seq, 'finalError', cloneableError(toPortable(failure)), wall, cpu] : outcome
+    const failure = kind === 'value' ? cloneFailure(value, resultOf(name), 'result', this.#outlet.rules) : undefined
+    return failure ? [seq, 'finalError', cloneableError(toPortable(failure), this.#outlet.rules), wall, cpu] : outcome
   }
 }
 

@@ -1,0 +1,7 @@
+import type { RunnerStart } from '../calls/messages.ts'
+
+/** What a thread is started with. */
+export interface ThreadStart extends RunnerStart {
+  /** See ClaimBoard. */
+  readonly board: SharedArrayBuffer
+}
