@@ -7,8 +7,8 @@ export interface Clock {
   now(): number
   /** Milliseconds from an arbitrary start, never going back: for durations. */
   elapsed(): number
-  /** Calls `callback` once, `ms` from now. */
-  after(ms: number, callback: () => void): Timer
+  /** Calls `callback` once, `ms` from now. In the background: the timer does not keep the program alive. */
+  after(ms: number, callback: () => void, options?: { background: boolean }): Timer
   /** Resolves `ms` from now, or as soon as `signal` aborts: the caller's loop looks at its signal next. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
@@ -20,12 +20,13 @@ const longestTimeout = 2 ** 31 - 1
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
-  after(ms, callback) {
+  after(ms, callback, { background } = { background: false }) {
     let timeout: NodeJS.Timeout
     const set = (left: number): void => {
       timeout = left > longestTimeout
         ? setTimeout(() => set(left - longestTimeout), longestTimeout)
         : setTimeout(callback, left)
+      if (background) timeout.unref()
     }
     if (ms !== Infinity) set(ms)
     return { [Symbol.dispose]: () => clearTimeout(timeout) }

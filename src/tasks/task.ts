@@ -4,10 +4,13 @@ import { InvalidOptionError, NotATaskError } from '../kernel/errors.ts'
 import { type RetryOptions, type RetryRules, checkRetry } from './retry-options.ts'
 import { type TaskSource, callerSource } from './source.ts'
 
-/** Where a call runs: on the event loop (it waits), or on a thread (it computes). */
-export type Place = 'loop' | 'thread'
+/**
+ * Where a call runs: on the event loop (it waits), on a thread (it computes), on a thread that may wait (it blocks), or in a
+ * child process (it may crash, or must be stopped inside native code).
+ */
+export type Place = 'loop' | 'thread' | 'blocking' | 'process'
 
-export const places: readonly Place[] = ['loop', 'thread']
+export const places: readonly Place[] = ['loop', 'thread', 'blocking', 'process']
 
 /** What may be set for a task, and changed for one call by `with`. */
 export interface CallOptions {
@@ -28,7 +31,15 @@ export interface CallOptions {
 export interface TaskOptions extends CallOptions {
   /** The name that messages carry: unique among the tasks of a program, and stable, since waiting jobs bear it. */
   name: string
-  /** Where calls run. Default: an `async` function on the loop, any other on a thread. */
+  /**
+   * Where calls run. Default: an `async` function on the loop, any other on a thread.
+   *
+   * - `'loop'`: an event loop, with many other calls: for what waits.
+   * - `'thread'`: a thread to itself, of as many as there are cores: for what computes.
+   * - `'blocking'`: a thread to itself, of up to 64 that come and go: for what blocks while it waits, such as synchronous IO.
+   * - `'process'`: a child process: for what may crash or exhaust memory, or must be stopped inside native code. It shares no
+   *   memory with the caller.
+   */
   runs?: Place
 }
 

@@ -6,7 +6,7 @@ export const stateCodes: Readonly<Record<JobState, number>> = {
   scheduled: 0, ready: 1, active: 2, waiting: 3, succeeded: 4, failed: 5, cancelled: 6, dead: 7
 }
 
-export const placeCodes: Readonly<Record<Place, number>> = { loop: 0, thread: 1 }
+export const placeCodes: Readonly<Record<Place, number>> = { loop: 0, thread: 1, blocking: 2, process: 3 }
 
 export const stateNames: readonly JobState[] = inOrder(stateCodes)
 

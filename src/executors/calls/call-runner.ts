@@ -100,7 +100,7 @@ export class CallRunner {
       if (!next) break
       const { sent, bytes } = next
       if (!this.#board.claim(sent[0])) {
-        this.#box.passOver()
+        this.#box.passOver(sent[0])
         continue
       }
       const task = this.#tasks.get(sent[1])!

@@ -56,10 +56,12 @@ export interface FromRunner {
   readonly bytes?: Uint8Array
   /** Tasks whose modules have been imported. */
   readonly loaded?: readonly number[]
-  /** Calls that were taken back have been passed over: it may be given new ones. */
-  readonly passedOver?: true
+  /** Calls that were taken back and have been passed over. */
+  readonly passedOver?: readonly number[]
   readonly described?: { readonly id: number, readonly manifests?: readonly TaskManifest[], readonly error?: PortableError }
   /** It is about to end, by the doing of this call, so far as that is known. */
   readonly ending?: { readonly culprit: number | undefined, readonly error?: PortableError | undefined }
+  /** It holds more memory than it should. */
+  readonly worn?: true
   readonly log?: readonly [level: LogLevel, fields: LogFields, message: string]
 }

@@ -25,7 +25,7 @@ export class OutcomeBox {
   #names: string[] = []
   #parts: Uint8Array[] = []
   #loaded: number[] = []
-  #passedOver = false
+  #passedOver: number[] = []
   /** When the last message left, on the clock's `elapsed()`. */
   flushedAt = 0
 
@@ -38,8 +38,8 @@ export class OutcomeBox {
     this.#loaded.push(task)
   }
 
-  passOver(): void {
-    this.#passedOver = true
+  passOver(seq: number): void {
+    this.#passedOver.push(seq)
   }
 
   returned(seq: number, definition: TaskDefinition, value: unknown, asBytes: boolean, { wall, cpu }: Spent): void {
@@ -59,14 +59,14 @@ export class OutcomeBox {
   }
 
   flush(more?: FromRunner): void {
-    if (this.#outcomes.length === 0 && this.#loaded.length === 0 && !this.#passedOver && !more) return
+    if (this.#outcomes.length === 0 && this.#loaded.length === 0 && this.#passedOver.length === 0 && !more) return
     const bytes = this.#parts.length > 0 ? pack(this.#parts) : undefined
     const message: FromRunner = {
       ...more,
       ...(this.#outcomes.length > 0 ? { outcomes: this.#outcomes } : {}),
       ...(bytes ? { bytes } : {}),
       ...(this.#loaded.length > 0 ? { loaded: this.#loaded } : {}),
-      ...(this.#passedOver ? { passedOver: true } : {})
+      ...(this.#passedOver.length > 0 ? { passedOver: this.#passedOver } : {})
     }
     const transfer = bytes ? [bytes.buffer] : []
     try {
@@ -79,7 +79,7 @@ export class OutcomeBox {
     this.#names = []
     this.#parts = []
     this.#loaded = []
-    this.#passedOver = false
+    this.#passedOver = []
     this.flushedAt = this.#clock.elapsed()
   }
 

@@ -21,7 +21,8 @@ export class FrameReader {
   #wanted = headerLength
 
   /** The messages that this piece completes. */
-  *push(piece: Buffer): Generator<unknown> {
+  push(piece: Buffer): unknown[] {
+    const messages: unknown[] = []
     this.#pieces.push(piece)
     this.#length += piece.length
     while (this.#length >= this.#wanted) {
@@ -30,12 +31,13 @@ export class FrameReader {
       const end = headerLength + bytes.readUInt32LE()
       if (bytes.length < end) {
         this.#wanted = end
-        return
+        break
       }
       this.#pieces = bytes.length === end ? [] : [bytes.subarray(end)]
       this.#length -= end
       this.#wanted = headerLength
-      yield read(bytes.subarray(headerLength, end))
+      messages.push(read(bytes.subarray(headerLength, end)))
     }
+    return messages
   }
 }

@@ -2,14 +2,15 @@ import { types } from 'node:util'
 import { Deserializer, Serializer } from 'node:v8'
 import type { CopyRules } from '../../wire/uncloneable.ts'
 
-/** A view's number in messages is its place in this list. */
-const views = [
+/** A view's kind in messages is its place in this list. The last is there from Node 24 on. */
+const views: readonly { new(buffer: ArrayBuffer): ArrayBufferView, readonly name: string }[] = [
   Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array,
-  Float32Array, Float64Array, BigInt64Array, BigUint64Array, DataView
-] as const
+  Float32Array, Float64Array, BigInt64Array, BigUint64Array, DataView,
+  (globalThis as unknown as { Float16Array: { new(buffer: ArrayBuffer): ArrayBufferView, readonly name: string } }).Float16Array
+]
 
-/** The same where this version of Node has it. */
-const float16 = (globalThis as { Float16Array?: { new(buffer: ArrayBuffer): ArrayBufferView } }).Float16Array
+/** By name: a view may come from another realm. */
+const kinds = new Map(views.map((view, kind) => [view.name, kind]))
 
 /**
  * Writes values as the structured clone algorithm has them, with two differences: a view of a buffer is written as the bytes
@@ -18,10 +19,11 @@ const float16 = (globalThis as { Float16Array?: { new(buffer: ArrayBuffer): Arra
 class ValueWriter extends Serializer {
   /** Called by V8 for each view. */
   _writeHostObject(value: object): void {
-    const number = views.findIndex((view) => value instanceof view)
-    const isHalf = float16 !== undefined && value instanceof float16
-    if (!ArrayBuffer.isView(value) || types.isSharedArrayBuffer(value.buffer) || (number < 0 && !isHalf)) throw new TypeError('This object could not be sent to another process.')
-    this.writeUint32(isHalf ? views.length : number)
+    const kind = kinds.get((value as { [Symbol.toStringTag]: string })[Symbol.toStringTag])
+    if (kind === undefined || !ArrayBuffer.isView(value) || types.isSharedArrayBuffer(value.buffer)) {
+      throw new TypeError('An object of this kind cannot be sent to another process.')
+    }
+    this.writeUint32(kind)
     this.writeUint32(value.byteLength)
     this.writeRawBytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
   }
@@ -30,9 +32,8 @@ class ValueWriter extends Serializer {
 class ValueReader extends Deserializer {
   /** Called by V8 for each view. Its bytes become a buffer of their own: nothing else of the message can be seen through it. */
   _readHostObject(): ArrayBufferView {
-    const number = this.readUint32()
-    const bytes = Uint8Array.from(this.readRawBytes(this.readUint32()))
-    const View = views[number] ?? float16!
+    const View = views[this.readUint32()]!
+    const bytes = new Uint8Array(this.readRawBytes(this.readUint32()))
     return new View(bytes.buffer)
   }
 }

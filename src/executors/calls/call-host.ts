@@ -1,0 +1,292 @@
+import type { TreadleError, UncloneableError } from '../../kernel/errors.ts'
+import type { Logger } from '../../kernel/logger.ts'
+import { fromPortable } from '../../wire/portable-error.ts'
+import { type CopyRules, cloneFailure } from '../../wire/uncloneable.ts'
+import type { Outcome } from '../executor.ts'
+import type { KnownTask } from './known-task.ts'
+import type { FromRunner, SentCall, StopReason, TaskManifest, ToRunner } from './messages.ts'
+import { outcomeOf } from './outcome-of.ts'
+import { Unpacker, pack } from './packed-bytes.ts'
+import type { PooledCall } from './pooled-call.ts'
+
+/** A call in the pool's hands. */
+export type HostCall = PooledCall<CallHost>
+
+/** What a host knows of its runner without a message, also when that is stuck or dead. */
+export interface HostBoard {
+  /** The last call that has begun. */
+  readonly lastBegun: number
+  /** The call whose synchronous first part, or whose module, is being run, where that is known; 0 for none. */
+  readonly firstPart: number
+  /** Whether nothing may be sent yet, after a take-back. */
+  readonly takingBack: boolean
+  /**
+   * Takes back every call up to `lastSent` that has not begun.
+   *
+   * @returns the last call that has begun, or undefined while an earlier take-back stands
+   */
+  takeBack(lastSent: number): number | undefined
+}
+
+/** How a thread or process ended by itself. */
+export interface HostEnd {
+  /** For people. */
+  readonly how: string
+  readonly error: unknown
+  /** The call in whose context it ended, where that is known. */
+  readonly culprit: number | undefined
+}
+
+/** What the pool hears from a thread or process. */
+export interface HostListener {
+  onOutcome(call: HostCall, outcome: Outcome): void
+  onRefused(call: HostCall, error: UncloneableError): void
+  onLoaded(host: CallHost, task: number): void
+  /** These calls were taken back after all. */
+  onPassedOver(host: CallHost, calls: HostCall[]): void
+  /** After each message: there may be room for more. */
+  onRoom(host: CallHost): void
+  /** It ended without being killed. */
+  onEnd(host: CallHost, end: HostEnd): void
+}
+
+/**
+ * One thread or child process as the pool sees it.
+ *
+ * Invariant: `inFlight` holds the calls that were given and not yet settled by a message, in the order of their numbers.
+ */
+export abstract class CallHost {
+  readonly inFlight: Map<number, HostCall> = new Map<number, HostCall>()
+  /** Tasks whose modules it has imported. */
+  readonly loaded: Set<number> = new Set<number>()
+  abstract readonly board: HostBoard
+  /** It holds more memory than it should: it is replaced once it has nothing in flight. */
+  worn = false
+  /** It has started and listens. */
+  ready = false
+  /** Its current call took so long that the others were taken from it: nothing is given before it answers. */
+  stuck = false
+  /** What it was given and has not answered, in expected milliseconds. */
+  ahead = 0
+  readonly #listener: HostListener
+  readonly #log: Logger
+  readonly #rules: CopyRules
+  readonly #known = new Set<number>()
+  readonly #describing = new Map<number, PromiseWithResolvers<TaskManifest[]>>()
+  readonly #ended = Promise.withResolvers<void>()
+  #outbox: HostCall[] = []
+  #newTasks: KnownTask[] = []
+  #lastSeq = 0
+  /** The last call that was posted, not only given. */
+  #lastPosted = 0
+  #ending: FromRunner['ending']
+  #killed = false
+  #held = true
+
+  /** @param rules what can be sent to it */
+  constructor(rules: CopyRules, log: Logger, listener: HostListener) {
+    this.#rules = rules
+    this.#log = log
+    this.#listener = listener
+  }
+
+  /** Throws, and sends nothing, where something in the message cannot be sent. */
+  protected abstract post(message: ToRunner, transfer?: ArrayBuffer[]): void
+  /** Ends it, wherever its code is. */
+  protected abstract terminate(): void
+  /** Lets it end when it comes to rest. */
+  protected abstract dismiss(): void
+  /** Whether the program stays alive for it. */
+  protected abstract hold(busy: boolean): void
+  /** That it ended while it was asked for the tasks of modules. */
+  protected abstract lost(what: string, end: HostEnd): TreadleError
+
+  /** Resolves when it is no more. */
+  get ended(): Promise<void> {
+    return this.#ended.promise
+  }
+
+  /** Whether it was asked for tasks and has not answered. */
+  get describing(): boolean {
+    return this.#describing.size > 0
+  }
+
+  /** How many calls it has been given so far. */
+  get given(): number {
+    return this.#lastSeq
+  }
+
+  /** Gives it a call; `send` then sends all that were given. */
+  give(call: HostCall): void {
+    const { task } = call
+    call.host = this
+    call.seq = ++this.#lastSeq
+    call.expected = task.cost === Infinity ? 0 : task.cost + call.carriage
+    this.ahead += call.expected
+    this.inFlight.set(call.seq, call)
+    if (!this.#known.has(task.id)) {
+      this.#known.add(task.id)
+      this.#newTasks.push(task)
+    }
+    this.#outbox.push(call)
+  }
+
+  send(): void {
+    const calls = this.#outbox
+    if (calls.length === 0) return
+    this.#outbox = []
+    const tasks = this.#newTasks
+    this.#newTasks = []
+    const message: ToRunner = tasks.length > 0 ? { tasks: tasks.map(({ id, ref }) => [id, ref] as const) } : {}
+    try {
+      this.#postCalls(message, calls)
+    } catch {
+      const failures = new Map<HostCall, UncloneableError>()
+      for (const call of calls) {
+        const failure = 'args' in call.call.input ? cloneFailure(call.call.input.args, `The arguments of '${call.name}'`, 'args', this.#rules) : undefined
+        if (failure) failures.set(call, failure)
+      }
+      this.#postCalls(message, calls.filter((call) => !failures.has(call)))
+      for (const [call, failure] of failures) {
+        this.#forget(call)
+        this.#listener.onRefused(call, failure)
+      }
+    }
+    this.#hold()
+  }
+
+  /** Has the call's own signal abort. */
+  stop(call: HostCall, why: StopReason): void {
+    this.post({ stops: [[call.seq, why]] })
+  }
+
+  hasBegun(call: HostCall): boolean {
+    return call.seq <= this.board.lastBegun
+  }
+
+  /** Takes back what has not begun; undefined while it has yet to see an earlier time. */
+  takeBack(): HostCall[] | undefined {
+    const begun = this.board.takeBack(this.#lastPosted)
+    if (begun === undefined) return undefined
+    this.#outbox = []
+    return this.#notBegun(begun)
+  }
+
+  describe(modules: readonly string[]): Promise<TaskManifest[]> {
+    const id = this.#describing.size
+    const asked = Promise.withResolvers<TaskManifest[]>()
+    this.#describing.set(id, asked)
+    this.post({ describe: { id, modules } })
+    this.#hold()
+    return asked.promise
+  }
+
+  /** Ends it, wherever its code is. Returns what had not begun; the begun calls stay in `inFlight` for the pool to settle. */
+  kill(): HostCall[] {
+    this.#killed = true
+    const notBegun = this.takeBack() ?? this.#notBegun(this.board.lastBegun)
+    this.hold(true)
+    this.terminate()
+    return notBegun
+  }
+
+  /** Lets it end, where nothing is in flight. */
+  retire(): void {
+    this.#killed = true
+    this.dismiss()
+  }
+
+  #notBegun(lastBegun: number): HostCall[] {
+    const calls = [...this.inFlight.values()].filter((call) => call.seq > lastBegun)
+    for (const call of calls) this.#release(call)
+    return calls
+  }
+
+  /** The board let both sides have these: they were taken back, and it may have been too late for the host to see. */
+  #putBack(passedOver: readonly number[]): void {
+    const calls = passedOver.map((seq) => this.inFlight.get(seq)).filter((call) => call !== undefined)
+    if (calls.length === 0) return
+    for (const call of calls) this.#release(call)
+    this.#listener.onPassedOver(this, calls)
+  }
+
+  #release(call: HostCall): void {
+    this.#forget(call)
+    call.host = undefined
+    call.clearTimer()
+  }
+
+  #forget(call: HostCall): void {
+    this.inFlight.delete(call.seq)
+    this.ahead = this.inFlight.size === 0 ? 0 : this.ahead - call.expected
+  }
+
+  #postCalls(message: ToRunner, calls: readonly HostCall[]): void {
+    const parts: Uint8Array[] = []
+    const sent = calls.map(({ seq, task, call: { input, timeout, attempt } }): SentCall => {
+      let own: readonly unknown[] | number
+      if ('encoded' in input) own = parts[parts.push(input.encoded) - 1]!.length
+      else own = input.args
+      return attempt ? [seq, task.id, own, timeout, attempt.job, attempt.number, attempt.token] : [seq, task.id, own, timeout]
+    })
+    const bytes = parts.length > 0 ? pack(parts) : undefined
+    this.post({ ...message, calls: sent, ...(bytes ? { bytes } : {}) }, bytes && [bytes.buffer])
+    this.#lastPosted = calls.at(-1)?.seq ?? this.#lastPosted
+  }
+
+  protected receive({ ready, outcomes, bytes, loaded, passedOver, described, ending, worn, log }: FromRunner): void {
+    if (log) return this.#log[log[0]](log[1], log[2])
+    if (this.#killed) return // what was in flight has been settled
+    if (ready) this.ready = true
+    // Either way it has come to the end of the call that it was stuck in.
+    if (outcomes || passedOver) this.stuck = false
+    if (passedOver) this.#putBack(passedOver)
+    if (ending) this.#ending = ending
+    if (worn) this.worn = true
+    if (loaded) {
+      for (const task of loaded) {
+        this.loaded.add(task)
+        this.#listener.onLoaded(this, task)
+      }
+    }
+    if (outcomes) {
+      const unpacker = new Unpacker(bytes)
+      for (const sent of outcomes) {
+        const outcome = outcomeOf(sent, unpacker)
+        const call = this.inFlight.get(sent[0])
+        if (!call) continue
+        this.#forget(call)
+        this.#listener.onOutcome(call, outcome)
+      }
+    }
+    if (described) {
+      const asked = this.#describing.get(described.id)
+      this.#describing.delete(described.id)
+      if (described.manifests) asked?.resolve([...described.manifests])
+      else if (described.error) asked?.reject(fromPortable(described.error))
+    }
+    this.#listener.onRoom(this)
+    this.#hold()
+  }
+
+  /** The program stays alive for one that starts or works, and not for one that idles. */
+  #hold(): void {
+    const busy = !this.ready || this.inFlight.size > 0 || this.#describing.size > 0
+    if (busy === this.#held || this.#killed) return
+    this.#held = busy
+    this.hold(busy)
+  }
+
+  /** It has ended; `how` is for people. */
+  protected end(how: string, error: unknown): void {
+    const end: HostEnd = { how, error, culprit: this.#ending?.culprit }
+    for (const asked of this.#describing.values()) asked.reject(this.lost('A module of tasks', end))
+    this.#ended.resolve()
+    if (!this.#killed) this.#listener.onEnd(this, end)
+  }
+
+  /** After the end: takes what had not begun. */
+  takeRest(): HostCall[] {
+    return this.#notBegun(this.board.lastBegun)
+  }
+}

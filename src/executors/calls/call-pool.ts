@@ -1,0 +1,399 @@
+import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
+import { Drain } from '../../concurrency/drain.ts'
+import { Fifo } from '../../concurrency/fifo.ts'
+import type { Clock, Timer } from '../../kernel/clock.ts'
+import type { Deadline } from '../../kernel/deadline.ts'
+import { ClosedError, type TreadleError } from '../../kernel/errors.ts'
+import type { Logger } from '../../kernel/logger.ts'
+import { Service } from '../../kernel/service.ts'
+import type { Place } from '../../tasks/task.ts'
+import { toPortable } from '../../wire/portable-error.ts'
+import type { Call, Executor, Outcome } from '../executor.ts'
+import type { CallHost, HostCall, HostEnd, HostListener } from './call-host.ts'
+import { KnownTasks } from './known-task.ts'
+import type { StopReason, TaskManifest } from './messages.ts'
+import { PooledCall } from './pooled-call.ts'
+
+export interface CallPoolOptions {
+  readonly place: Place
+  /** What its hosts are, in the log. */
+  readonly kind: 'thread' | 'process'
+  /** How many hosts at most. */
+  readonly hosts: number
+  /** How many calls each runs at once. */
+  readonly perHost: number
+  /** Whether a host is given short calls beyond what it runs. */
+  readonly sendsAhead: boolean
+  /** How long a call may take to end by itself once its signal aborted, in milliseconds. */
+  readonly grace: number
+  /** How long a host may idle before it is ended, in milliseconds; `Infinity` for as long as the pool is open. */
+  readonly idleAfter: number
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** How much work a host is given beyond what it runs, in milliseconds: enough to hide a message's way, too little to wait behind. */
+const workAhead = 1
+
+/** When a host's current call takes longer than this, in milliseconds, what waits behind it goes to others. */
+const impatience = 3
+
+/** How long importing a module may take before it counts as the call's own time, in milliseconds. */
+const loadLimit = 60_000
+
+/** So many hosts in a row may fail to start; then what waits is handed back. */
+const failedStartLimit = 3
+
+/** How long `close` waits for hosts that were told to end, in milliseconds: a thread inside native code ends when that returns. */
+const lastWait = 2_000
+
+/**
+ * Runs calls on hosts of its own: threads or child processes.
+ *
+ * Hosts start when there is work, and do not keep the program alive while they idle.
+ */
+export abstract class CallPool extends Service implements Executor {
+  readonly place: Place
+  readonly concurrency: number
+  readonly #kind: 'thread' | 'process'
+  readonly #maxHosts: number
+  readonly #perHost: number
+  readonly #sendsAhead: boolean
+  readonly #grace: number
+  readonly #idleAfter: number
+  readonly #log: Logger
+  readonly #tasks = new KnownTasks()
+  readonly #queue = new Fifo<HostCall>()
+  readonly #hosts = new Set<CallHost>()
+  readonly #ending = new Set<Promise<void>>()
+  readonly #drain: Drain
+  #dispatching = false
+  #watching: Timer | undefined
+  #reaping: Timer | undefined
+  #failedStarts = 0
+
+  constructor({ place, kind, hosts, perHost, sendsAhead, grace, idleAfter, clock, log }: CallPoolOptions) {
+    super(clock)
+    this.place = place
+    this.concurrency = hosts * perHost
+    this.#kind = kind
+    this.#maxHosts = hosts
+    this.#perHost = perHost
+    this.#sendsAhead = sendsAhead
+    this.#grace = grace
+    this.#idleAfter = idleAfter
+    this.#log = log
+    this.#drain = new Drain(clock)
+  }
+
+  protected abstract startHost(listener: HostListener): CallHost
+  protected abstract exitedError(what: string, how: string, cause: unknown): TreadleError
+  protected abstract startError(what: string, how: string, cause: unknown): TreadleError
+  protected abstract replacedError(what: string, why: string): TreadleError
+  /** Calls were sent to hosts. */
+  protected onGiven(): void {}
+
+  /** How many hosts there are now. */
+  get size(): number {
+    return this.#hosts.size
+  }
+
+  execute(call: Call): Promise<Outcome> {
+    if (this.closing) return Promise.resolve(handedBack(new ClosedError('The executor')))
+    if (call.signal?.aborted) return Promise.resolve({ kind: 'cancelled' })
+    return new Promise((resolve) => {
+      const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), resolve)
+      pooled.onAbort(() => this.#stop(pooled, 'cancelled'))
+      this.#queue.push(pooled)
+      this.#wake()
+    })
+  }
+
+  /**
+   * Imports modules in a thread or process of its own and describes the tasks that they export.
+   *
+   * @throws TaskModuleError, DuplicateTaskError, ThreadExitedError or ProcessExitedError, as plain errors with that name and code; ClosedError
+   */
+  async describeTasks(modules: readonly string[]): Promise<TaskManifest[]> {
+    await this.start()
+    const [host = this.#startHost()] = this.#hosts
+    return host.describe(modules)
+  }
+
+  protected onStart(): void {}
+
+  protected async onClose(deadline: Deadline): Promise<void> {
+    this.#drain.by(deadline)
+    this.#dispatch()
+    await this.#drain.over
+    this.#watching?.[Symbol.dispose]()
+    this.#reaping?.[Symbol.dispose]()
+    const error = new ClosedError('The executor')
+    for (const host of this.#hosts) {
+      if (this.#mayRetire(host)) {
+        this.#retire(host)
+        continue
+      }
+      for (const call of this.#kill(host)) call.settle(handedBack(error))
+      for (const call of host.inFlight.values()) call.settle(handedBack(error))
+    }
+    for (const call of this.#queue.drain()) call.settle(handedBack(error))
+    const waited = new AbortController()
+    await Promise.race([Promise.all(this.#ending), this.clock.sleep(lastWait, waited.signal)])
+    waited.abort()
+  }
+
+  protected override onHurry(deadline: Deadline): void {
+    this.#drain.by(deadline)
+  }
+
+  #wake(): void {
+    if (this.#dispatching) return
+    this.#dispatching = true
+    void this.start().catch(() => {}) // closing: what waits is settled by that
+    afterMicrotasks(() => this.#dispatch())
+  }
+
+  /** Gives what waits to hosts with room, in order, and starts hosts where there is none. */
+  #dispatch(): void {
+    this.#dispatching = false
+    let given = false
+    for (let call = this.#queue.peek(); call; call = this.#queue.peek()) {
+      if (!call.settled) {
+        const host = this.#hostFor(call)
+        if (!host) break
+        host.give(call)
+        if (this.#perHost > 1 || host.inFlight.size === 1) this.#startTimer(call)
+        given = true
+      }
+      this.#queue.shift()
+    }
+    if (given) {
+      for (const host of this.#hosts) host.send()
+      this.#watch()
+      this.onGiven()
+    }
+    if (this.#queue.size > 0) this.#startHosts()
+    else if (this.closing && this.#idle()) this.#drain.end()
+  }
+
+  #idle(): boolean {
+    for (const host of this.#hosts) if (host.inFlight.size > 0) return false
+    return this.#queue.size === 0
+  }
+
+  /** The one that would come to the call first, if any may be given it. */
+  #hostFor({ task, carriage }: HostCall): CallHost | undefined {
+    let best: CallHost | undefined
+    for (const host of this.#hosts) {
+      if (!host.ready || host.stuck || host.worn || host.board.takingBack) continue
+      const { size } = host.inFlight
+      // A hosted loop begins what waits in its inbox by itself, as others end.
+      const fits = this.#perHost > 1
+        ? size < this.#perHost || (host.loaded.has(task.id) && (size - this.#perHost) * (task.cost + carriage) < workAhead * this.#perHost)
+        : size === 0 || (this.#sendsAhead && host.ahead > 0 && host.loaded.has(task.id) && host.ahead + task.cost + carriage <= workAhead)
+      if (!fits) continue
+      if (size === 0 && host.loaded.has(task.id)) return host
+      if (!best || (this.#perHost > 1 ? size < best.inFlight.size : host.ahead < best.ahead || (size === 0 && best.inFlight.size > 0))) best = host
+    }
+    return best
+  }
+
+  #startHosts(): void {
+    let starting = 0
+    for (const host of this.#hosts) if (!host.ready) starting++
+    for (const wanted = Math.ceil(this.#queue.size / this.#perHost); starting < wanted && this.#hosts.size < this.#maxHosts; starting++) this.#startHost()
+  }
+
+  #startHost(): CallHost {
+    const host = this.startHost({
+      onOutcome: (call, outcome) => this.#onOutcome(call, outcome),
+      onRefused: (call, error) => {
+        call.settle({ kind: 'threw', error: toPortable(error), thrown: error, mayRetry: false, spent: { wall: 0, cpu: 0 } })
+        this.#wake()
+      },
+      onLoaded: (own, task) => this.#onLoaded(own, task),
+      onPassedOver: (own, calls) => this.#onPassedOver(own, calls),
+      onRoom: (own) => this.#onRoom(own),
+      onEnd: (own, end) => this.#onEnd(own, end)
+    })
+    this.#hosts.add(host)
+    const ended = host.ended.finally(() => this.#ending.delete(ended))
+    this.#ending.add(ended)
+    return host
+  }
+
+  #onOutcome(call: HostCall, outcome: Outcome): void {
+    if ('spent' in outcome) call.task.learn(outcome.spent.wall)
+    call.settle(outcome)
+  }
+
+  #onLoaded(host: CallHost, task: number): void {
+    for (const call of host.inFlight.values()) {
+      if (call.task.id !== task || !call.timer || call.stopping) continue
+      call.clearTimer()
+      this.#startTimer(call)
+    }
+  }
+
+  #onRoom(host: CallHost): void {
+    this.#failedStarts = 0
+    if (this.#perHost === 1) {
+      const [head] = host.inFlight.values()
+      if (head) this.#startTimer(head)
+    }
+    if (this.#mayRetire(host)) {
+      if (host.worn) this.#retire(host)
+      else this.#reap()
+    }
+    if (this.#queue.size > 0 || this.closing) this.#wake()
+  }
+
+  #onPassedOver(host: CallHost, calls: HostCall[]): void {
+    for (const call of calls) if (call.stopping) call.settle({ kind: call.stopping })
+    this.#queue.putBack(calls.filter((call) => !call.settled))
+    this.#onRoom(host)
+  }
+
+  #mayRetire(host: CallHost): boolean {
+    return host.ready && host.inFlight.size === 0 && !host.describing
+  }
+
+  /** Replaced, if it must be, only when there is work again. */
+  #retire(host: CallHost): void {
+    this.#hosts.delete(host)
+    host.retire()
+  }
+
+  /** Ends those that have idled for long. */
+  #reap(): void {
+    if (this.#idleAfter === Infinity || this.#reaping) return
+    const idle = [...this.#hosts].filter((host) => this.#mayRetire(host))
+    if (idle.length === 0) return
+    const turns = new Map(idle.map((host) => [host, host.given]))
+    this.#reaping = this.clock.after(this.#idleAfter, () => {
+      this.#reaping = undefined
+      for (const [host, given] of turns) if (this.#hosts.has(host) && host.given === given && this.#mayRetire(host)) this.#retire(host)
+      this.#reap()
+    }, { background: true })
+  }
+
+  /** Counts a call's time. A thread that runs one at a time begins a call when the one before it has ended. */
+  #startTimer(call: HostCall): void {
+    const { timeout } = call.call
+    if (timeout === Infinity || call.timer || call.stopping || call.settled) return
+    const loaded = call.host?.loaded.has(call.task.id)
+    call.timer = this.clock.after(loaded ? timeout : timeout + loadLimit, () => {
+      call.timer = undefined
+      const { host } = call
+      if (!host) return
+      const ended = this.#perHost === 1 && host.board.lastBegun > call.seq
+      if (host.hasBegun(call) && !ended) this.#stop(call, 'timedOut')
+      else this.#startTimer(call)
+    })
+  }
+
+  #stop(call: HostCall, why: StopReason): void {
+    if (call.settled || call.stopping) return
+    const { host } = call
+    if (host && !host.hasBegun(call)) this.#takeBack(host)
+    if (!call.host) {
+      call.settle({ kind: why })
+      return this.#wake()
+    }
+    call.stopping = why
+    call.clearTimer()
+    call.host.stop(call, why)
+    call.timer = this.clock.after(this.#grace, () => this.#killFor(call))
+  }
+
+  /** A call did not end within its grace: its thread is stopped, and what shared a loop with it is handed back. */
+  #killFor(culprit: HostCall): void {
+    const { host } = culprit
+    if (!host?.inFlight.has(culprit.seq) || !this.#hosts.has(host)) return
+    const blocking = host.board.firstPart
+    if (this.#perHost > 1 && blocking !== culprit.seq && host.inFlight.has(blocking)) {
+      // It cannot have heard: another call holds the loop, which is for the stall watch to judge. Its caller need not wait for that.
+      culprit.settle({ kind: culprit.stopping ?? 'cancelled' })
+      culprit.timer = this.clock.after(this.#grace, () => this.#killFor(culprit))
+      return
+    }
+    this.#log.warn({ task: culprit.name, grace: this.#grace }, `a call did not end when it was told to: its ${this.#kind} is replaced`)
+    this.#queue.putBack(this.#kill(host))
+    culprit.settle({ kind: culprit.stopping ?? 'cancelled' })
+    for (const call of host.inFlight.values()) call.settle(handedBack(this.replacedError(`'${call.name}'`, `'${culprit.name}' did not end when it was told to`)))
+    this.#wake()
+  }
+
+  #kill(host: CallHost): HostCall[] {
+    this.#hosts.delete(host)
+    return host.kill()
+  }
+
+  #takeBack(host: CallHost): boolean {
+    const calls = host.takeBack()
+    if (!calls) return false
+    this.#queue.putBack(calls)
+    return calls.length > 0
+  }
+
+  /** Takes what waits behind a long call to other threads. */
+  #watch(): void {
+    if (this.#perHost > 1 || this.#watching) return
+    const heads = new Map<CallHost, number>()
+    for (const host of this.#hosts) if (host.inFlight.size > 1) heads.set(host, host.board.lastBegun)
+    if (heads.size === 0) return
+    this.#watching = this.clock.after(impatience, () => {
+      this.#watching = undefined
+      for (const [host, head] of heads) {
+        if (host.inFlight.size < 2 || host.board.lastBegun !== head || !this.#hosts.has(host)) continue
+        // With nothing begun it was we who were slow to hear of it, not the thread.
+        if (this.#takeBack(host)) host.stuck = host.inFlight.size > 0
+      }
+      this.#watch()
+      if (this.#queue.size > 0) this.#wake()
+    })
+  }
+
+  #onEnd(host: CallHost, { how, error, culprit: known }: HostEnd): void {
+    this.#hosts.delete(host)
+    this.#log.warn({ how, err: error }, `a ${this.#kind} ended by itself`)
+    this.#queue.putBack(host.takeRest())
+    if (!host.ready && ++this.#failedStarts >= failedStartLimit) this.#giveUp(how, error)
+    const begun = [...host.inFlight.values()]
+    const culprit = known === undefined
+      ? host.inFlight.get(host.board.firstPart) ?? begun.at(-1)
+      : host.inFlight.get(known)
+    this.#settleBegun(host, culprit, (call) => this.exitedError(`'${call.name}'`, how, error))
+    this.#wake()
+  }
+
+  /** Ends a host and settles what it was at: the culprit is charged, the others are handed back. */
+  protected replace(host: CallHost, culprit: HostCall | undefined, errorOf: (call: HostCall) => TreadleError): void {
+    this.#queue.putBack(this.#kill(host))
+    this.#settleBegun(host, culprit, errorOf)
+    this.#wake()
+  }
+
+  #settleBegun(host: CallHost, culprit: HostCall | undefined, errorOf: (call: HostCall) => TreadleError): void {
+    const why = culprit ? `'${culprit.name}' ended it or held it up` : 'something ended it or held it up that could not be told'
+    for (const call of host.inFlight.values()) {
+      if (call === culprit) call.settle(died(errorOf(call)))
+      else call.settle(handedBack(this.replacedError(`'${call.name}'`, why)))
+    }
+  }
+
+  /** They do not start here: nothing that waits for one will ever run. */
+  #giveUp(how: string, cause: unknown): void {
+    this.#failedStarts = 0
+    for (const call of this.#queue.drain()) call.settle(handedBack(this.startError(`'${call.name}'`, how, cause)))
+  }
+}
+
+function handedBack(error: TreadleError): Outcome {
+  return { kind: 'handedBack', error: toPortable(error), thrown: error }
+}
+
+function died(error: TreadleError): Outcome {
+  return { kind: 'died', error: toPortable(error), thrown: error }
+}
