@@ -141,6 +141,30 @@ export class ThreadReplacedError extends TreadleError {
   }
 }
 
+export class ProcessExitedError extends TreadleError {
+  static override readonly className: string = 'ProcessExitedError'
+  override readonly code: string = 'PROCESS_EXITED'
+  constructor(what: string, how: string, options?: ErrorOptions) {
+    super(`${what} ended its process: ${how}. Only this call is lost; a new process takes over.`, options)
+  }
+}
+
+export class ProcessStartError extends TreadleError {
+  static override readonly className: string = 'ProcessStartError'
+  override readonly code: string = 'PROCESS_START_FAILED'
+  constructor(what: string, how: string, options?: ErrorOptions) {
+    super(`No child process could be started for ${what}: ${how}. Look at the flags of Node and at the limits of this machine and, if the program is bundled, leave treadle out of the bundle.`, options)
+  }
+}
+
+export class ProcessReplacedError extends TreadleError {
+  static override readonly className: string = 'ProcessReplacedError'
+  override readonly code: string = 'PROCESS_REPLACED'
+  constructor(what: string, why: string) {
+    super(`${what} was under way in a child process that had to be replaced: ${why}. It is not at fault; call it again if running it twice does no harm.`)
+  }
+}
+
 export class LoopStalledError extends TreadleError {
   static override readonly className: string = 'LoopStalledError'
   override readonly code: string = 'LOOP_STALLED'

@@ -1,0 +1,56 @@
+import { writeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { SHARE_ENV, Worker } from 'node:worker_threads'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { systemClock } from '../../kernel/clock.ts'
+import { silentLogger } from '../../kernel/logger.ts'
+import { becomeTaskThread } from '../../tasks/loader.ts'
+import { CallRunner } from '../calls/call-runner.ts'
+import { describe, loggerTo, sayWhoEndsIt } from '../calls/inside.ts'
+import type { FromRunner, ToRunner } from '../calls/messages.ts'
+import { type Outlet, OutcomeBox } from '../calls/outcome-box.ts'
+import { type ChildStart, descriptors } from './child-start.ts'
+import { ChildBoard } from './claim-file.ts'
+import { FrameReader, frameOf } from './frames.ts'
+import { copying } from './values.ts'
+
+// What runs inside a child process, from its start to its end.
+becomeTaskThread()
+serve(JSON.parse(process.argv.splice(2, 1)[0]!) as ChildStart)
+
+function serve(start: ChildStart): void {
+  watchdog(start)
+  const outlet: Outlet = { rules: copying, post: (message) => writeAll(frameOf(aged(message, start.memoryLimit))) }
+  const box = new OutcomeBox(outlet, systemClock)
+  const runner = new CallRunner(start, new ChildBoard(descriptors.claims), box, systemClock, start.logs ? loggerTo(outlet) : silentLogger)
+  const reader = new FrameReader()
+  const inbox = new Socket({ fd: descriptors.inbox, readable: true, writable: false })
+  inbox.on('data', (piece: Buffer) => {
+    for (const message of reader.push(piece) as ToRunner[]) {
+      if (message.describe) void describe(message.describe, box, outlet)
+      runner.receive(message)
+    }
+  })
+  inbox.on('close', () => process.exit())
+  // A signal to the whole group, such as Ctrl+C, is for the host to judge: it may want to let calls end.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+  sayWhoEndsIt(box, outlet)
+  box.flush({ ready: true })
+}
+
+/** Blocks until all is written: what has been said is on its way, whatever happens next. */
+function writeAll(bytes: Buffer): void {
+  for (let written = 0; written < bytes.length;) written += writeSync(descriptors.outbox, bytes, written)
+}
+
+/** The message, with a note where this process holds more than it may now that calls have ended. */
+function aged(message: FromRunner, limit: number | null): FromRunner {
+  return limit !== null && message.outcomes && process.memoryUsage.rss() > limit ? { ...message, worn: true } : message
+}
+
+/** Ends this process when its host ends or it holds far too much, however busy the main thread is. */
+function watchdog({ memoryLimit }: ChildStart): void {
+  const entry = new URL(`./watchdog${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
+  new Worker(entry, { name: 'treadle watchdog', workerData: memoryLimit, execArgv: [], env: SHARE_ENV, resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 } }).unref()
+}

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Socket } from 'node:net'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ProcessExitedError, type TreadleError } from '../../kernel/errors.ts'
+import type { Logger } from '../../kernel/logger.ts'
+import { type PortableError, fromPortable } from '../../wire/portable-error.ts'
+import { CallHost, type HostEnd, type HostListener } from '../calls/call-host.ts'
+import type { FromRunner, ToRunner } from '../calls/messages.ts'
+import { type ChildStart, descriptors } from './child-start.ts'
+import { ClaimFile } from './claim-file.ts'
+import { FrameReader, frameOf } from './frames.ts'
+import { megabytes } from './memory-limit.ts'
+import { copying } from './values.ts'
+
+/** The compiled and the TypeScript form of this package both have the entry beside this file. */
+const entry = fileURLToPath(new URL(`./child${extname(fileURLToPath(import.meta.url))}`, import.meta.url))
+
+export interface TaskProcessOptions {
+  /** Unique in this program. */
+  readonly name: string
+  readonly execArgv: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  readonly silent: boolean
+  readonly memoryLimit: number
+  readonly logs: boolean
+  readonly log: Logger
+}
+
+/** One child process as the pool sees it. */
+export class TaskProcess extends CallHost {
+  readonly board: ClaimFile
+  readonly #child: ChildProcess
+  readonly #inbox: Socket
+  readonly #outbox: Socket
+  readonly #lifeline: Socket
+  readonly #memoryLimit: number
+  /** What the watchdog said last: how many bytes the child held. */
+  #held = ''
+  #startError: Error | undefined
+  #lastError: PortableError | undefined
+
+  constructor({ name, execArgv, env, silent, memoryLimit, logs, log }: TaskProcessOptions, listener: HostListener) {
+    super(copying, log, listener)
+    this.board = new ClaimFile(name)
+    this.#memoryLimit = memoryLimit
+    const start: ChildStart = { place: 'process', concurrency: 1, logs, memoryLimit: memoryLimit === Infinity ? null : memoryLimit }
+    const output = silent ? 'ignore' : 'inherit'
+    this.#child = spawn(process.execPath, [...execArgv, entry, JSON.stringify(start)], {
+      stdio: ['ignore', output, output, 'pipe', 'pipe', 'pipe', this.board.file],
+      env,
+      windowsHide: true
+    })
+    const { stdio } = this.#child
+    this.#inbox = stdio[descriptors.inbox] as Socket
+    this.#outbox = stdio[descriptors.outbox] as Socket
+    this.#lifeline = stdio[descriptors.lifeline as 4] as Socket
+    const reader = new FrameReader()
+    this.#outbox.on('data', (piece: Buffer) => {
+      for (const message of reader.push(piece) as FromRunner[]) {
+        if (message.ending?.error) this.#lastError = message.ending.error
+        this.receive(message)
+      }
+    })
+    this.#lifeline.setEncoding('utf8').on('data', (said: string) => { this.#held += said })
+    // The child may be gone already; how it ended says more.
+    for (const socket of [this.#inbox, this.#outbox, this.#lifeline]) socket.on('error', () => {})
+    this.#child.once('error', (error) => { this.#startError = error })
+    // Not 'exit': what it said last may not have been read by then.
+    this.#child.once('close', (code, signal) => this.#onClose(code, signal))
+  }
+
+  protected post(message: ToRunner): void {
+    this.#inbox.write(frameOf(message))
+  }
+
+  protected terminate(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  protected dismiss(): void {
+    this.hold(true)
+    this.#inbox.end()
+  }
+
+  protected hold(busy: boolean): void {
+    for (const each of [this.#child, this.#inbox, this.#outbox, this.#lifeline]) {
+      if (busy) each.ref()
+      else each.unref()
+    }
+  }
+
+  protected lost(what: string, { how, error }: HostEnd): TreadleError {
+    return new ProcessExitedError(what, how, { cause: error })
+  }
+
+  #onClose(code: number | null, signal: NodeJS.Signals | null): void {
+    this.board[Symbol.dispose]()
+    const error = this.#startError ?? (this.#lastError && fromPortable(this.#lastError))
+    this.end(this.#howEnded(code, signal, error), error)
+  }
+
+  #howEnded(code: number | null, signal: NodeJS.Signals | null, error: Error | undefined): string {
+    if (this.#startError) return this.#startError.message
+    if (this.#held) return `it held ${megabytes(Number(this.#held))} of memory, far beyond its limit of ${megabytes(this.#memoryLimit)}`
+    if (error) return `an error that nothing caught: ${error.message}`
+    switch (signal) {
+      case null:
+        return `process.exit(${code}) was called`
+      case 'SIGABRT':
+      case 'SIGTRAP':
+      case 'SIGILL':
+        return `it ran out of memory, or native code gave up (${signal})`
+      case 'SIGSEGV':
+      case 'SIGBUS':
+      case 'SIGFPE':
+        return `native code crashed (${signal})`
+      case 'SIGKILL':
+        return 'it was killed (SIGKILL), as systems do when memory runs short'
+      default:
+        return `it was ended by ${signal}`
+    }
+  }
+}
