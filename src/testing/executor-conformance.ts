@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Executor } from '../executors/executor.ts'
-import type { Cases, OpenOptions, TestRunner } from './executor-conformance/bench.ts'
+import { type Cases, Mark, type OpenOptions, type TestRunner } from './executor-conformance/bench.ts'
 import { closingCases } from './executor-conformance/closing.ts'
 import { crashCases } from './executor-conformance/crashes.ts'
 import { errorCases } from './executor-conformance/errors.ts'
@@ -47,7 +50,10 @@ export function executorConformance({ name, open, skip = {} }: ExecutorDriver, {
         for (const [title, run] of Object.entries(cases)) {
           const body = async (): Promise<void> => {
             await using opened = new AsyncDisposableStack()
-            await run({ expect, open: (options) => opened.adopt(open({ concurrency: 2, grace: 500, ...options }), (executor) => executor.close({ deadline: 0 })) })
+            const folder = opened.adopt(mkdtempSync(join(tmpdir(), 'treadle-case-')), (path) => rmSync(path, { recursive: true }))
+            const path = (name: string): string => join(folder, name)
+            let marks = 0
+            await run({ expect, path, mark: () => new Mark(path(`mark-${++marks}`)), open: (options) => opened.adopt(open({ concurrency: 2, grace: 500, ...options }), (executor) => executor.close({ deadline: 0 })) })
           }
           if (skip[title] === undefined) test(title, body)
           else test.skip(`${title} (${skip[title]})`, body)

@@ -3,11 +3,12 @@ import { ThreadExecutor, type ThreadExecutorOptions } from '../../src/executors/
 import { executorConformance } from '../../src/testing/executor-conformance.ts'
 import { addSoon } from '../fixtures/tasks/arithmetic.ts'
 import { compute, exitLater, spin, spinLater, wait } from '../fixtures/tasks/cells.ts'
-import { call, cells, letGo, reaches } from './support.ts'
+import { call, cells, letGo, limits, reaches, skippedOnThreads } from './support.ts'
 
 executorConformance({
   name: 'ThreadExecutor that hosts a loop',
-  open: ({ concurrency, grace }) => new ThreadExecutor({ place: 'loop', concurrency, grace })
+  open: ({ concurrency, grace, heapLimit }) => new ThreadExecutor({ place: 'loop', concurrency, grace, ...limits(heapLimit) }),
+  skip: skippedOnThreads
 }, { describe, test, expect })
 
 const hosted = (options: ThreadExecutorOptions = {}): ThreadExecutor => new ThreadExecutor({ place: 'loop', grace: 20, ...options })

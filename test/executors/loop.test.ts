@@ -4,6 +4,7 @@ import { conformanceTasks, executorConformance } from '../../src/testing/executo
 
 const notStopped = 'a function on the caller\'s own loop cannot be stopped'
 const sharesProcess = 'what ends this loop ends the program'
+const importsNothing = 'it is given the functions themselves and imports nothing'
 const byReference = 'values are shared by reference, so any may be passed'
 
 executorConformance({
@@ -14,6 +15,14 @@ executorConformance({
     'process.exit loses only its own call': sharesProcess,
     'an error in a callback loses only its own call': sharesProcess,
     'a rejection that nothing handles loses only its own call': sharesProcess,
+    'a heap that is exhausted loses only its own call': sharesProcess,
+    'memory outside the heap that is exhausted loses only its own call': sharesProcess,
+    'SIGSEGV loses only its own call': sharesProcess,
+    'SIGABRT loses only its own call': sharesProcess,
+    'SIGKILL from outside loses only the call that was running': sharesProcess,
+    'a rejection after the result takes nothing from the result, and nothing from the next call': sharesProcess,
+    'an error after the result charges nobody': sharesProcess,
+    'a module that cannot be imported fails each call that needs it, and is not imported again and again': importsNothing,
     'an argument that cannot be sent fails its call alone, with its path': byReference,
     'a result that cannot be sent fails its call alone, with its path': byReference
   }

@@ -1,3 +1,4 @@
+import type { ResourceLimits } from 'node:worker_threads'
 import type { Call } from '../../src/executors/executor.ts'
 import { type AnyTask, definitionOf } from '../../src/tasks/task.ts'
 
@@ -18,4 +19,18 @@ export async function reaches(own: Int32Array, value: number): Promise<void> {
 export function letGo(own: Int32Array): void {
   Atomics.store(own, 1, 1)
   Atomics.notify(own, 1)
+}
+
+const killsAll = 'the signal would end the whole process'
+
+/** What no thread can pass of the executor conformance suite. */
+export const skippedOnThreads: Readonly<Record<string, string>> = {
+  'memory outside the heap that is exhausted loses only its own call': 'a limit of a thread is one of its heap: what buffers take is the whole process\'s',
+  'SIGSEGV loses only its own call': killsAll,
+  'SIGABRT loses only its own call': killsAll,
+  'SIGKILL from outside loses only the call that was running': killsAll
+}
+
+export function limits(heap: number | undefined): { resourceLimits?: ResourceLimits } {
+  return heap === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heap } }
 }

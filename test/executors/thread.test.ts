@@ -6,11 +6,12 @@ import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { executorConformance } from '../../src/testing/executor-conformance.ts'
 import { double } from '../fixtures/tasks/arithmetic.ts'
 import { block, exhaust, leaveBomb, logSomething, maybeBlock, spin, wait } from '../fixtures/tasks/cells.ts'
-import { call, cells, letGo, reaches } from './support.ts'
+import { call, cells, letGo, limits, reaches, skippedOnThreads } from './support.ts'
 
 executorConformance({
   name: 'ThreadExecutor',
-  open: ({ concurrency, grace }) => new ThreadExecutor({ threads: concurrency, grace })
+  open: ({ concurrency, grace, heapLimit }) => new ThreadExecutor({ threads: concurrency, grace, ...limits(heapLimit) }),
+  skip: skippedOnThreads
 }, { describe, test, expect })
 
 describe('threads', () => {

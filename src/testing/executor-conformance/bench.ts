@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { statSync, watch, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Call, Executor, Outcome } from '../../executors/executor.ts'
 import { type AnyTask, definitionOf } from '../../tasks/task.ts'
 
@@ -21,6 +24,10 @@ export interface OpenOptions {
   readonly concurrency: number
   /** Milliseconds after an abort until a call is stopped by force. */
   readonly grace: number
+  /** Megabytes of heap that a call may use; a case that asks for it exhausts them. */
+  readonly heapLimit?: number
+  /** Bytes of memory of any kind that a call's thread or process may hold; a case that asks for it exceeds them. */
+  readonly memoryLimit?: number
 }
 
 /** What a case works with. */
@@ -28,6 +35,36 @@ export interface Bench {
   readonly expect: (value: unknown) => Matchers
   /** An executor that is closed when the case ends. */
   readonly open: (options?: Partial<OpenOptions>) => Executor
+  /** A path in a folder that vanishes when the case ends. */
+  readonly path: (name: string) => string
+  readonly mark: () => Mark
+}
+
+/** Where a call tells its test how far it has come, and waits to be let go: files, since a call may run in any process. */
+export class Mark {
+  readonly path: string
+
+  constructor(path: string) {
+    this.path = path
+    writeFileSync(path, '')
+  }
+
+  /** How far the call has come. */
+  get steps(): number {
+    return statSync(this.path).size
+  }
+
+  /** Resolves when the call has come that far. */
+  async reaches(steps: number): Promise<void> {
+    const watcher = watch(dirname(this.path))
+    while (this.steps < steps) await once(watcher, 'change')
+    watcher.close()
+  }
+
+  /** Lets `waitForMark` go. */
+  release(): void {
+    writeFileSync(`${this.path}.go`, '')
+  }
 }
 
 export type Cases = Readonly<Record<string, (bench: Bench) => Promise<void>>>
@@ -35,23 +72,6 @@ export type Cases = Readonly<Record<string, (bench: Bench) => Promise<void>>>
 /** A call of a task of the suite. */
 export function callOf(task: AnyTask, args: readonly unknown[], more: Partial<Pick<Call, 'timeout' | 'signal' | 'attempt'>> = {}): Call {
   return { task: definitionOf(task, 'callOf'), input: { args }, timeout: Infinity, ...more }
-}
-
-/** Memory that a call and its test share. */
-export function sharedCells(): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(8))
-}
-
-/** Resolves when the first cell holds `value`. */
-export async function reaches(cells: Int32Array, value: number): Promise<void> {
-  for (let seen = Atomics.load(cells, 0); seen < value; seen = Atomics.load(cells, 0)) {
-    await Atomics.waitAsync(cells, 0, seen).value
-  }
-}
-
-/** Makes the first cell's partner let `waitForCell` go. */
-export function release(cells: Int32Array): void {
-  Atomics.store(cells, 1, 1)
 }
 
 /** The error of an outcome, or of what the outcome is instead. */

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Cases, callOf, errorOf, reaches, release, sharedCells } from './bench.ts'
-import { add, waitForCell } from './tasks.ts'
+import { type Cases, callOf, errorOf } from './bench.ts'
+import { add, waitForMark } from './tasks.ts'
 
 export const closingCases: Cases = {
   async 'it closes twice, and unused'({ open }) {
@@ -16,41 +16,41 @@ export const closingCases: Cases = {
     expect(errorOf(await executor.execute(callOf(add, [1, 1])))).toMatchObject({ kind: 'handedBack', code: 'CLOSED' })
   },
 
-  async 'the close waits for all that was taken'({ open, expect }) {
+  async 'the close waits for all that was taken'({ open, mark, expect }) {
     const executor = open({ concurrency: 1 })
-    const cells = sharedCells()
-    const running = executor.execute(callOf(waitForCell, [cells]))
+    const own = mark()
+    const running = executor.execute(callOf(waitForMark, [own.path]))
     const waiting = executor.execute(callOf(add, [1, 1]))
-    await reaches(cells, 1)
+    await own.reaches(1)
     const closed = executor.close()
-    release(cells)
+    own.release()
     expect(await running).toMatchObject({ kind: 'returned', value: 'done' })
     expect(await waiting).toMatchObject({ kind: 'returned', value: 2 })
     await closed
   },
 
-  async 'what has not ended by the deadline is handed back'({ open, expect }) {
+  async 'what has not ended by the deadline is handed back'({ open, mark, expect }) {
     const executor = open({ concurrency: 1 })
-    const cells = sharedCells()
-    const running = executor.execute(callOf(waitForCell, [cells]))
+    const own = mark()
+    const running = executor.execute(callOf(waitForMark, [own.path]))
     const waiting = executor.execute(callOf(add, [1, 1]))
-    await reaches(cells, 1)
+    await own.reaches(1)
     await executor.close({ deadline: 10 })
     expect(errorOf(await running)).toMatchObject({ kind: 'handedBack', code: 'CLOSED' })
     expect(errorOf(await waiting)).toMatchObject({ kind: 'handedBack', code: 'CLOSED' })
-    release(cells)
+    own.release()
   },
 
-  async 'a second close may hurry the first'({ open, expect }) {
+  async 'a second close may hurry the first'({ open, mark, expect }) {
     const executor = open()
-    const cells = sharedCells()
-    const running = executor.execute(callOf(waitForCell, [cells]))
-    await reaches(cells, 1)
+    const own = mark()
+    const running = executor.execute(callOf(waitForMark, [own.path]))
+    await own.reaches(1)
     const patient = executor.close()
     await executor.close({ deadline: 0 })
     await patient
     expect(errorOf(await running)).toMatchObject({ kind: 'handedBack', code: 'CLOSED' })
-    release(cells)
+    own.release()
   },
 
   async 'it leaves nothing behind'({ open, expect }) {
@@ -66,5 +66,5 @@ export const closingCases: Cases = {
 
 /** How much there is of what an executor uses and what keeps a process from ending. */
 function handles(): number {
-  return process.getActiveResourcesInfo().filter((kind) => ['MessagePort', 'Worker', 'Timeout'].includes(kind)).length
+  return process.getActiveResourcesInfo().filter((kind) => ['MessagePort', 'Worker', 'Timeout', 'ProcessWrap', 'PipeWrap'].includes(kind)).length
 }

@@ -1,76 +1,81 @@
+import { readFileSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Cases, callOf, reaches, release, sharedCells } from './bench.ts'
-import { add, spin, waitForAbort, waitForCell } from './tasks.ts'
+import { type Cases, type Mark, callOf } from './bench.ts'
+import { add, spin, waitForAbort, waitForMark } from './tasks.ts'
 
 export const stoppingCases: Cases = {
-  async 'a call whose signal has aborted is not run'({ open, expect }) {
-    const cells = sharedCells()
-    expect(await open().execute(callOf(waitForAbort, [cells], { signal: AbortSignal.abort() }))).toEqual({ kind: 'cancelled' })
-    expect(cells[0]).toBe(0)
+  async 'a call whose signal has aborted is not run'({ open, mark, expect }) {
+    const own = mark()
+    expect(await open().execute(callOf(waitForAbort, [own.path], { signal: AbortSignal.abort() }))).toEqual({ kind: 'cancelled' })
+    expect(own.steps).toBe(0)
   },
 
-  async 'a call that is cancelled while it waits never begins'({ open, expect }) {
+  async 'a call that is cancelled while it waits never begins'({ open, mark, expect }) {
     const executor = open({ concurrency: 1 })
-    const first = sharedCells()
-    const second = sharedCells()
-    const running = executor.execute(callOf(waitForCell, [first]))
-    await reaches(first, 1)
+    const first = mark()
+    const second = mark()
+    const running = executor.execute(callOf(waitForMark, [first.path]))
+    await first.reaches(1)
     const abort = new AbortController()
-    const waiting = executor.execute(callOf(waitForCell, [second], { signal: abort.signal }))
+    const waiting = executor.execute(callOf(waitForMark, [second.path], { signal: abort.signal }))
     abort.abort()
     expect(await waiting).toEqual({ kind: 'cancelled' })
-    release(first)
+    first.release()
     expect(await running).toMatchObject({ kind: 'returned', value: 'done' })
     expect(await executor.execute(callOf(add, [1, 1]))).toMatchObject({ kind: 'returned' })
-    expect(second[0]).toBe(0)
+    expect(second.steps).toBe(0)
   },
 
-  async 'a running call that listens ends by itself when it is cancelled'({ open, expect }) {
+  async 'a running call that listens ends by itself when it is cancelled'({ open, mark, expect }) {
     const executor = open({ grace: 60_000 })
-    const cells = sharedCells()
+    const own = mark()
     const abort = new AbortController()
-    const running = executor.execute(callOf(waitForAbort, [cells], { signal: abort.signal }))
-    await reaches(cells, 1)
+    const running = executor.execute(callOf(waitForAbort, [own.path], { signal: abort.signal }))
+    await own.reaches(1)
     abort.abort()
     expect(await running).toEqual({ kind: 'cancelled' })
-    await reaches(cells, 2)
+    await own.reaches(2)
     expect(await executor.execute(callOf(add, [1, 1]))).toMatchObject({ kind: 'returned' })
   },
 
-  async 'a running call that does not listen is cancelled all the same'({ open, expect }) {
+  async 'a running call that does not listen is cancelled all the same'({ open, mark, expect }) {
     const executor = open({ concurrency: 1, grace: 20 })
-    const cells = sharedCells()
+    const own = mark()
     const abort = new AbortController()
-    const running = executor.execute(callOf(waitForCell, [cells], { signal: abort.signal }))
-    await reaches(cells, 1)
+    const running = executor.execute(callOf(waitForMark, [own.path], { signal: abort.signal }))
+    await own.reaches(1)
     abort.abort()
     expect(await running).toEqual({ kind: 'cancelled' })
     expect(await executor.execute(callOf(add, [1, 1]))).toMatchObject({ kind: 'returned', value: 2 })
-    release(cells)
+    own.release()
   },
 
-  async 'a call whose time is up is told so, and has timed out'({ open, expect }) {
-    const cells = sharedCells()
+  async 'a call whose time is up is told so, and has timed out'({ open, mark, expect }) {
+    const own = mark()
     const executor = open({ grace: 60_000 })
-    expect(await executor.execute(callOf(waitForAbort, [cells], { timeout: 20 }))).toEqual({ kind: 'timedOut' })
-    await reaches(cells, 2)
+    expect(await executor.execute(callOf(waitForAbort, [own.path], { timeout: 20 }))).toEqual({ kind: 'timedOut' })
+    await own.reaches(2)
     expect(await executor.execute(callOf(add, [1, 1], { timeout: 60_000 }))).toMatchObject({ kind: 'returned', value: 2 })
   },
 
-  async 'an endless synchronous loop is stopped'({ open, expect }) {
+  async 'an endless synchronous loop is stopped'({ open, mark, expect }) {
     const executor = open({ concurrency: 1, grace: 20 })
-    const cells = sharedCells()
+    const own = mark()
     const abort = new AbortController()
-    const running = executor.execute(callOf(spin, [cells], { signal: abort.signal }))
+    const running = executor.execute(callOf(spin, [own.path], { signal: abort.signal }))
     const waiting = executor.execute(callOf(add, [1, 1]))
-    await reaches(cells, 1)
+    await own.reaches(1)
     abort.abort()
     expect(await running).toEqual({ kind: 'cancelled' })
     expect(await waiting).toMatchObject({ kind: 'returned', value: 2 })
-    expect(await executor.execute(callOf(spin, [sharedCells()], { timeout: 20 }))).toEqual({ kind: 'timedOut' })
+    expect(await executor.execute(callOf(spin, [mark().path], { timeout: 20 }))).toEqual({ kind: 'timedOut' })
     await executor.close()
-    const counted = cells[1]
+    const counted = countOf(own)
     for (let turn = 0; turn < 1_000; turn++) await nextTurn()
-    expect(cells[1]).toBe(counted)
+    expect(countOf(own)).toBe(counted)
   }
+}
+
+function countOf(mark: Mark): string {
+  return readFileSync(`${mark.path}.count`, 'utf8')
 }

@@ -1,7 +1,8 @@
+import { appendFileSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { context } from '../../tasks/context.ts'
 import { type Task, task } from '../../tasks/task.ts'
 
-// What the executor conformance suite runs. Cells of shared memory tell the test what a call does, and where it has come to.
+// What the executor conformance suite runs. A mark, the path of a file, tells the test how far a call has come: a byte for each step.
 
 export const add: Task<[a: number, b: number], number> = task({ name: 'conformance.add' }, (a: number, b: number) => a + b)
 
@@ -31,28 +32,29 @@ export const failUncloneably: Task<[], never> = task({ name: 'conformance.failUn
 
 export const returnFunction: Task<[], unknown> = task({ name: 'conformance.returnFunction' }, () => ({ rows: [1, { onClick() {} }] }))
 
-/** Writes 1 to the first cell, then waits until its signal aborts and writes 2. */
-export const waitForAbort: Task<[cells: Int32Array], Promise<string>> = task({ name: 'conformance.waitForAbort' }, async (cells: Int32Array) => {
+/** Takes a step, waits until its signal aborts, and takes another. */
+export const waitForAbort: Task<[mark: string], Promise<string>> = task({ name: 'conformance.waitForAbort' }, async (mark: string) => {
   const { signal } = context()
   const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
-  tell(cells, 0, 1)
+  step(mark)
   await aborted
-  tell(cells, 0, 2)
+  step(mark)
   return 'ended by itself'
 })
 
-/** Writes 1 to the first cell, then waits until the second is not 0, whatever its signal does. */
-export const waitForCell: Task<[cells: Int32Array], Promise<string>> = task({ name: 'conformance.waitForCell' }, async (cells: Int32Array) => {
-  tell(cells, 0, 1)
-  while (Atomics.load(cells, 1) === 0) await nextTurn()
-  tell(cells, 0, 2)
+/** Takes a step, waits until it is let go, whatever its signal does, and takes another. */
+export const waitForMark: Task<[mark: string], Promise<string>> = task({ name: 'conformance.waitForMark' }, async (mark: string) => {
+  step(mark)
+  while (!existsSync(`${mark}.go`)) await nextTurn()
+  step(mark)
   return 'done'
 })
 
-/** Counts in the second cell, without end. */
-export const spin: Task<[cells: Int32Array], never> = task({ name: 'conformance.spin' }, (cells: Int32Array) => {
-  tell(cells, 0, 1)
-  for (;;) Atomics.add(cells, 1, 1)
+/** Takes a step, then counts in a file beside the mark, without end. */
+export const spin: Task<[mark: string], never> = task({ name: 'conformance.spin' }, (mark: string) => {
+  step(mark)
+  const counter = openSync(`${mark}.count`, 'w')
+  for (let count = 0; ; count++) writeSync(counter, String(count), 0)
 })
 
 export const exit: Task<[code: number], never> = task({ name: 'conformance.exit' }, (code: number) => process.exit(code))
@@ -68,6 +70,48 @@ export const rejectLate: Task<[], Promise<void>> = task({ name: 'conformance.rej
   await new Promise(() => { keepAlive() })
 })
 
+/** Returns at once, and throws where nothing catches it when its mark is released. */
+export const leaveBomb: Task<[mark: string], string> = task({ name: 'conformance.leaveBomb' }, (mark: string) => {
+  const look = (): void => {
+    if (existsSync(`${mark}.go`)) throw new Error('too late')
+    setImmediate(look)
+  }
+  look()
+  return 'returned'
+})
+
+/** Returns, and leaves a rejection that nothing handles. */
+export const leaveRejection: Task<[], Promise<string>> = task({ name: 'conformance.leaveRejection' }, async () => {
+  void Promise.reject(new Error('nobody handles this'))
+  return 'returned'
+})
+
+/** Writes the number of its process beside its mark, takes a step, and waits to be killed. */
+export const awaitDeath: Task<[mark: string], Promise<void>> = task({ name: 'conformance.awaitDeath' }, async (mark: string) => {
+  writeFileSync(`${mark}.pid`, String(process.pid))
+  step(mark)
+  await new Promise(() => { keepAlive() })
+})
+
+export const processId: Task<[], number> = task({ name: 'conformance.processId' }, () => process.pid)
+
+/** Ends its own process by a signal. */
+export const signalSelf: Task<[signal: NodeJS.Signals], Promise<void>> = task({ name: 'conformance.signalSelf' }, async (signal: NodeJS.Signals) => {
+  process.kill(process.pid, signal)
+  await new Promise(() => { keepAlive() })
+})
+
+export const exhaustHeap: Task<[], never> = task({ name: 'conformance.exhaustHeap' }, () => {
+  const hoard: unknown[] = []
+  for (;;) hoard.push(Array.from({ length: 1_000 }, (_, index) => index))
+})
+
+/** Fills buffers, which no limit of the heap sees. */
+export const exhaustBuffers: Task<[], never> = task({ name: 'conformance.exhaustBuffers' }, () => {
+  const hoard: Uint8Array[] = []
+  for (;;) hoard.push(new Uint8Array(2 ** 20).fill(1))
+})
+
 export const contextOf: Task<[], unknown> = task({ name: 'conformance.contextOf' }, () => {
   const { task: name, job, attempt, deadline } = context()
   return { name, job, attempt, hasDeadline: deadline !== Infinity }
@@ -79,9 +123,8 @@ class OrderError extends Error {
   readonly order = 7
 }
 
-function tell(cells: Int32Array, index: number, value: number): void {
-  Atomics.store(cells, index, value)
-  Atomics.notify(cells, index)
+function step(mark: string): void {
+  appendFileSync(mark, '.')
 }
 
 function nextTurn(): Promise<void> {
