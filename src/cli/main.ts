@@ -52,6 +52,8 @@ Examples:
     .option('-q, --queues <name...>', 'queues to serve', ['default'])
     .option('--threads <n>', 'calls that compute at the same time (default: as many as cores)', whole)
     .option('--loop-concurrency <n>', 'calls that wait at the same time (default: 100)', whole)
+    .option('--blocking <n>', 'calls that block while they wait, at the same time (default: 64)', whole)
+    .option('--processes <n>', 'calls in child processes at the same time (default: as many as cores)', whole)
     .option('--lease <duration>', 'how long the worker may be silent before its jobs go to others', '5s')
     .option('--drain <duration>', 'how long jobs under way may take to end after a signal', '30s')
     .addOption(new Option('--log-level <level>', 'what to log').choices(['debug', 'info', 'warn', 'error']).default('info'))

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { orderedMap } from '../concurrency/ordered-map.ts'
 import type { Call, Executor } from '../executors/executor.ts'
 import { LoopExecutor } from '../executors/loop/loop-executor.ts'
+import { ProcessExecutor } from '../executors/processes/process-executor.ts'
 import { ThreadExecutor } from '../executors/threads/thread-executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { ClosedError, InvalidOptionError } from '../kernel/errors.ts'
@@ -17,12 +18,18 @@ export interface LocalOptions {
   threads?: number
   /** How many calls run at once on the event loop. Default: 100. */
   loopConcurrency?: number
+  /** How many threads, at most, for tasks that block while they wait; they come with the calls and end when idle for 5 s. Default: 64. */
+  blocking?: number
+  /** How many child processes, at most; they start when there is work. Default: as many as cores. */
+  processes?: number
+  /** How many bytes of memory a child process may hold, all told: beyond it, it is replaced. Default: no limit. */
+  memoryLimit?: number
   clock?: Clock
   log?: Logger
 }
 
 export interface MapOptions {
-  /** How many items are taken beyond those whose results were asked for. Default: 8 for each thread; on the loop `loopConcurrency`. */
+  /** How many items are taken beyond those whose results were asked for. Default: 8 for each thread or process; `loopConcurrency` on the loop, and `blocking` for what blocks. */
   concurrency?: number
   /** Ends the iteration, with its reason. */
   signal?: AbortSignal
@@ -32,10 +39,10 @@ export interface MapOptions {
 export interface Runner {
   /**
    * Calls the task where it belongs: on the event loop if it is async, on a thread otherwise, unless its `runs` says so.
-   * On a thread arguments and result are copied; do not change arguments before the call has settled.
+   * On a thread or in a process arguments and result are copied; do not change arguments before the call has settled.
    *
    * Rejects with what the task threw, or with the reason of the signal, DeadlineExceededError, ThreadExitedError,
-   * UncloneableError, ClosedError. It is tried once: `retry` is for jobs.
+   * ProcessExitedError, UncloneableError, ClosedError. It is tried once: `retry` is for jobs.
    *
    * @throws NotATaskError, DuplicateTaskError
    *
@@ -62,11 +69,11 @@ export interface Local extends Runner, AsyncDisposable {
   close(options?: CloseOptions): Promise<void>
 }
 
-/** How many items each thread has before it in `map`: small calls travel together. */
-const itemsPerThread = 8
+/** How many items each thread or process has before it in `map`: small calls travel together. */
+const itemsEach = 8
 
 /**
- * Runs tasks in this process: what waits on the event loop, what computes on threads.
+ * Runs tasks on this machine: what waits on the event loop, what computes on threads, what may crash in child processes.
  *
  * @throws InvalidOptionError, NestedStartError
  *
@@ -76,24 +83,25 @@ const itemsPerThread = 8
  */
 export function local(options: LocalOptions = {}): Local {
   refuseNestedStart('local()')
-  const { threads = availableParallelism(), loopConcurrency = 100, clock = systemClock, log = silentLogger } = options
-  return new LocalRunner(count('threads', threads), count('loopConcurrency', loopConcurrency), clock, log)
+  const { threads = availableParallelism(), loopConcurrency = 100, blocking = 64, processes = availableParallelism(), memoryLimit = Infinity, clock = systemClock, log = silentLogger } = options
+  if (!(memoryLimit > 0)) throw new InvalidOptionError('memoryLimit', memoryLimit, 'a number of bytes, more than 0')
+  return new LocalRunner({
+    threads: count('threads', threads),
+    loopConcurrency: count('loopConcurrency', loopConcurrency),
+    blocking: count('blocking', blocking),
+    processes: count('processes', processes),
+    memoryLimit, clock, log
+  })
 }
 
 class LocalRunner implements Local {
-  readonly #threads: number
-  readonly #loopConcurrency: number
-  readonly #clock: Clock
-  readonly #log: Logger
+  readonly #options: Required<LocalOptions>
   readonly #registry = new TaskRegistry()
   readonly #executors = new Map<Place, Executor>()
   #closed = false
 
-  constructor(threads: number, loopConcurrency: number, clock: Clock, log: Logger) {
-    this.#threads = threads
-    this.#loopConcurrency = loopConcurrency
-    this.#clock = clock
-    this.#log = log
+  constructor(options: Required<LocalOptions>) {
+    this.#options = options
   }
 
   async run<Args extends unknown[], Result>(task: Task<Args, Result>, ...args: NoInfer<Args>): Promise<Awaited<Result>> {
@@ -122,7 +130,7 @@ class LocalRunner implements Local {
 
   #map<Item, Result>(task: Task<[item: Item], Result>, items: Iterable<Item> | AsyncIterable<Item>, { concurrency, signal }: MapOptions): AsyncGenerator<Awaited<Result>, void, undefined> {
     const definition = this.#known(task, 'map')
-    const limit = concurrency ?? (definition.runs === 'loop' ? this.#loopConcurrency : this.#threads * itemsPerThread)
+    const limit = concurrency ?? this.#itemsFor(definition.runs)
     const call = (item: Item, own: AbortSignal): Promise<Awaited<Result>> => this.#run(definition, [item], own) as Promise<Awaited<Result>>
     return orderedMap(items, count('concurrency', limit), call, signal)
   }
@@ -143,12 +151,28 @@ class LocalRunner implements Local {
     let executor = this.#executors.get(place)
     if (executor) return executor
     if (this.#closed) throw new ClosedError('local()')
-    const common = { clock: this.#clock, log: this.#log }
-    executor = place === 'loop'
-      ? new LoopExecutor({ ...common, find: (name) => this.#registry.get(name), concurrency: this.#loopConcurrency })
-      : new ThreadExecutor({ ...common, threads: this.#threads, concurrency: 1 })
+    executor = this.#newExecutor(place)
     this.#executors.set(place, executor)
     return executor
+  }
+
+  #newExecutor(place: Place): Executor {
+    const { threads, loopConcurrency, blocking, processes, memoryLimit, clock, log } = this.#options
+    switch (place) {
+      case 'loop':
+        return new LoopExecutor({ find: (name) => this.#registry.get(name), concurrency: loopConcurrency, clock, log })
+      case 'thread':
+        return new ThreadExecutor({ threads, clock, log })
+      case 'blocking':
+        return new ThreadExecutor({ place, threads: blocking, name: 'treadle blocking', clock, log })
+      case 'process':
+        return new ProcessExecutor({ processes, memoryLimit, clock, log })
+    }
+  }
+
+  #itemsFor(place: Place): number {
+    const { threads, loopConcurrency, blocking, processes } = this.#options
+    return { loop: loopConcurrency, thread: threads * itemsEach, blocking, process: processes * itemsEach }[place]
   }
 }
 

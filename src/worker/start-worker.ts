@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import type { Backend } from '../backends/backend.ts'
 import { openBackend } from '../backends/registry.ts'
 import type { Executor } from '../executors/executor.ts'
+import { ProcessExecutor } from '../executors/processes/process-executor.ts'
 import { ThreadExecutor } from '../executors/threads/thread-executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
@@ -24,6 +25,12 @@ export interface WorkerOptions {
   threads?: number
   /** How many calls that wait run at once, on one event loop of their own. Default: 100. */
   loopConcurrency?: number
+  /** How many calls that block while they wait run at once, each on a thread that comes with it and ends when idle for 5 s. Default: 64. */
+  blocking?: number
+  /** How many calls run at once in child processes, one in each. Default: as many as cores. */
+  processes?: number
+  /** How many bytes of memory a child process may hold, all told: beyond it, it is replaced. Default: no limit. */
+  memoryLimit?: number
   /** How long the worker may be silent before its jobs go to others. Default: `'5s'`. */
   lease?: Duration
   /** How long a loop may stand still before its thread is replaced. Default: `'30s'`. */
@@ -35,7 +42,7 @@ export interface WorkerOptions {
 /**
  * Starts a worker in this process: it runs jobs until it is closed. `treadle worker` does this in a process of its own.
  *
- * Tasks run on threads, never on the caller's loop.
+ * Tasks run on threads and in child processes, never on the caller's loop.
  *
  * @param where a URL such as `sqlite:app.db`, or a backend that is open already
  * @throws UnknownBackendError, BackendError, TaskModuleError, DuplicateTaskError, InvalidOptionError, NestedStartError
@@ -45,13 +52,18 @@ export interface WorkerOptions {
  */
 export async function startWorker(where: string | Backend, options: WorkerOptions): Promise<Worker> {
   refuseNestedStart('startWorker()')
-  const { queues = ['default'], threads = availableParallelism(), loopConcurrency = 100, clock = systemClock, log = silentLogger } = options
+  const { queues = ['default'], threads = availableParallelism(), loopConcurrency = 100, blocking = 64, processes = availableParallelism(), memoryLimit = Infinity, clock = systemClock, log = silentLogger } = options
   const lease = milliseconds(options.lease ?? '5s', 'lease')
   if (lease < 100) throw new InvalidOptionError('lease', options.lease, 'at least 100 ms')
+  if (!(memoryLimit > 0)) throw new InvalidOptionError('memoryLimit', memoryLimit, 'a number of bytes, more than 0')
   const stallLimit = milliseconds(options.stallLimit ?? '30s', 'stallLimit')
   const loop = new ThreadExecutor({ place: 'loop', threads: 1, concurrency: count('loopConcurrency', loopConcurrency), stallLimit, clock, log })
-  const thread = new ThreadExecutor({ place: 'thread', threads: count('threads', threads), concurrency: 1, clock, log })
-  const executors = new Map<Place, Executor>([['loop', loop], ['thread', thread]])
+  const executors = new Map<Place, Executor>([
+    ['loop', loop],
+    ['thread', new ThreadExecutor({ threads: count('threads', threads), clock, log })],
+    ['blocking', new ThreadExecutor({ place: 'blocking', threads: count('blocking', blocking), name: 'treadle blocking', clock, log })],
+    ['process', new ProcessExecutor({ processes: count('processes', processes), memoryLimit, clock, log })]
+  ])
   const owned = typeof where === 'string'
   try {
     const manifests = await loop.describeTasks(modulesOf(options.tasks))
@@ -60,7 +72,7 @@ export async function startWorker(where: string | Backend, options: WorkerOption
     const id = idMaker(clock)()
     return await new Worker({ id, backend, owned, queues, lease, executors, tasks, clock, log }).start()
   } catch (error) {
-    await Promise.all([loop.close({ deadline: 0 }), thread.close({ deadline: 0 })])
+    await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     throw error
   }
 }

@@ -1,10 +1,80 @@
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { ThreadExecutor } from '../../src/executors/threads/thread-executor.ts'
+import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { executorConformance } from '../../src/testing/executor-conformance.ts'
-import { limits, skippedOnThreads } from './support.ts'
+import { blockTogether } from '../fixtures/tasks/blocking.ts'
+import { maybeBlock } from '../fixtures/tasks/cells.ts'
+import { buildPackage } from '../support/build.ts'
+import { call, cells, letGo, limits, skippedOnThreads } from './support.ts'
 
 executorConformance({
   name: 'ThreadExecutor for calls that block',
   open: ({ concurrency, grace, heapLimit }) => new ThreadExecutor({ place: 'blocking', threads: concurrency, grace, ...limits(heapLimit) }),
   skip: skippedOnThreads
 }, { describe, test, expect })
+
+describe('calls that block', () => {
+  test('as many block at once as there may be threads, and a thread comes with each', { timeout: 60_000 }, async () => {
+    await using executor = new ThreadExecutor({ place: 'blocking' })
+    expect(executor.size).toBe(0)
+    const own = cells()
+    const outcomes = await Promise.all(Array.from({ length: 64 }, () => executor.execute(call(blockTogether, [64, own]))))
+    expect(outcomes.map(({ kind }) => kind)).toEqual(outcomes.map(() => 'returned'))
+    expect(executor.size).toBe(64)
+  })
+
+  test('idle threads end after a while, and come again', async () => {
+    const clock = new VirtualClock()
+    await using executor = new ThreadExecutor({ place: 'blocking', clock })
+    const own = cells()
+    await Promise.all(Array.from({ length: 3 }, () => executor.execute(call(blockTogether, [3, own]))))
+    expect(executor.size).toBe(3)
+    await clock.advance(4_000)
+    expect(executor.size).toBe(3)
+    await clock.advance(1_000)
+    expect(executor.size).toBe(0)
+    expect(await executor.execute(call(blockTogether, [1, cells()]))).toMatchObject({ kind: 'returned' })
+    expect(executor.size).toBe(1)
+  })
+
+  test('a call never waits behind another while a thread could come for it', async () => {
+    await using executor = new ThreadExecutor({ place: 'blocking', threads: 2 })
+    await Promise.all(Array.from({ length: 50 }, () => executor.execute(call(maybeBlock, []))))
+    const own = cells()
+    const long = executor.execute(call(maybeBlock, [own]))
+    await Promise.all(Array.from({ length: 50 }, () => executor.execute(call(maybeBlock, []))))
+    letGo(own)
+    expect(await long).toMatchObject({ kind: 'returned', value: 'let go' })
+  })
+})
+
+// As users have it: compiled. A thread that starts from TypeScript sources takes four times as long.
+test('sixty one-second calls take less than three seconds, and calls that compute do not wait for them', { timeout: 60_000 }, async () => {
+  using built = buildPackage()
+  writeFileSync(join(built.folder, 'tasks.mjs'), `
+    import { task } from 'treadle'
+    export const block = task({ name: 'block', runs: 'blocking' }, (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms))
+    export const add = task({ name: 'add' }, (a, b) => a + b)
+  `)
+  writeFileSync(join(built.folder, 'main.mjs'), `
+    import { local } from 'treadle'
+    import { add, block } from './tasks.mjs'
+    await using here = local()
+    await here.run(add, 1, 1)
+    const began = performance.now()
+    let blocked = 60
+    const all = Array.from({ length: blocked }, () => here.run(block, 1_000).then(() => { blocked-- }))
+    for (let index = 0; index < 100; index++) await here.run(add, index, 1)
+    const stillBlocked = blocked
+    await Promise.all(all)
+    console.log(JSON.stringify({ stillBlocked, ms: performance.now() - began }))
+  `)
+  const { stdout } = await promisify(execFile)(process.execPath, [join(built.folder, 'main.mjs')])
+  const { stillBlocked, ms } = JSON.parse(stdout) as { stillBlocked: number, ms: number }
+  expect(stillBlocked).toBe(60)
+  expect(ms).toBeLessThan(3_000)
+})

@@ -40,6 +40,9 @@ test.each([
   ['src/wire/codec.ts', '../jobs/job.ts'],
   ['src/executors/executor.ts', '../backends/broker.ts'],
   ['src/executors/loop/loop-executor.ts', '../threads/thread-executor.ts'],
+  ['src/executors/processes/process-executor.ts', '../threads/thread-executor.ts'],
+  ['src/executors/threads/thread-executor.ts', '../processes/process-executor.ts'],
+  ['src/executors/calls/call-pool.ts', '../threads/task-thread.ts'],
   ['src/backends/memory/memory-backend.ts', '../sqlite/engine.ts'],
   ['src/backends/sqlite/engine.ts', '../../executors/executor.ts'],
   ['src/client/connect.ts', '../worker/worker.ts'],
@@ -55,6 +58,7 @@ test.each([
   ['src/worker/worker.ts', '../kernel/clock.ts'],
   ['src/backends/sqlite/engine.ts', '../broker.ts'],
   ['src/executors/threads/thread.ts', '../../tasks/loader.ts'],
+  ['src/executors/processes/child.ts', '../calls/call-runner.ts'],
   ['src/cli/main.ts', '../client/connect.ts']
 ])('%s may import %s', (file, imported) => {
   expect(lint(file, `import { x } from '${imported}'; export const y = x`)).toBe('')

@@ -10,6 +10,8 @@ export interface WorkerCommandOptions {
   queues: string[]
   threads?: number
   loopConcurrency?: number
+  blocking?: number
+  processes?: number
   lease: Duration
   drain: Duration
   logLevel: LogLevel
@@ -18,13 +20,15 @@ export interface WorkerCommandOptions {
 
 /** Runs until a signal. A second signal hands everything back at once. */
 export async function worker(options: WorkerCommandOptions): Promise<void> {
-  const { broker, tasks, queues, threads, loopConcurrency, lease, drain, logLevel, json } = options
+  const { broker, tasks, queues, threads, loopConcurrency, blocking, processes, lease, drain, logLevel, json } = options
   milliseconds(drain, '--drain')
   const log = lineLogger(logLevel, (line) => console.error(json ? toJson(line) : plain(line)))
   const running = await startWorker(broker, {
     tasks, queues, lease, log,
     ...(threads === undefined ? {} : { threads }),
-    ...(loopConcurrency === undefined ? {} : { loopConcurrency })
+    ...(loopConcurrency === undefined ? {} : { loopConcurrency }),
+    ...(blocking === undefined ? {} : { blocking }),
+    ...(processes === undefined ? {} : { processes })
   })
   const ended = Promise.withResolvers<void>()
   let signals = 0

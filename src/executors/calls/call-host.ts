@@ -111,11 +111,6 @@ export abstract class CallHost {
     return this.#describing.size > 0
   }
 
-  /** How many calls it has been given so far. */
-  get given(): number {
-    return this.#lastSeq
-  }
-
   /** Gives it a call; `send` then sends all that were given. */
   give(call: HostCall): void {
     const { task } = call

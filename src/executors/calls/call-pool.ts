@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
 import { Drain } from '../../concurrency/drain.ts'
 import { Fifo } from '../../concurrency/fifo.ts'
@@ -41,6 +42,9 @@ const impatience = 3
 /** How long importing a module may take before it counts as the call's own time, in milliseconds. */
 const loadLimit = 60_000
 
+/** Starting takes a core: more at once would all be ready later, and keep the cores from what computes. */
+const startsAtOnce = availableParallelism()
+
 /** So many hosts in a row may fail to start; then what waits is handed back. */
 const failedStartLimit = 3
 
@@ -66,6 +70,8 @@ export abstract class CallPool extends Service implements Executor {
   readonly #queue = new Fifo<HostCall>()
   readonly #hosts = new Set<CallHost>()
   readonly #ending = new Set<Promise<void>>()
+  /** In the order of the times, in milliseconds of the clock's `elapsed()`. */
+  readonly #idleSince = new Map<CallHost, number>()
   readonly #drain: Drain
   #dispatching = false
   #watching: Timer | undefined
@@ -163,6 +169,7 @@ export abstract class CallPool extends Service implements Executor {
         const host = this.#hostFor(call)
         if (!host) break
         host.give(call)
+        this.#idleSince.delete(host)
         if (this.#perHost > 1 || host.inFlight.size === 1) this.#startTimer(call)
         given = true
       }
@@ -202,7 +209,8 @@ export abstract class CallPool extends Service implements Executor {
   #startHosts(): void {
     let starting = 0
     for (const host of this.#hosts) if (!host.ready) starting++
-    for (const wanted = Math.ceil(this.#queue.size / this.#perHost); starting < wanted && this.#hosts.size < this.#maxHosts; starting++) this.#startHost()
+    const wanted = Math.min(startsAtOnce, Math.ceil(this.#queue.size / this.#perHost))
+    for (; starting < wanted && this.#hosts.size < this.#maxHosts; starting++) this.#startHost()
   }
 
   #startHost(): CallHost {
@@ -244,7 +252,7 @@ export abstract class CallPool extends Service implements Executor {
     }
     if (this.#mayRetire(host)) {
       if (host.worn) this.#retire(host)
-      else this.#reap()
+      else this.#rests(host)
     }
     if (this.#queue.size > 0 || this.closing) this.#wake()
   }
@@ -259,21 +267,27 @@ export abstract class CallPool extends Service implements Executor {
     return host.ready && host.inFlight.size === 0 && !host.describing
   }
 
-  /** Replaced, if it must be, only when there is work again. */
+  #rests(host: CallHost): void {
+    if (this.#idleAfter === Infinity) return
+    this.#idleSince.set(host, this.clock.elapsed())
+    this.#reap()
+  }
+
+  /** Another comes when there is work again. */
   #retire(host: CallHost): void {
     this.#hosts.delete(host)
+    this.#idleSince.delete(host)
     host.retire()
   }
 
   /** Ends those that have idled for long. */
   #reap(): void {
-    if (this.#idleAfter === Infinity || this.#reaping) return
-    const idle = [...this.#hosts].filter((host) => this.#mayRetire(host))
-    if (idle.length === 0) return
-    const turns = new Map(idle.map((host) => [host, host.given]))
-    this.#reaping = this.clock.after(this.#idleAfter, () => {
+    const [first] = this.#idleSince.values()
+    if (first === undefined || this.#reaping) return
+    this.#reaping = this.clock.after(first + this.#idleAfter - this.clock.elapsed(), () => {
       this.#reaping = undefined
-      for (const [host, given] of turns) if (this.#hosts.has(host) && host.given === given && this.#mayRetire(host)) this.#retire(host)
+      const latest = this.clock.elapsed() - this.#idleAfter
+      for (const [host, since] of this.#idleSince) if (since <= latest) this.#retire(host)
       this.#reap()
     }, { background: true })
   }
@@ -327,6 +341,7 @@ export abstract class CallPool extends Service implements Executor {
 
   #kill(host: CallHost): HostCall[] {
     this.#hosts.delete(host)
+    this.#idleSince.delete(host)
     return host.kill()
   }
 
@@ -357,6 +372,7 @@ export abstract class CallPool extends Service implements Executor {
 
   #onEnd(host: CallHost, { how, error, culprit: known }: HostEnd): void {
     this.#hosts.delete(host)
+    this.#idleSince.delete(host)
     this.#log.warn({ how, err: error }, `a ${this.#kind} ended by itself`)
     this.#queue.putBack(host.takeRest())
     if (!host.ready && ++this.#failedStarts >= failedStartLimit) this.#giveUp(how, error)

@@ -2,6 +2,7 @@ import type * as FastCheck from 'fast-check'
 import type { Backend } from '../../backends/backend.ts'
 import type { AttemptRef, Reservation, ReserveRequest, Settlement } from '../../backends/broker.ts'
 import type { NewJob } from '../../jobs/job.ts'
+import { places } from '../../tasks/task.ts'
 import { BackendModel } from '../backend-model.ts'
 import { type Bench, type Cases, bytes, error, result, spent } from './bench.ts'
 
@@ -26,7 +27,7 @@ function steps(fc: typeof FastCheck): FastCheck.Arbitrary<Step[]> {
     worker,
     lease,
     queues: fc.constantFrom(['a'], ['b'], ['a', 'b'], ['b', 'a', 'b', 'none'], []),
-    room: fc.record({ loop: fc.nat(2), thread: fc.nat(3) }, { requiredKeys: [] })
+    room: fc.record({ loop: fc.nat(2), thread: fc.nat(3), blocking: fc.nat(1), process: fc.nat(1) }, { requiredKeys: [] })
   })
   const outcome: FastCheck.Arbitrary<Outcome> = fc.oneof(
     fc.constant<Outcome>({ event: 'succeed', result, spent }),
@@ -35,7 +36,7 @@ function steps(fc: typeof FastCheck): FastCheck.Arbitrary<Step[]> {
   )
   const job = fc.record({
     queue: fc.constantFrom('a', 'b'),
-    place: fc.constantFrom('loop' as const, 'thread' as const),
+    place: fc.constantFrom(...places),
     priority: fc.integer({ min: -1, max: 1 }),
     delay: fc.constantFrom(0, 0, 0, 20, 20.5, 700),
     expires: fc.constantFrom(Infinity, Infinity, 30, 500),
