@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import { refuseNestedStart } from '../tasks/loader.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
-import { Client } from './client.ts'
+import type { Client } from './client.ts'
 
 export interface ConnectOptions {
   /** The tasks that may be enqueued: `import * as tasks from './tasks.ts'`, an object, or an array. */
@@ -36,6 +36,8 @@ export async function connect(where: string | Backend, options: ConnectOptions =
   const { clock = systemClock, log = silentLogger, payloadLimit = mebibyte } = options
   const registry = new TaskRegistry(options.tasks)
   const owned = typeof where === 'string'
+  // Loaded when it is needed: every thread of a program imports this module along with its tasks.
+  const { Client } = await import('./client.ts')
   const backend = owned ? await openBackend(where, { clock, log, threaded: true }) : where
   return new Client({ backend, owned, registry, payloadLimit, clock }).start()
 }

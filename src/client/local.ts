@@ -1,9 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { orderedMap } from '../concurrency/ordered-map.ts'
 import type { Call, Executor } from '../executors/executor.ts'
-import { LoopExecutor } from '../executors/loop/loop-executor.ts'
-import { ProcessExecutor } from '../executors/processes/process-executor.ts'
-import { ThreadExecutor } from '../executors/threads/thread-executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { ClosedError, InvalidOptionError } from '../kernel/errors.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
@@ -98,6 +95,7 @@ class LocalRunner implements Local {
   readonly #options: Required<LocalOptions>
   readonly #registry = new TaskRegistry()
   readonly #executors = new Map<Place, Executor>()
+  readonly #opening = new Map<Place, Promise<Executor>>()
   #closed = false
 
   constructor(options: Required<LocalOptions>) {
@@ -121,6 +119,8 @@ class LocalRunner implements Local {
 
   async close(options: CloseOptions = {}): Promise<void> {
     this.#closed = true
+    // Calls that wait for their executor were made before: they are its first.
+    await Promise.all(this.#opening.values())
     await Promise.all(Array.from(this.#executors.values(), (executor) => executor.close(options)))
   }
 
@@ -138,7 +138,8 @@ class LocalRunner implements Local {
   async #run(definition: TaskDefinition, args: readonly unknown[], signal: AbortSignal | undefined): Promise<unknown> {
     signal?.throwIfAborted()
     const call: Call = { task: definition, input: { args }, timeout: definition.rules.timeout, ...(signal ? { signal } : {}) }
-    return resultOf(call, await this.#executor(definition.runs).execute(call))
+    const executor = this.#executors.get(definition.runs) ?? await this.#open(definition.runs)
+    return resultOf(call, await executor.execute(call))
   }
 
   #known(task: unknown, where: string): TaskDefinition {
@@ -147,26 +148,35 @@ class LocalRunner implements Local {
     return definition
   }
 
-  #executor(place: Place): Executor {
-    let executor = this.#executors.get(place)
-    if (executor) return executor
-    if (this.#closed) throw new ClosedError('local()')
-    executor = this.#newExecutor(place)
-    this.#executors.set(place, executor)
-    return executor
+  async #open(place: Place): Promise<Executor> {
+    let opening = this.#opening.get(place)
+    if (!opening) {
+      if (this.#closed) throw new ClosedError('local()')
+      this.#opening.set(place, opening = this.#newExecutor(place))
+      this.#executors.set(place, await opening)
+    }
+    return opening
   }
 
-  #newExecutor(place: Place): Executor {
+  /** Loaded when it is needed: every thread of a program imports this module along with its tasks. */
+  async #newExecutor(place: Place): Promise<Executor> {
     const { threads, loopConcurrency, blocking, processes, memoryLimit, clock, log } = this.#options
     switch (place) {
-      case 'loop':
+      case 'loop': {
+        const { LoopExecutor } = await import('../executors/loop/loop-executor.ts')
         return new LoopExecutor({ find: (name) => this.#registry.get(name), concurrency: loopConcurrency, clock, log })
+      }
       case 'thread':
-        return new ThreadExecutor({ threads, clock, log })
-      case 'blocking':
-        return new ThreadExecutor({ place, threads: blocking, name: 'treadle blocking', clock, log })
-      case 'process':
+      case 'blocking': {
+        const { ThreadExecutor } = await import('../executors/threads/thread-executor.ts')
+        return place === 'thread'
+          ? new ThreadExecutor({ threads, clock, log })
+          : new ThreadExecutor({ place, threads: blocking, name: 'treadle blocking', clock, log })
+      }
+      case 'process': {
+        const { ProcessExecutor } = await import('../executors/processes/process-executor.ts')
         return new ProcessExecutor({ processes, memoryLimit, clock, log })
+      }
     }
   }
 

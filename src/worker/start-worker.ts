@@ -4,8 +4,6 @@ import { pathToFileURL } from 'node:url'
 import type { Backend } from '../backends/backend.ts'
 import { openBackend } from '../backends/registry.ts'
 import type { Executor } from '../executors/executor.ts'
-import { ProcessExecutor } from '../executors/processes/process-executor.ts'
-import { ThreadExecutor } from '../executors/threads/thread-executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
@@ -14,7 +12,7 @@ import { type Logger, silentLogger } from '../kernel/logger.ts'
 import { refuseNestedStart } from '../tasks/loader.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
 import type { Place } from '../tasks/task.ts'
-import { Worker } from './worker.ts'
+import type { Worker } from './worker.ts'
 
 export interface WorkerOptions {
   /** What it runs: the tasks themselves, or the paths or URLs of the modules that export them. */
@@ -57,6 +55,10 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   if (lease < 100) throw new InvalidOptionError('lease', options.lease, 'at least 100 ms')
   if (!(memoryLimit > 0)) throw new InvalidOptionError('memoryLimit', memoryLimit, 'a number of bytes, more than 0')
   const stallLimit = milliseconds(options.stallLimit ?? '30s', 'stallLimit')
+  // Loaded when it is needed: every thread of a program imports this module along with its tasks.
+  const [{ ThreadExecutor }, { ProcessExecutor }, { Worker }] = await Promise.all([
+    import('../executors/threads/thread-executor.ts'), import('../executors/processes/process-executor.ts'), import('./worker.ts')
+  ])
   const loop = new ThreadExecutor({ place: 'loop', threads: 1, concurrency: count('loopConcurrency', loopConcurrency), stallLimit, clock, log })
   const executors = new Map<Place, Executor>([
     ['loop', loop],
