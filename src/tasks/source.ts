@@ -1,4 +1,4 @@
-import { getCallSites } from 'node:util'
+import * as util from 'node:util'
 import { pathToFileURL } from 'node:url'
 
 /** Where a task was made: what a thread or a worker imports to find it again. Plain data, so that it can be sent. */
@@ -19,7 +19,7 @@ const deepest = 12
  * A loader may give a path in place of a URL; both end as a URL here.
  */
 export function callerSource(): TaskSource {
-  const frames = getCallSites(deepest, { sourceMap: false }).slice(2)
+  const frames = util.getCallSites(deepest, { sourceMap: false }).slice(2)
   const own = frames.findIndex((frame) => isForeign(frame.scriptName))
   const user = own === 0 ? frames.slice(0, 1) : frames.slice(0, own < 0 ? frames.length : own)
   const modules = [...new Set(user.map((frame) => toUrl(frame.scriptName)))]

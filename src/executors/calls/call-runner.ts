@@ -6,7 +6,7 @@ import type { Logger } from '../../kernel/logger.ts'
 import { runInContext } from '../../tasks/context.ts'
 import { TaskLoader } from '../../tasks/loader.ts'
 import type { TaskDefinition, TaskRef } from '../../tasks/task.ts'
-import { decode } from '../../wire/codec.ts'
+import type * as Codec from '../../wire/codec.ts'
 import { type CpuMark, CpuShare } from '../cpu-share.ts'
 import { RunningCall } from '../running-call.ts'
 import type { RunnerStart, SentCall, StopReason, ToRunner } from './messages.ts'
@@ -38,7 +38,8 @@ interface KnownTask {
 interface Begun {
   readonly running: RunningCall
   readonly definition: TaskDefinition
-  readonly encoded: boolean
+  /** Where its arguments came encoded, what its result is encoded with. */
+  readonly codec: typeof Codec | undefined
   readonly at: number
   readonly mark: CpuMark
 }
@@ -59,6 +60,8 @@ export class CallRunner {
   readonly #tasks = new Map<number, KnownTask>()
   readonly #inbox = new Fifo<{ readonly sent: SentCall, readonly bytes: Uint8Array | undefined }>()
   readonly #active = new Map<number, Begun>()
+  /** Loaded with the first call whose arguments are encoded: most threads never need it, and all would wait for it. */
+  #codec: typeof Codec | undefined
   #loading = false
   /** The call that waits for its module, if it was told to stop meanwhile. */
   #stoppedEarly = 0
@@ -104,7 +107,7 @@ export class CallRunner {
         continue
       }
       const task = this.#tasks.get(sent[1])!
-      if (task.definition) this.#begin(sent, bytes, task.definition)
+      if (task.definition && (!bytes || this.#codec)) this.#begin(sent, bytes, task.definition)
       else void this.#load(sent, bytes, task)
     }
     this.#box.flush()
@@ -115,6 +118,7 @@ export class CallRunner {
     this.#beat()
     this.#board.firstPart = sent[0]
     try {
+      if (bytes) this.#codec ??= await import('../../wire/codec.ts')
       task.definition = await this.#loader.load(task.ref)
       // Said before the call begins: its time is counted from now.
       this.#box.loaded(sent[1])
@@ -134,14 +138,14 @@ export class CallRunner {
     const attempt = job === undefined ? undefined : { job, number: number ?? 1, token: token ?? 0 }
     const deadline = timeout === Infinity ? Infinity : this.#clock.now() + timeout
     const running = new RunningCall(definition.name, attempt, deadline, this.#log, seq)
-    const begun: Begun = { running, definition, encoded: bytes !== undefined, at: this.#clock.elapsed(), mark: this.#cpu.begin() }
+    const begun: Begun = { running, definition, codec: bytes && this.#codec, at: this.#clock.elapsed(), mark: this.#cpu.begin() }
     this.#active.set(seq, begun)
     this.#beat()
     this.#board.firstPart = seq
     let result: unknown
     let args: readonly unknown[]
     try {
-      args = bytes ? argsOf(bytes) : input as readonly unknown[]
+      args = bytes ? argsOf(this.#codec!.decode(bytes)) : input as readonly unknown[]
     } catch (error) {
       this.#board.firstPart = 0
       return this.#box.threw(seq, error, undefined, this.#end(begun))
@@ -161,7 +165,7 @@ export class CallRunner {
   }
 
   #returned(begun: Begun, value: unknown): void {
-    this.#box.returned(begun.running.seq, begun.definition, value, begun.encoded, this.#end(begun))
+    this.#box.returned(begun.running.seq, begun.definition, value, begun.codec, this.#end(begun))
     this.#flushIfLate()
   }
 
@@ -205,8 +209,7 @@ function stopError(name: string, why: StopReason): Error {
   return why === 'cancelled' ? new CancelledError(what) : new DeadlineExceededError(what)
 }
 
-function argsOf(bytes: Uint8Array): readonly unknown[] {
-  const args = decode(bytes)
+function argsOf(args: unknown): readonly unknown[] {
   if (!Array.isArray(args)) throw new MalformedMessageError('The arguments of a call')
   return args
 }

@@ -2,7 +2,7 @@ import type { Spent } from '../../jobs/job.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { RetryRules } from '../../tasks/retry-options.ts'
 import type { TaskDefinition } from '../../tasks/task.ts'
-import { encode } from '../../wire/codec.ts'
+import type * as Codec from '../../wire/codec.ts'
 import { toPortable } from '../../wire/portable-error.ts'
 import { type CopyRules, cloneFailure, cloneableError, refuseUncloneable } from '../../wire/uncloneable.ts'
 import { retryVerdict } from '../retry-verdict.ts'
@@ -42,11 +42,12 @@ export class OutcomeBox {
     this.#passedOver.push(seq)
   }
 
-  returned(seq: number, definition: TaskDefinition, value: unknown, asBytes: boolean, { wall, cpu }: Spent): void {
-    if (!asBytes) return this.#add([seq, 'value', value, wall, cpu], definition.name)
+  /** @param codec to send the result as bytes */
+  returned(seq: number, definition: TaskDefinition, value: unknown, codec: typeof Codec | undefined, { wall, cpu }: Spent): void {
+    if (!codec) return this.#add([seq, 'value', value, wall, cpu], definition.name)
     try {
       refuseUncloneable(value, resultOf(definition.name), 'result')
-      const bytes = encode(value)
+      const bytes = codec.encode(value)
       this.#parts.push(bytes)
       this.#add([seq, 'bytes', bytes.length, wall, cpu], definition.name)
     } catch (error) {
