@@ -148,14 +148,16 @@ class LocalRunner implements Local {
     return definition
   }
 
-  async #open(place: Place): Promise<Executor> {
-    let opening = this.#opening.get(place)
-    if (!opening) {
-      if (this.#closed) throw new ClosedError('local()')
-      this.#opening.set(place, opening = this.#newExecutor(place))
-      this.#executors.set(place, await opening)
-    }
-    return opening
+  #open(place: Place): Promise<Executor> {
+    const opening = this.#opening.get(place)
+    if (opening) return opening
+    if (this.#closed) throw new ClosedError('local()')
+    const opened = this.#newExecutor(place).then((executor) => {
+      this.#executors.set(place, executor)
+      return executor
+    })
+    this.#opening.set(place, opened)
+    return opened
   }
 
   /** Loaded when it is needed: every thread of a program imports this module along with its tasks. */

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { local } from '../../src/client/local.ts'
-import { ClosedError, DeadlineExceededError, DuplicateTaskError, InvalidOptionError, NotATaskError, ThreadExitedError, UncloneableError } from '../../src/kernel/errors.ts'
+import { ClosedError, DeadlineExceededError, DuplicateTaskError, InvalidOptionError, NotATaskError, ProcessExitedError, ThreadExitedError, UncloneableError } from '../../src/kernel/errors.ts'
 import { type Task, task } from '../../src/tasks/task.ts'
 import { add, addSoon, double } from '../fixtures/tasks/arithmetic.ts'
+import { blockTogether } from '../fixtures/tasks/blocking.ts'
 import { block, spin, wait, waitForAbort } from '../fixtures/tasks/cells.ts'
 import { dieOnThread } from '../fixtures/tasks/die.ts'
+import { double as doubleInProcess, leaveGrandchild, processId } from '../fixtures/tasks/processes.ts'
 import { plus } from '../fixtures/tasks/other-add.ts'
 import { cells, letGo, reaches } from '../executors/support.ts'
 
@@ -58,6 +60,27 @@ describe('run', () => {
     await using here = local({ threads: 1 })
     await expect(here.run(dieOnThread, 7)).rejects.toBeInstanceOf(ThreadExitedError)
     expect(await here.run(add, 1, 2)).toBe(3)
+  })
+
+  test('a task runs where its runs says', async () => {
+    await using here = local({ threads: 1, processes: 1, blocking: 2 })
+    const own = cells()
+    expect(await here.run(processId)).not.toBe(process.pid)
+    await Promise.all([here.run(blockTogether, 2, own), here.run(blockTogether, 2, own)])
+    expect(await Array.fromAsync(here.map(doubleInProcess, [1, 2, 3]))).toEqual([2, 4, 6])
+  })
+
+  test('a call whose process dies under it rejects', async () => {
+    await using here = local({ processes: 1 })
+    await expect(here.run(leaveGrandchild)).rejects.toBeInstanceOf(ProcessExitedError)
+  })
+
+  test('calls made before the close are run, also where their executor is yet to be loaded', async () => {
+    const here = local({ threads: 1 })
+    const running = here.run(add, 1, 2)
+    await here.close()
+    expect(await running).toBe(3)
+    await expect(here.run(addSoon, 1, 2)).rejects.toBeInstanceOf(ClosedError)
   })
 
   test('an argument that cannot be sent is refused with its path', async () => {

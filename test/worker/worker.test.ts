@@ -44,6 +44,19 @@ describe.each(['memory', 'sqlite'])('a client and a worker on %s', (kind) => {
     expect(job.spent!.wall).toBeGreaterThanOrEqual(0)
   })
 
+  test('in a child process, and on a thread that blocks', async () => {
+    const [pid, blocked] = await Promise.all([queue.enqueue(tasks.placeOf), queue.enqueue(tasks.blocked, 10)])
+    expect(await pid.result()).not.toBe(process.pid)
+    expect(await blocked.result()).toBe('timed-out')
+    expect(await pid.read()).toMatchObject({ place: 'process' })
+  })
+
+  test('a job that crashes its process is charged for it each time', async () => {
+    const job = await queue.enqueue(tasks.crash)
+    await expect(job.result()).rejects.toMatchObject({ code: 'PROCESS_EXITED' })
+    expect(await job.read()).toMatchObject({ state: 'failed', attempt: 2 })
+  })
+
   test('many at once, each with its own result', async () => {
     const jobs = await queue.enqueueMany(tasks.add, Array.from({ length: 500 }, (_, i) => [i, i] as [number, number]))
     expect(await Promise.all(jobs.map((job) => job.result()))).toEqual(Array.from({ length: 500 }, (_, i) => 2 * i))
