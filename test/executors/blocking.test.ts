@@ -52,7 +52,8 @@ describe('calls that block', () => {
   })
 })
 
-// As users have it: compiled, since a thread that starts from TypeScript sources takes four times as long. Again, where others keep the cores busy.
+// As users have it: compiled, since a thread that starts from TypeScript sources takes four times as long. Where other programs keep
+// the cores busy, what goes beyond the one second is taken for what it would be without them.
 test('sixty one-second calls take less than three seconds, and calls that compute do not wait for them', { timeout: 60_000, retry: 2 }, async () => {
   using built = buildPackage()
   writeFileSync(join(built.folder, 'tasks.mjs'), `
@@ -63,18 +64,27 @@ test('sixty one-second calls take less than three seconds, and calls that comput
   writeFileSync(join(built.folder, 'main.mjs'), `
     import { local } from 'treadle'
     import { add, block } from './tasks.mjs'
+    /** How much longer than its processor time a thread takes here now. */
+    const crowding = () => {
+      const began = performance.now()
+      const { user } = process.threadCpuUsage()
+      while (process.threadCpuUsage().user - user < 100_000);
+      return (performance.now() - began) / 100
+    }
     await using here = local()
     await here.run(add, 1, 1)
+    const before = crowding()
     const began = performance.now()
     let blocked = 60
     const all = Array.from({ length: blocked }, () => here.run(block, 1_000).then(() => { blocked-- }))
     for (let index = 0; index < 100; index++) await here.run(add, index, 1)
     const stillBlocked = blocked
     await Promise.all(all)
-    console.log(JSON.stringify({ stillBlocked, ms: performance.now() - began }))
+    const ms = performance.now() - began
+    console.log(JSON.stringify({ stillBlocked, ms, crowded: Math.max(1, before, crowding()) }))
   `)
   const { stdout } = await promisify(execFile)(process.execPath, [join(built.folder, 'main.mjs')])
-  const { stillBlocked, ms } = JSON.parse(stdout) as { stillBlocked: number, ms: number }
+  const { stillBlocked, ms, crowded } = JSON.parse(stdout) as { stillBlocked: number, ms: number, crowded: number }
   expect(stillBlocked).toBe(60)
-  expect(ms).toBeLessThan(3_000)
+  expect(1_000 + (ms - 1_000) / crowded).toBeLessThan(3_000)
 })
