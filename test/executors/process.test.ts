@@ -10,7 +10,7 @@ import { encode } from '../../src/wire/codec.ts'
 import { executorConformance } from '../../src/testing/executor-conformance.ts'
 import { Mark } from '../../src/testing/executor-conformance/bench.ts'
 import { logSomething } from '../fixtures/tasks/cells.ts'
-import { busy, double, give, keep, leaveGrandchild, length, neighbours, processId, spin, survive } from '../fixtures/tasks/processes.ts'
+import { busy, double, give, keep, leaveGrandchild, leaveSpinning, length, neighbours, processId, spin, survive } from '../fixtures/tasks/processes.ts'
 import { TestProcess } from '../support/processes.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { call } from './support.ts'
@@ -120,6 +120,26 @@ describe('child processes', () => {
     await using executor = open({ log: lineLogger('debug', (line) => lines.push(line)) })
     await executor.execute(call(logSomething, []))
     expect(lines).toMatchObject([{ level: 'info', msg: 'with a function' }, { level: 'warn', msg: 'plain', task: 'logSomething', order: 8 }])
+  })
+
+  test('a child that is busy with what a call left behind ends with the close', async () => {
+    const executor = open()
+    const pid = valueOf(await executor.execute(call(processId, []))) as number
+    expect(valueOf(await executor.execute(call(leaveSpinning, [])))).toBe('returned')
+    await executor.close()
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+  })
+
+  test('where no temporary file can be made, what waits is handed back', async () => {
+    const before = process.env['TMPDIR']
+    process.env['TMPDIR'] = '/nowhere/at/all'
+    try {
+      await using executor = open()
+      expect(await executor.execute(call(double, [3]))).toMatchObject({ kind: 'handedBack', error: { code: 'PROCESS_START_FAILED' } })
+    } finally {
+      if (before === undefined) delete process.env['TMPDIR']
+      else process.env['TMPDIR'] = before
+    }
   })
 
   test('after the close no child is left, busy or idle', async () => {

@@ -48,8 +48,8 @@ const startsAtOnce = availableParallelism()
 /** So many hosts in a row may fail to start; then what waits is handed back. */
 const failedStartLimit = 3
 
-/** How long `close` waits for hosts that were told to end, in milliseconds: a thread inside native code ends when that returns. */
-const lastWait = 2_000
+/** How long `close` waits for hosts that were told to end, in milliseconds, and then once more: a thread inside native code ends when that returns. */
+const lastWait = 1_000
 
 /**
  * Runs calls on hosts of its own: threads or child processes.
@@ -69,7 +69,7 @@ export abstract class CallPool extends Service implements Executor {
   readonly #tasks = new KnownTasks()
   readonly #queue = new Fifo<HostCall>()
   readonly #hosts = new Set<CallHost>()
-  readonly #ending = new Set<Promise<void>>()
+  readonly #ending = new Map<CallHost, Promise<void>>()
   /** In the order of the times, in milliseconds of the clock's `elapsed()`. */
   readonly #idleSince = new Map<CallHost, number>()
   readonly #drain: Drain
@@ -144,8 +144,16 @@ export abstract class CallPool extends Service implements Executor {
       for (const call of host.inFlight.values()) call.settle(handedBack(error))
     }
     for (const call of this.#queue.drain()) call.settle(handedBack(error))
+    await this.#untilEnded()
+    // One that was let go and still has something to do of its own.
+    for (const host of this.#ending.keys()) host.kill()
+    await this.#untilEnded()
+  }
+
+  async #untilEnded(): Promise<void> {
+    if (this.#ending.size === 0) return
     const waited = new AbortController()
-    await Promise.race([Promise.all(this.#ending), this.clock.sleep(lastWait, waited.signal)])
+    await Promise.race([Promise.all(this.#ending.values()), this.clock.sleep(lastWait, waited.signal)])
     waited.abort()
   }
 
@@ -210,7 +218,13 @@ export abstract class CallPool extends Service implements Executor {
     let starting = 0
     for (const host of this.#hosts) if (!host.ready) starting++
     const wanted = Math.min(startsAtOnce, Math.ceil(this.#queue.size / this.#perHost))
-    for (; starting < wanted && this.#hosts.size < this.#maxHosts; starting++) this.#startHost()
+    for (; starting < wanted && this.#hosts.size < this.#maxHosts; starting++) {
+      try {
+        this.#startHost()
+      } catch (error) {
+        return this.#giveUp(error instanceof Error ? error.message : String(error), error)
+      }
+    }
   }
 
   #startHost(): CallHost {
@@ -226,8 +240,7 @@ export abstract class CallPool extends Service implements Executor {
       onEnd: (own, end) => this.#onEnd(own, end)
     })
     this.#hosts.add(host)
-    const ended = host.ended.finally(() => this.#ending.delete(ended))
-    this.#ending.add(ended)
+    this.#ending.set(host, host.ended.finally(() => this.#ending.delete(host)))
     return host
   }
 

@@ -4,7 +4,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ProcessExitedError, type TreadleError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
-import { type PortableError, fromPortable } from '../../wire/portable-error.ts'
+import { type PortableError, fromPortable, toPortable } from '../../wire/portable-error.ts'
 import { CallHost, type HostEnd, type HostListener } from '../calls/call-host.ts'
 import type { FromRunner, ToRunner } from '../calls/messages.ts'
 import { type ChildStart, descriptors } from './child-start.ts'
@@ -51,13 +51,14 @@ export class TaskProcess extends CallHost {
       env,
       windowsHide: true
     })
+    this.#child.once('error', (error) => { this.#startError = error })
     const { stdio } = this.#child
     this.#inbox = stdio[descriptors.inbox] as Socket
     this.#outbox = stdio[descriptors.outbox] as Socket
     this.#lifeline = stdio[descriptors.lifeline as 4] as Socket
     const reader = new FrameReader()
     this.#outbox.on('data', (piece: Buffer) => {
-      for (const message of reader.push(piece) as FromRunner[]) {
+      for (const message of this.#read(reader, piece)) {
         if (message.ending?.error) this.#lastError = message.ending.error
         this.receive(message)
       }
@@ -65,7 +66,6 @@ export class TaskProcess extends CallHost {
     this.#lifeline.setEncoding('utf8').on('data', (said: string) => { this.#held += said })
     // The child may be gone already; how it ended says more.
     for (const socket of [this.#inbox, this.#outbox, this.#lifeline]) socket.on('error', () => {})
-    this.#child.once('error', (error) => { this.#startError = error })
     // Not 'exit': what it said last may not have been read by then.
     this.#child.once('close', (code, signal) => this.#onClose(code, signal))
   }
@@ -92,6 +92,17 @@ export class TaskProcess extends CallHost {
 
   protected lost(what: string, { how, error }: HostEnd): TreadleError {
     return new ProcessExitedError(what, how, { cause: error })
+  }
+
+  #read(reader: FrameReader, piece: Buffer): FromRunner[] {
+    try {
+      return reader.push(piece) as FromRunner[]
+    } catch (error) {
+      // Outcomes are lost, and nobody can tell whose: as if the child had ended by itself.
+      this.#lastError = toPortable(error)
+      this.terminate()
+      return []
+    }
   }
 
   #onClose(code: number | null, signal: NodeJS.Signals | null): void {
