@@ -45,14 +45,14 @@ describe.each(['memory', 'sqlite'])('a client and a worker on %s', (kind) => {
   })
 
   test('in a child process, and on a thread that blocks', async () => {
-    const [pid, blocked] = await Promise.all([queue.enqueue(tasks.placeOf), queue.enqueue(tasks.blocked, 10)])
+    const [pid, blocked] = await Promise.all([queue.enqueue(tasks.placeOf), queue.enqueue(tasks.waitBlocking, 10)])
     expect(await pid.result()).not.toBe(process.pid)
     expect(await blocked.result()).toBe('timed-out')
     expect(await pid.read()).toMatchObject({ place: 'process' })
   })
 
   test('a job that crashes its process is charged for it each time', async () => {
-    const job = await queue.enqueue(tasks.crash)
+    const job = await queue.enqueue(tasks.selfKill)
     await expect(job.result()).rejects.toMatchObject({ code: 'PROCESS_EXITED' })
     expect(await job.read()).toMatchObject({ state: 'failed', attempt: 2 })
   })

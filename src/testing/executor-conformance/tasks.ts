@@ -93,8 +93,6 @@ export const awaitDeath: Task<[mark: string], Promise<void>> = task({ name: 'con
   await new Promise(() => { keepAlive() })
 })
 
-export const processId: Task<[], number> = task({ name: 'conformance.processId' }, () => process.pid)
-
 /** Ends its own process by a signal. */
 export const signalSelf: Task<[signal: NodeJS.Signals], Promise<void>> = task({ name: 'conformance.signalSelf' }, async (signal: NodeJS.Signals) => {
   process.kill(process.pid, signal)
