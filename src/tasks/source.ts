@@ -1,5 +1,6 @@
-import { getCallSites } from 'node:util'
 import { pathToFileURL } from 'node:url'
+// Not by name: an older Node lacks it, and must get as far as saying that it is too old.
+import * as util from 'node:util'
 
 /** Where a task was made: what a thread or a worker imports to find it again. Plain data, so that it can be sent. */
 export interface TaskSource {
@@ -19,7 +20,7 @@ const deepest = 12
  * A loader may give a path in place of a URL; both end as a URL here.
  */
 export function callerSource(): TaskSource {
-  const frames = getCallSites(deepest, { sourceMap: false }).slice(2)
+  const frames = util.getCallSites(deepest, { sourceMap: false }).slice(2)
   const own = frames.findIndex((frame) => isForeign(frame.scriptName))
   const user = own === 0 ? frames.slice(0, 1) : frames.slice(0, own < 0 ? frames.length : own)
   const modules = [...new Set(user.map((frame) => toUrl(frame.scriptName)))]
