@@ -54,6 +54,8 @@ Examples:
     .option('--loop-concurrency <n>', 'calls that wait at the same time (default: 100)', whole)
     .option('--lease <duration>', 'how long the worker may be silent before its jobs go to others', '5s')
     .option('--drain <duration>', 'how long jobs under way may take to end after a signal', '30s')
+    .option('--health-port <n>', 'answer GET /health and /metrics on this port', whole)
+    .option('--health-host <address>', 'on this address', '127.0.0.1')
     .addOption(new Option('--log-level <level>', 'what to log').choices(['debug', 'info', 'warn', 'error']).default('info'))
     .addOption(asJson())
     .action(async (options) => (await import('./commands/worker.ts')).worker(options))

@@ -33,6 +33,8 @@ export class JobFeed {
   readonly #parts: JobFeedParts
   #ended: Settlement[] = []
   readonly #quiet: (() => void)[] = []
+  /** When the exchange under way was begun, on the clock's `elapsed()`. */
+  askedAt: number | undefined
   readonly #abandoned = new AbortController()
   #turning = false
   #asked = false
@@ -105,8 +107,10 @@ export class JobFeed {
       this.#lookAgain = false
       this.#late?.[Symbol.dispose]()
       this.#late = undefined
+      this.askedAt = this.#parts.clock.elapsed()
       try {
         await this.#exchange(ended, request)
+        this.askedAt = undefined
       } catch (error) {
         this.#parts.log.error({ err: error }, 'the broker did not answer; it is asked again')
         this.#ended = [...ended, ...this.#ended]

@@ -28,6 +28,8 @@ export interface WorkerOptions {
   lease?: Duration
   /** How long a loop may stand still before its thread is replaced. Default: `'30s'`. */
   stallLimit?: Duration
+  /** How long all threads, or the whole loop, may be busy without one call ending, until `health()` is no longer ready. Default: `'1m'`. */
+  busyLimit?: Duration
   clock?: Clock
   log?: Logger
 }
@@ -49,6 +51,7 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   const lease = milliseconds(options.lease ?? '5s', 'lease')
   if (lease < 100) throw new InvalidOptionError('lease', options.lease, 'at least 100 ms')
   const stallLimit = milliseconds(options.stallLimit ?? '30s', 'stallLimit')
+  const busyLimit = milliseconds(options.busyLimit ?? '1m', 'busyLimit')
   const loop = new ThreadExecutor({ place: 'loop', threads: 1, concurrency: count('loopConcurrency', loopConcurrency), stallLimit, clock, log })
   const thread = new ThreadExecutor({ place: 'thread', threads: count('threads', threads), concurrency: 1, clock, log })
   const executors = new Map<Place, Executor>([['loop', loop], ['thread', thread]])
@@ -58,7 +61,7 @@ export async function startWorker(where: string | Backend, options: WorkerOption
     const tasks = new Map(manifests.map((manifest) => [manifest.name, manifest]))
     const backend = owned ? await openBackend(where, { clock, log, threaded: false }) : where
     const id = idMaker(clock)()
-    return await new Worker({ id, backend, owned, queues, lease, executors, tasks, clock, log }).start()
+    return await new Worker({ id, backend, owned, queues, lease, busyLimit, executors, tasks, clock, log }).start()
   } catch (error) {
     await Promise.all([loop.close({ deadline: 0 }), thread.close({ deadline: 0 })])
     throw error

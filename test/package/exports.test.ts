@@ -101,6 +101,6 @@ test('the types of the public surface', () => {
 
 test('the ways into the package', () => {
   const { exports, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object, bin: object }
-  expect(Object.keys(exports)).toEqual(['.', './testing', './package.json'])
+  expect(Object.keys(exports)).toEqual(['.', './http', './testing', './package.json'])
   expect(Object.keys(bin)).toEqual(['treadle'])
 })

@@ -1,3 +1,4 @@
+import { HealthServer } from '../../http/health-server.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { type LogFields, type LogLevel, lineLogger } from '../../kernel/logger.ts'
@@ -12,13 +13,15 @@ export interface WorkerCommandOptions {
   loopConcurrency?: number
   lease: Duration
   drain: Duration
+  healthPort?: number
+  healthHost: string
   logLevel: LogLevel
   json?: true
 }
 
 /** Runs until a signal. A second signal hands everything back at once. */
 export async function worker(options: WorkerCommandOptions): Promise<void> {
-  const { broker, tasks, queues, threads, loopConcurrency, lease, drain, logLevel, json } = options
+  const { broker, tasks, queues, threads, loopConcurrency, lease, drain, healthPort, healthHost, logLevel, json } = options
   milliseconds(drain, '--drain')
   const log = lineLogger(logLevel, (line) => console.error(json ? toJson(line) : plain(line)))
   const running = await startWorker(broker, {
@@ -26,6 +29,15 @@ export async function worker(options: WorkerCommandOptions): Promise<void> {
     ...(threads === undefined ? {} : { threads }),
     ...(loopConcurrency === undefined ? {} : { loopConcurrency })
   })
+  // Started after the worker: a port that is taken must not leave jobs behind that nobody runs.
+  const server = healthPort === undefined ? undefined : new HealthServer(running, { port: healthPort, host: healthHost })
+  try {
+    await server?.start()
+  } catch (error) {
+    await running.close({ deadline: 0 })
+    throw error
+  }
+  if (server) log.info({ url: `http://${healthHost}:${server.port}/health` }, 'health endpoint ready')
   const ended = Promise.withResolvers<void>()
   let signals = 0
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -37,6 +49,7 @@ export async function worker(options: WorkerCommandOptions): Promise<void> {
   }
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
   await ended.promise
+  await server?.close()
   process.exit(0)
 }
 
