@@ -2,7 +2,7 @@ import './kernel/node-version.ts'
 
 export { connect } from './client/connect.ts'
 export type { ConnectOptions } from './client/connect.ts'
-export type { Client } from './client/client.ts'
+export type { Client, PurgeOptions, RetryFilter } from './client/client.ts'
 export type { CancelOutcome, JobHandle, ResultOptions } from './client/job-handle.ts'
 export { local } from './client/local.ts'
 export type { Local, LocalOptions, MapOptions } from './client/local.ts'

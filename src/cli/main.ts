@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { InvalidOptionError, TreadleError } from '../kernel/errors.ts'
+import { finalStates, jobStates } from '../jobs/states.ts'
 import { toJson } from './output.ts'
 
 /** What was asked for failed: a job, a backend. */
@@ -82,6 +83,43 @@ Examples:
     .addOption(broker())
     .addOption(asJson())
     .action(async (job, options) => (await import('./commands/status.ts')).status(job, options))
+
+  treadle.command('inspect')
+    .description('list jobs, oldest first')
+    .addOption(broker())
+    .addOption(new Option('-s, --state <state>', 'only those that are').choices(jobStates))
+    .option('-q, --queue <name>', 'only those of a queue')
+    .option('--task <name>', 'only those of a task')
+    .option('--limit <n>', 'at most so many, from 1 to 1000', whole, 20)
+    .option('--after <job>', 'only those after this one: the last of the page before')
+    .addOption(asJson())
+    .action(async (options) => (await import('./commands/inspect.ts')).inspect(options))
+
+  treadle.command('cancel')
+    .description('end jobs: at once while they wait; where they run, their signal aborts, and after a grace they are stopped')
+    .argument('<job...>', 'ids of jobs')
+    .addOption(broker())
+    .addOption(asJson())
+    .action(async (jobs, options) => (await import('./commands/cancel.ts')).cancel(jobs, options))
+
+  treadle.command('retry')
+    .description('have jobs that ended without success begin anew: those named, or all that match')
+    .argument('[job...]', 'ids of jobs')
+    .addOption(broker())
+    .addOption(new Option('-s, --state <state>', 'all that are').choices(['failed', 'cancelled', 'dead']))
+    .option('-q, --queue <name>', 'of those, only the ones of a queue')
+    .option('--task <name>', 'of those, only the ones of a task')
+    .addOption(asJson())
+    .action(async (jobs, options) => (await import('./commands/retry.ts')).retry(jobs, options))
+
+  treadle.command('purge')
+    .description('remove jobs that have ended, with their results')
+    .addOption(broker())
+    .addOption(new Option('-s, --state <state...>', 'those that are').choices(finalStates).default(['succeeded', 'cancelled']))
+    .option('-q, --queue <name>', 'only those of a queue')
+    .option('--older-than <duration>', 'only those that ended so long ago', '7d')
+    .addOption(asJson())
+    .action(async (options) => (await import('./commands/purge.ts')).purge(options))
 
   treadle.command('demo')
     .description('run a real worker on real data: downloads, computing, retries; and show what it cost')

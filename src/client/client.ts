@@ -2,10 +2,10 @@ import type { Backend } from '../backends/backend.ts'
 import type { BrokerStats } from '../backends/broker.ts'
 import type { Ending, JobFilter } from '../backends/store.ts'
 import type { Job, NewJob } from '../jobs/job.ts'
-import { isFinal } from '../jobs/states.ts'
+import { type FinalState, type JobState, isFinal } from '../jobs/states.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Deadline } from '../kernel/deadline.ts'
-import { milliseconds } from '../kernel/duration.ts'
+import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { ClosedError, PayloadTooLargeError, ResultTimeoutError, TaskIsClosureError, UnknownJobError } from '../kernel/errors.ts'
 import { idMaker } from '../kernel/id.ts'
 import { Service } from '../kernel/service.ts'
@@ -27,6 +27,21 @@ export interface ClientParts {
   readonly payloadLimit: number
   readonly clock: Clock
 }
+
+/** Which jobs to retry. */
+export type RetryFilter = Omit<JobFilter, 'limit' | 'after' | 'state'> & { readonly state: 'failed' | 'cancelled' | 'dead' }
+
+/** Which jobs to remove. */
+export interface PurgeOptions {
+  readonly states: readonly FinalState[]
+  /** Default: all queues. */
+  readonly queue?: string
+  /** Only those that ended at least so long ago. */
+  readonly olderThan: Duration
+}
+
+/** So many jobs are listed, retried or removed in one transaction: a worker is never kept waiting long. */
+const pageSize = 500
 
 /** What `connect` gives: enqueues calls, hears of their results, cancels them. */
 export class Client extends Service {
@@ -116,6 +131,56 @@ export class Client extends Service {
     const [state] = await this.#parts.backend.commit([{ job: id, event: 'cancel' }])
     if (state === undefined) throw new UnknownJobError(id)
     return state === 'cancelled' ? 'cancelled' : isFinal(state) ? 'finished' : 'stopping'
+  }
+
+  /**
+   * Has a job that failed, was cancelled or is dead begin anew, with all its attempts before it. One that waits, runs or has succeeded
+   * stays as it is.
+   *
+   * @returns its state now
+   * @throws UnknownJobError
+   */
+  async retry(id: string): Promise<JobState> {
+    const [state] = await this.#parts.backend.commit([{ job: id, event: 'revive' }])
+    if (state === undefined) throw new UnknownJobError(id)
+    return state
+  }
+
+  /**
+   * Retries every job that matches, such as all that failed in a queue.
+   *
+   * @returns how many
+   *
+   * @example
+   * await queue.retryAll({ state: 'failed' })   // 0
+   */
+  async retryAll(filter: RetryFilter): Promise<number> {
+    let retried = 0
+    for (let after: string | undefined; ;) {
+      const page = await this.#parts.backend.list({ ...filter, ...(after === undefined ? {} : { after }), limit: pageSize })
+      if (page.length === 0) return retried
+      const states = await this.#parts.backend.commit(page.map(({ id }) => ({ job: id, event: 'revive' as const })))
+      retried += states.filter((state) => state === 'ready').length
+      after = page.at(-1)!.id
+    }
+  }
+
+  /**
+   * Removes jobs that have ended, oldest first, with their results and errors.
+   *
+   * @returns how many
+   *
+   * @example
+   * await queue.purge({ states: ['succeeded'], olderThan: '7d' })   // 0
+   */
+  async purge({ states, queue, olderThan }: PurgeOptions): Promise<number> {
+    const filter = { states, ...(queue === undefined ? {} : { queue }), olderThan: milliseconds(olderThan, 'olderThan'), limit: pageSize }
+    let purged = 0
+    for (let count = pageSize; count === pageSize;) {
+      count = await this.#parts.backend.purge(filter)
+      purged += count
+    }
+    return purged
   }
 
   /** How a job ended, once it has. @throws UnknownJobError, ResultTimeoutError */
