@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { InvalidOptionError, TreadleError } from '../kernel/errors.ts'
 import { finalStates, jobStates } from '../jobs/states.ts'
 import { toJson } from './output.ts'
@@ -49,8 +49,8 @@ Examples:
   treadle.command('worker')
     .description('run jobs until stopped: the first SIGTERM or Ctrl+C drains, the second stops at once')
     .addOption(broker())
-    .requiredOption('-t, --tasks <module...>', 'modules that export tasks')
-    .option('-q, --queues <name...>', 'queues to serve', ['default'])
+    .requiredOption('-t, --tasks <module>', 'a module that exports tasks; may be given again', collected)
+    .option('-q, --queues <name>', 'a queue to serve; may be given again (default: default)', collected)
     .option('--threads <n>', 'calls that compute at the same time (default: as many as cores)', whole)
     .option('--loop-concurrency <n>', 'calls that wait at the same time (default: 100)', whole)
     .option('--lease <duration>', 'how long the worker may be silent before its jobs go to others', '5s')
@@ -66,7 +66,7 @@ Examples:
     .argument('<task>', "the task's name")
     .argument('[args...]', 'its arguments')
     .addOption(broker())
-    .option('-t, --tasks <module...>', 'modules that export tasks: their options then apply')
+    .option('-t, --tasks <module>', 'a module that exports tasks, whose options then apply; may be given again', collected)
     .option('-q, --queue <name>', 'the queue to wait in')
     .option('--priority <n>', 'higher is reserved first', whole)
     .option('--delay <duration>', 'wait this long before it may start')
@@ -131,7 +131,12 @@ Examples:
   return treadle
 }
 
+/** An option that may be given several times: a list that swallowed what follows would swallow arguments. */
+function collected(value: string, before: readonly string[] = []): string[] {
+  return [...before, value]
+}
+
 function whole(text: string): number {
-  if (!/^-?\d+$/.test(text)) throw new InvalidOptionError('The option', text, 'a whole number')
+  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError('It takes a whole number.')
   return Number(text)
 }

@@ -4,7 +4,7 @@ import type { Ending, JobFilter } from '../backends/store.ts'
 import type { Job, NewJob } from '../jobs/job.ts'
 import { type FinalState, type JobState, isFinal } from '../jobs/states.ts'
 import type { Clock } from '../kernel/clock.ts'
-import type { Deadline } from '../kernel/deadline.ts'
+import { type Deadline, left } from '../kernel/deadline.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { ClosedError, PayloadTooLargeError, ResultTimeoutError, TaskIsClosureError, UnknownJobError } from '../kernel/errors.ts'
 import { idMaker } from '../kernel/id.ts'
@@ -12,11 +12,11 @@ import { Service } from '../kernel/service.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
 import { shownModule } from '../tasks/source.ts'
 import { type CallOptions, type Task, type TaskDefinition, definitionOf, ruleDefaults, rulesWith } from '../tasks/task.ts'
-import { encode } from '../wire/codec.ts'
+import { decode, encode } from '../wire/codec.ts'
 import { headerOf, sealEnvelope } from '../wire/envelope.ts'
 import { refuseUncloneable } from '../wire/uncloneable.ts'
 import { Enqueuer } from './enqueuer.ts'
-import { type CancelOutcome, JobHandle, type ResultOptions } from './job-handle.ts'
+import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions } from './job-handle.ts'
 import { ResultWaiter } from './result-waiter.ts'
 
 export interface ClientParts {
@@ -96,15 +96,16 @@ export class Client extends Service {
    */
   async enqueueByName(name: string, args: readonly unknown[], options: CallOptions = {}, known?: TaskDefinition): Promise<JobHandle> {
     const { registry } = this.#parts
-    const { runs, rules } = known ?? (registry.has(name) ? registry.get(name) : { runs: 'loop' as const, rules: ruleDefaults })
-    const job = this.#newJob({ name, runs, rules: rulesWith(options, rules) }, args)
+    // Where it runs is not known then: counted as computing, of which a worker takes least ahead.
+    const { runs, rules, ownRules } = known ?? (registry.has(name) ? registry.get(name) : { runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
+    const job = this.#newJob({ name, runs, rules: rulesWith(options, rules), ownRules }, args)
     await this.#enqueuer.add([job])
     return new JobHandle(job.id, this)
   }
 
   /** A handle on a job that was enqueued before, perhaps by another process. Whether it exists shows when the handle is used. */
   job(id: string): JobHandle {
-    return new JobHandle(id, this)
+    return new JobHandle(id, this, false)
   }
 
   /** How many jobs stand where, and which workers live. */
@@ -113,15 +114,15 @@ export class Client extends Service {
   }
 
   /** Jobs in the order of their creation. */
-  list(filter: Partial<JobFilter> = {}): Promise<readonly Job[]> {
-    return this.#parts.backend.list({ limit: 100, ...filter })
+  async list(filter: Partial<JobFilter> = {}): Promise<readonly JobRecord[]> {
+    return (await this.#parts.backend.list({ limit: 100, ...filter })).map(recordOf)
   }
 
   /** @throws UnknownJobError */
-  async read(id: string): Promise<Job> {
+  async read(id: string): Promise<JobRecord> {
     const [job] = await this.#parts.backend.read([id])
     if (!job) throw new UnknownJobError(id)
-    return job
+    return recordOf(job)
   }
 
   /** @throws UnknownJobError */
@@ -201,11 +202,17 @@ export class Client extends Service {
 
   protected onStart(): void {}
 
-  /** What was enqueued is kept first; waits for results end with a ClosedError. */
-  protected async onClose(_deadline: Deadline): Promise<void> {
-    await this.#enqueuer.settled()
+  /** What was enqueued is kept first, if that can be done by the deadline; waits for results end with a ClosedError. */
+  protected async onClose(deadline: Deadline): Promise<void> {
+    const done = async (): Promise<void> => {
+      await this.#enqueuer.settled()
+      this.#results.close()
+      if (this.#parts.owned) await this.#parts.backend.close()
+    }
+    const late = new AbortController()
+    await Promise.race([done(), this.clock.sleep(left(deadline, this.clock.elapsed()), late.signal)])
+    late.abort()
     this.#results.close()
-    if (this.#parts.owned) await this.#parts.backend.close()
   }
 
   #known(task: unknown, where: string): TaskDefinition {
@@ -220,15 +227,19 @@ export class Client extends Service {
     return definition
   }
 
-  #newJob(definition: Pick<TaskDefinition, 'name' | 'runs' | 'rules'>, args: readonly unknown[]): NewJob {
+  #newJob(definition: Pick<TaskDefinition, 'name' | 'runs' | 'rules' | 'ownRules'>, args: readonly unknown[]): NewJob {
     if (this.closing) throw new ClosedError('The client')
-    const { name, runs, rules } = definition
+    const { name, runs, rules, ownRules } = definition
     refuseUncloneable(args, `The arguments of '${name}'`, 'args')
-    const payload = sealEnvelope(headerOf(rules, ruleDefaults), encode(args))
+    const payload = sealEnvelope(headerOf(rules, ownRules), encode(args))
     if (payload.length > this.#parts.payloadLimit) {
       throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, this.#parts.payloadLimit)
     }
     const { queue, priority, delay, expires } = rules
     return { id: this.#nextId(), task: name, queue, place: runs, priority, payload, delay, expires }
   }
+}
+
+function recordOf(job: Job): JobRecord {
+  return { ...job, result: job.result && decode(job.result) }
 }

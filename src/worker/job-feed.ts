@@ -40,7 +40,7 @@ export class JobFeed {
   #asked = false
   #lookAgain = false
   #open = true
-  #due: Timer | undefined
+  #due: { readonly at: number, readonly timer: Timer } | undefined
   #late: Timer | undefined
 
   constructor(parts: JobFeedParts) {
@@ -67,7 +67,8 @@ export class JobFeed {
   /** Takes no more jobs. */
   stop(): void {
     this.#open = false
-    this.#due?.[Symbol.dispose]()
+    this.#due?.timer[Symbol.dispose]()
+    this.#due = undefined
   }
 
   /** Asks no more, whatever is left: the broker does not answer, and the leases run out by themselves. */
@@ -144,6 +145,22 @@ export class JobFeed {
     return asks ? { worker, queues, room, lease } : undefined
   }
 
+  /**
+   * An earlier timer stays: an exchange that asked for some lanes only may have made a job ready for another,
+   * and then no later answer speaks of its time any more.
+   */
+  #wakeIn(ms: number): void {
+    const { clock } = this.#parts
+    const at = clock.elapsed() + ms
+    if (!this.#open || ms === Infinity || (this.#due && this.#due.at <= at)) return
+    this.#due?.timer[Symbol.dispose]()
+    const timer = clock.after(ms, () => {
+      this.#due = undefined
+      this.wake()
+    })
+    this.#due = { at, timer }
+  }
+
   #take(request: ReserveRequest, reservation: Reservation): void {
     const got = new Map<Place, number>()
     for (const delivery of reservation.deliveries) this.#parts.start(delivery)
@@ -152,7 +169,6 @@ export class JobFeed {
       if (!this.#lookAgain && (got.get(place) ?? 0) < (request.room[place] ?? 0)) lane.mayHaveMore = false
     }
     for (const attempt of reservation.cancelling) this.#parts.cancel(attempt)
-    this.#due?.[Symbol.dispose]()
-    if (this.#open && reservation.nextDue < Infinity) this.#due = this.#parts.clock.after(reservation.nextDue, () => this.wake())
+    this.#wakeIn(reservation.nextDue)
   }
 }

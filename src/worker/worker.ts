@@ -34,8 +34,11 @@ export interface WorkerParts {
   readonly log: Logger
 }
 
-/** How long a job rests whose task this worker lacks, in milliseconds: another worker, perhaps of a newer release, may know it. */
-const unknownTaskPause = 5_000
+/**
+ * How long a job rests whose task this worker lacks, in milliseconds: another worker, perhaps of a newer release, may know it.
+ * It rests longer each time, and after so many deliveries (some two hours) it is dead.
+ */
+const unknownTaskPause = { first: 5_000, longest: 600_000, deliveries: 20 }
 
 /** How much longer than its deadline a closing worker waits for the broker's last answers, in milliseconds. */
 const lastWord = 1_000
@@ -128,7 +131,7 @@ export class Worker extends Service {
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     const inTime = await this.#leave(left(deadline, this.clock.elapsed()) + lastWord)
     if (!inTime) log.warn({ worker: id }, 'the broker did not answer in time: what was held goes to others when the lease runs out')
-    if (owned) await backend.close()
+    if (owned) await Promise.race([backend.close(), this.clock.sleep(lastWord)])
     log.info({ worker: id }, 'worker stopped')
   }
 
@@ -180,7 +183,7 @@ export class Worker extends Service {
       return this.#feed.settle({ job, token, outcome: { event: 'bury', error: toPortable(error) } }, undefined)
     }
     const { header, args } = envelope
-    const held: Held = { job, token, task, attempt, lane, retry: header.retry ?? manifest.rules.retry, abort: new AbortController() }
+    const held: Held = { job, token, task, attempt, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, abort: new AbortController() }
     this.#held.set(job, held)
     lane.take()
     const executor = this.#parts.executors.get(manifest.runs) ?? lane.executor
@@ -202,7 +205,11 @@ export class Worker extends Service {
   #unknown({ job, token, task }: Delivery): void {
     const error = new UnknownTaskError(task, this.tasks)
     this.#parts.log.error({ job, task, code: error.code }, error.message)
-    this.#feed.settle({ job, token, outcome: { event: 'defer', delay: unknownTaskPause, error: toPortable(error) } }, undefined)
+    const { first, longest, deliveries } = unknownTaskPause
+    const outcome = token >= deliveries
+      ? { event: 'bury' as const, error: toPortable(error) }
+      : { event: 'defer' as const, delay: Math.min(longest, first * 2 ** (token - 1)), error: toPortable(error) }
+    this.#feed.settle({ job, token, outcome }, undefined)
   }
 
   #heldAs(job: string, token: number): Held | undefined {

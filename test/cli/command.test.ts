@@ -37,8 +37,8 @@ describe('what it prints', () => {
 
   test.each([
     [['worcer'], /unknown command 'worcer'[\s\S]*Did you mean worker\?/],
-    [['worker'], /required option '-t, --tasks <module...>' not specified/],
-    [['enqueue', 'add', '--priority', 'high'], /whole number; got 'high'/],
+    [['worker'], /required option '-t, --tasks <module>' not specified/],
+    [['enqueue', 'add', '--priority', 'high'], /option '--priority <n>' argument 'high' is invalid\. It takes a whole number/],
     [['enqueue', 'add', '--delay', 'soon'], /delay takes a number of milliseconds.*got 'soon'/],
     [[], /Usage: treadle/]
   ])('%j is not understood: exit code 2, and what to write', (args, message) => {

@@ -23,7 +23,7 @@ export async function inspect({ broker, json, state, queue, task, limit, after }
     ...(after === undefined ? {} : { after })
   })
   // Results are left out: one may be a mebibyte. `treadle status JOB` shows it.
-  if (json) return console.log(toJson(jobs.map(({ result: _, ...job }) => job)))
+  if (json) return console.log(toJson(jobs.map((job) => ({ ...job, result: undefined }))))
   if (jobs.length === 0) return console.log('No such jobs.')
   console.log(table(['job', 'task', 'queue', 'state', 'attempts', 'took', 'error'], jobs.map((job) => [
     job.id, job.task, job.queue, job.state, job.attempt, job.spent ? formatDuration(job.spent.wall) : '–', job.error ? `${job.error.name}: ${job.error.message}`.split('\n')[0]!.slice(0, 60) : '–'

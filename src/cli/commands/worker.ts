@@ -8,7 +8,7 @@ import { toJson } from '../output.ts'
 export interface WorkerCommandOptions {
   broker: string
   tasks: string[]
-  queues: string[]
+  queues?: string[]
   threads?: number
   loopConcurrency?: number
   lease: Duration
@@ -25,7 +25,8 @@ export async function worker(options: WorkerCommandOptions): Promise<void> {
   milliseconds(drain, '--drain')
   const log = lineLogger(logLevel, (line) => console.error(json ? toJson(line) : plain(line)))
   const running = await startWorker(broker, {
-    tasks, queues, lease, log,
+    tasks, lease, log,
+    ...(queues === undefined ? {} : { queues }),
     ...(threads === undefined ? {} : { threads }),
     ...(loopConcurrency === undefined ? {} : { loopConcurrency })
   })

@@ -6,7 +6,7 @@ import { Fifo } from '../../concurrency/fifo.ts'
 import { type Clock, type Timer, systemClock } from '../../kernel/clock.ts'
 import type { Deadline } from '../../kernel/deadline.ts'
 import { ClosedError, LoopStalledError, ThreadExitedError, ThreadReplacedError, ThreadStartError, type TreadleError } from '../../kernel/errors.ts'
-import { type Logger, silentLogger } from '../../kernel/logger.ts'
+import { type Logger, harmless, silentLogger } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
 import type { Place } from '../../tasks/task.ts'
 import { toPortable } from '../../wire/portable-error.ts'
@@ -86,7 +86,7 @@ export class ThreadExecutor extends Service implements Executor {
   #threadCount = 0
 
   constructor(options: ThreadExecutorOptions = {}) {
-    const { place = 'thread', clock = systemClock, log = silentLogger } = options
+    const { place = 'thread', clock = systemClock } = options
     super(clock)
     const hosted = place === 'loop'
     this.#drain = new Drain(clock)
@@ -96,7 +96,7 @@ export class ThreadExecutor extends Service implements Executor {
     this.#perThread = options.concurrency ?? (hosted ? 100 : 1)
     this.concurrency = this.#maxThreads * this.#perThread
     this.#grace = options.grace ?? 500
-    this.#log = log
+    this.#log = harmless(options.log ?? silentLogger)
     if (hosted) {
       this.#stalls = new StallWatch({
         clock,
