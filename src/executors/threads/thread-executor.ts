@@ -221,7 +221,7 @@ export class ThreadExecutor extends Service implements Executor {
       logs: log !== undefined,
       log: this.#log
     }, {
-      onOutcome: (_, call, outcome) => this.#onOutcome(call, outcome),
+      onOutcome: (own, call, outcome) => this.#onOutcome(own, call, outcome),
       onRefused: (_, call, error) => {
         call.settle({ kind: 'threw', error: toPortable(error), thrown: error, mayRetry: false, spent: { wall: 0, cpu: 0 } })
         this.#wake()
@@ -236,9 +236,18 @@ export class ThreadExecutor extends Service implements Executor {
     return thread
   }
 
-  #onOutcome(call: PooledCall, outcome: Outcome): void {
+  #onOutcome(thread: TaskThread, call: PooledCall, outcome: Outcome): void {
     if ('spent' in outcome) call.task.learn(outcome.spent.wall)
     call.settle(outcome)
+    this.#replaceDeserted(thread)
+  }
+
+  /** Ends a thread on which only calls are left that were left behind: they hold its places, and others may want them. */
+  #replaceDeserted(thread: TaskThread): void {
+    if (this.#perThread === 1 || thread.inFlight.size === 0 || !this.#threads.has(thread)) return
+    for (const call of thread.inFlight.values()) if (!call.settled) return
+    this.#queue.putBack(this.#kill(thread))
+    this.#wake()
   }
 
   #onLoaded(thread: TaskThread, task: number): void {
@@ -287,7 +296,10 @@ export class ThreadExecutor extends Service implements Executor {
     call.timer = this.clock.after(this.#grace, () => this.#killFor(call))
   }
 
-  /** A call did not end within its grace: its thread is stopped, and what shared a loop with it is handed back. */
+  /**
+   * A call did not end within its grace. Where the loop that it shares still turns, it merely waits for something: it is left behind,
+   * and costs the others nothing. Else its thread is stopped, and what shared it is handed back.
+   */
   #killFor(culprit: PooledCall): void {
     const { thread } = culprit
     if (!thread?.inFlight.has(culprit.seq) || !this.#threads.has(thread)) return
@@ -297,6 +309,11 @@ export class ThreadExecutor extends Service implements Executor {
       culprit.settle({ kind: culprit.stopping ?? 'cancelled' })
       culprit.timer = this.clock.after(this.#grace, () => this.#killFor(culprit))
       return
+    }
+    if (this.#perThread > 1 && blocking === 0 && thread.board.beats !== culprit.beatsAtStop) {
+      culprit.settle({ kind: culprit.stopping ?? 'cancelled' })
+      this.#log.warn({ task: culprit.name, grace: this.#grace }, 'a call did not end when it was told to: it is left behind')
+      return this.#replaceDeserted(thread)
     }
     this.#log.warn({ task: culprit.name, grace: this.#grace }, 'a call did not end when it was told to: its thread is replaced')
     this.#queue.putBack(this.#kill(thread))
