@@ -1,14 +1,16 @@
 import { fileURLToPath } from 'node:url'
-import type { Clock } from '../kernel/clock.ts'
+import { type Clock, systemClock } from '../kernel/clock.ts'
 import { InvalidOptionError, UnknownBackendError } from '../kernel/errors.ts'
-import type { Logger } from '../kernel/logger.ts'
+import { type Logger, silentLogger } from '../kernel/logger.ts'
 import type { Backend } from './backend.ts'
 
 export interface OpenOptions {
-  readonly clock: Clock
-  readonly log: Logger
-  /** Work that blocks is done in a thread of its own, where the backend would otherwise do it in this one; on the machine's clock. */
-  readonly threaded: boolean
+  /** Default: the machine's clock. */
+  readonly clock?: Clock
+  /** Default: silent. */
+  readonly log?: Logger
+  /** Work that blocks is done in a thread of its own, where the backend would otherwise do it in this one; on the machine's clock. Default: false. */
+  readonly threaded?: boolean
   /** What a job survives once it is acknowledged, where the backend lets one choose. The URL's own word counts more. Default: `'process'`. */
   readonly durability?: 'process' | 'disk'
 }
@@ -16,20 +18,27 @@ export interface OpenOptions {
 const forms = ['memory:', 'sqlite:app.db', 'sqlite:/data/app.db?durability=disk']
 
 /**
- * Opens the backend that a URL names. Loads only that one's code.
+ * Opens the backend that a URL names. Loads only that one's code. `connect` and `startWorker` take the URL too; a backend that is handed to
+ * both of them is shared, which `memory:` needs: each opening of it is a store of its own.
+ *
+ * @example
+ * const backend = await openBackend('memory:')
+ * await using queue = await connect(backend, { tasks })
+ * await using worker = await startWorker(backend, { tasks })
+ * await (await queue.enqueue(area, 2, 3)).result()   // 6
  *
  * @throws UnknownBackendError, InvalidOptionError, BackendError
  */
-export async function openBackend(url: string, options: OpenOptions): Promise<Backend> {
+export async function openBackend(url: string, options: OpenOptions = {}): Promise<Backend> {
+  const { clock = systemClock, log = silentLogger } = options
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? []
   switch (scheme?.toLowerCase()) {
     case 'memory': {
       const { memory } = await import('./memory/memory-backend.ts')
-      return memory({ clock: options.clock })
+      return memory({ clock })
     }
     case 'sqlite': {
       const { path, durability = options.durability ?? 'process' } = sqliteParts(rest!)
-      const { clock, log } = options
       if (options.threaded) {
         const { threadedSqlite } = await import('./sqlite/threaded-sqlite.ts')
         return threadedSqlite(path, { log, durability })

@@ -5,10 +5,10 @@ import type { PortableError } from '../wire/portable-error.ts'
 /** A change that somebody other than the holder of an attempt makes. Compare-and-set: it happens only in a state that allows it. */
 export interface Change {
   readonly job: string
-  readonly event: 'cancel'
+  readonly event: 'cancel' | 'revive'
 }
 
-/** The job's state after the change, or undefined where there is no such job. A final job stays as it is. */
+/** The job's state after the change, or undefined where there is no such job. A job to which the event cannot happen stays as it is. */
 export type ChangeOutcome = JobState | undefined
 
 /** How a job ended. */
@@ -30,6 +30,15 @@ export interface JobFilter {
   readonly limit: number
 }
 
+export interface PurgeFilter {
+  readonly states: readonly FinalState[]
+  readonly queue?: string
+  /** Only jobs that ended at least so long ago, in milliseconds. */
+  readonly olderThan: number
+  /** At most this many in one go, from 1 to 1,000: each go is one transaction. */
+  readonly limit: number
+}
+
 /** The jobs whose ends somebody waits for. */
 export interface Watch extends Disposable {
   add(job: string): void
@@ -39,6 +48,12 @@ export interface Watch extends Disposable {
 /** Remembers jobs and how they ended. */
 export interface Store {
   commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]>
+  /**
+   * Removes jobs that have ended, oldest first, with all that is kept of them.
+   *
+   * @returns how many were removed; as many as `limit` where there may be more
+   */
+  purge(filter: PurgeFilter): Promise<number>
   /** In the order asked; undefined for one that is not known. */
   read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]>
   /** In the order of ids, which is that of creation. */

@@ -2,21 +2,21 @@ import type { Backend } from '../backends/backend.ts'
 import type { BrokerStats } from '../backends/broker.ts'
 import type { Ending, JobFilter } from '../backends/store.ts'
 import type { Job, NewJob } from '../jobs/job.ts'
-import { isFinal } from '../jobs/states.ts'
+import { type FinalState, type JobState, isFinal } from '../jobs/states.ts'
 import type { Clock } from '../kernel/clock.ts'
-import type { Deadline } from '../kernel/deadline.ts'
-import { milliseconds } from '../kernel/duration.ts'
+import { type Deadline, left } from '../kernel/deadline.ts'
+import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { ClosedError, PayloadTooLargeError, ResultTimeoutError, TaskIsClosureError, UnknownJobError } from '../kernel/errors.ts'
 import { idMaker } from '../kernel/id.ts'
 import { Service } from '../kernel/service.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
 import { shownModule } from '../tasks/source.ts'
 import { type CallOptions, type Task, type TaskDefinition, definitionOf, ruleDefaults, rulesWith } from '../tasks/task.ts'
-import { encode } from '../wire/codec.ts'
+import { decode, encode } from '../wire/codec.ts'
 import { headerOf, sealEnvelope } from '../wire/envelope.ts'
 import { refuseUncloneable } from '../wire/uncloneable.ts'
 import { Enqueuer } from './enqueuer.ts'
-import { type CancelOutcome, JobHandle, type ResultOptions } from './job-handle.ts'
+import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions } from './job-handle.ts'
 import { ResultWaiter } from './result-waiter.ts'
 
 export interface ClientParts {
@@ -27,6 +27,21 @@ export interface ClientParts {
   readonly payloadLimit: number
   readonly clock: Clock
 }
+
+/** Which jobs to retry. */
+export type RetryFilter = Omit<JobFilter, 'limit' | 'after' | 'state'> & { readonly state: 'failed' | 'cancelled' | 'dead' }
+
+/** Which jobs to remove. */
+export interface PurgeOptions {
+  readonly states: readonly FinalState[]
+  /** Default: all queues. */
+  readonly queue?: string
+  /** Only those that ended at least so long ago. */
+  readonly olderThan: Duration
+}
+
+/** So many jobs are listed, retried or removed in one transaction: a worker is never kept waiting long. */
+const pageSize = 500
 
 /** What `connect` gives: enqueues calls, hears of their results, cancels them. */
 export class Client extends Service {
@@ -81,15 +96,16 @@ export class Client extends Service {
    */
   async enqueueByName(name: string, args: readonly unknown[], options: CallOptions = {}, known?: TaskDefinition): Promise<JobHandle> {
     const { registry } = this.#parts
-    const { runs, rules } = known ?? (registry.has(name) ? registry.get(name) : { runs: 'loop' as const, rules: ruleDefaults })
-    const job = this.#newJob({ name, runs, rules: rulesWith(options, rules) }, args)
+    // Where it runs is not known then: counted as computing, of which a worker takes least ahead.
+    const { runs, rules, ownRules } = known ?? (registry.has(name) ? registry.get(name) : { runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
+    const job = this.#newJob({ name, runs, rules: rulesWith(options, rules), ownRules }, args)
     await this.#enqueuer.add([job])
     return new JobHandle(job.id, this)
   }
 
   /** A handle on a job that was enqueued before, perhaps by another process. Whether it exists shows when the handle is used. */
   job(id: string): JobHandle {
-    return new JobHandle(id, this)
+    return new JobHandle(id, this, false)
   }
 
   /** How many jobs stand where, and which workers live. */
@@ -98,15 +114,15 @@ export class Client extends Service {
   }
 
   /** Jobs in the order of their creation. */
-  list(filter: Partial<JobFilter> = {}): Promise<readonly Job[]> {
-    return this.#parts.backend.list({ limit: 100, ...filter })
+  async list(filter: Partial<JobFilter> = {}): Promise<readonly JobRecord[]> {
+    return (await this.#parts.backend.list({ limit: 100, ...filter })).map(recordOf)
   }
 
   /** @throws UnknownJobError */
-  async read(id: string): Promise<Job> {
+  async read(id: string): Promise<JobRecord> {
     const [job] = await this.#parts.backend.read([id])
     if (!job) throw new UnknownJobError(id)
-    return job
+    return recordOf(job)
   }
 
   /** @throws UnknownJobError */
@@ -116,6 +132,56 @@ export class Client extends Service {
     const [state] = await this.#parts.backend.commit([{ job: id, event: 'cancel' }])
     if (state === undefined) throw new UnknownJobError(id)
     return state === 'cancelled' ? 'cancelled' : isFinal(state) ? 'finished' : 'stopping'
+  }
+
+  /**
+   * Has a job that failed, was cancelled or is dead begin anew, with all its attempts before it. One that waits, runs or has succeeded
+   * stays as it is.
+   *
+   * @returns its state now
+   * @throws UnknownJobError
+   */
+  async retry(id: string): Promise<JobState> {
+    const [state] = await this.#parts.backend.commit([{ job: id, event: 'revive' }])
+    if (state === undefined) throw new UnknownJobError(id)
+    return state
+  }
+
+  /**
+   * Retries every job that matches, such as all that failed in a queue.
+   *
+   * @returns how many
+   *
+   * @example
+   * await queue.retryAll({ state: 'failed' })   // 0
+   */
+  async retryAll(filter: RetryFilter): Promise<number> {
+    let retried = 0
+    for (let after: string | undefined; ;) {
+      const page = await this.#parts.backend.list({ ...filter, ...(after === undefined ? {} : { after }), limit: pageSize })
+      if (page.length === 0) return retried
+      const states = await this.#parts.backend.commit(page.map(({ id }) => ({ job: id, event: 'revive' as const })))
+      retried += states.filter((state) => state === 'ready').length
+      after = page.at(-1)!.id
+    }
+  }
+
+  /**
+   * Removes jobs that have ended, oldest first, with their results and errors.
+   *
+   * @returns how many
+   *
+   * @example
+   * await queue.purge({ states: ['succeeded'], olderThan: '7d' })   // 0
+   */
+  async purge({ states, queue, olderThan }: PurgeOptions): Promise<number> {
+    const filter = { states, ...(queue === undefined ? {} : { queue }), olderThan: milliseconds(olderThan, 'olderThan'), limit: pageSize }
+    let purged = 0
+    for (let count = pageSize; count === pageSize;) {
+      count = await this.#parts.backend.purge(filter)
+      purged += count
+    }
+    return purged
   }
 
   /** How a job ended, once it has. @throws UnknownJobError, ResultTimeoutError */
@@ -136,11 +202,17 @@ export class Client extends Service {
 
   protected onStart(): void {}
 
-  /** What was enqueued is kept first; waits for results end with a ClosedError. */
-  protected async onClose(_deadline: Deadline): Promise<void> {
-    await this.#enqueuer.settled()
+  /** What was enqueued is kept first, if that can be done by the deadline; waits for results end with a ClosedError. */
+  protected async onClose(deadline: Deadline): Promise<void> {
+    const done = async (): Promise<void> => {
+      await this.#enqueuer.settled()
+      this.#results.close()
+      if (this.#parts.owned) await this.#parts.backend.close()
+    }
+    const late = new AbortController()
+    await Promise.race([done(), this.clock.sleep(left(deadline, this.clock.elapsed()), late.signal)])
+    late.abort()
     this.#results.close()
-    if (this.#parts.owned) await this.#parts.backend.close()
   }
 
   #known(task: unknown, where: string): TaskDefinition {
@@ -155,15 +227,19 @@ export class Client extends Service {
     return definition
   }
 
-  #newJob(definition: Pick<TaskDefinition, 'name' | 'runs' | 'rules'>, args: readonly unknown[]): NewJob {
+  #newJob(definition: Pick<TaskDefinition, 'name' | 'runs' | 'rules' | 'ownRules'>, args: readonly unknown[]): NewJob {
     if (this.closing) throw new ClosedError('The client')
-    const { name, runs, rules } = definition
+    const { name, runs, rules, ownRules } = definition
     refuseUncloneable(args, `The arguments of '${name}'`, 'args')
-    const payload = sealEnvelope(headerOf(rules, ruleDefaults), encode(args))
+    const payload = sealEnvelope(headerOf(rules, ownRules), encode(args))
     if (payload.length > this.#parts.payloadLimit) {
       throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, this.#parts.payloadLimit)
     }
     const { queue, priority, delay, expires } = rules
     return { id: this.#nextId(), task: name, queue, place: runs, priority, payload, delay, expires }
   }
+}
+
+function recordOf(job: Job): JobRecord {
+  return { ...job, result: job.result && decode(job.result) }
 }

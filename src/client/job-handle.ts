@@ -16,21 +16,27 @@ export interface ResultOptions {
 /** What a cancel found: the job is cancelled, or its worker was asked to stop it, or it had ended already. */
 export type CancelOutcome = 'cancelled' | 'stopping' | 'finished'
 
+/** A job with its whole story, its result as the task gave it. */
+export type JobRecord = Omit<Job, 'result'> & { readonly result: unknown }
+
 /** What a handle asks of its client. */
 export interface JobAccess {
   end(job: string, options: ResultOptions): Promise<Ending>
   cancel(job: string): Promise<CancelOutcome>
-  read(job: string): Promise<Job>
+  read(job: string): Promise<JobRecord>
 }
 
 /** A job that is kept, as its enqueuer holds it. */
 export class JobHandle<Result = unknown> {
   readonly id: string
   readonly #access: JobAccess
+  /** False where nobody has seen yet that there is such a job. */
+  readonly #known: boolean
 
-  constructor(id: string, access: JobAccess) {
+  constructor(id: string, access: JobAccess, known = true) {
     this.id = id
     this.#access = access
+    this.#known = known
   }
 
   /**
@@ -39,12 +45,14 @@ export class JobHandle<Result = unknown> {
    * @throws what the task threw in its last attempt, with its name, message, stack, code, cause and fields
    * @throws CancelledError where it was cancelled
    * @throws JobDeadError where it was set aside, with the reason as its cause
+   * @throws UnknownJobError where there is no such job
    * @throws ResultTimeoutError where it has not ended in time; the job goes on
    *
    * @example
    * const sum = await job.result({ timeout: '10s' })
    */
   async result(options: ResultOptions = {}): Promise<Result> {
+    if (!this.#known) await this.#access.read(this.id)
     const ending = await this.#access.end(this.id, options)
     const cause = ending.error && fromPortable(ending.error)
     switch (ending.state) {
@@ -74,7 +82,7 @@ export class JobHandle<Result = unknown> {
   }
 
   /** The job with its whole story. @throws UnknownJobError */
-  read(): Promise<Job> {
+  read(): Promise<JobRecord> {
     return this.#access.read(this.id)
   }
 }

@@ -60,7 +60,7 @@ export interface Job {
 
 /** An event with what it brings. */
 export type Happening =
-  | { readonly event: 'due' | 'unblock' | 'cancel' }
+  | { readonly event: 'due' | 'unblock' | 'cancel' | 'revive' }
   | { readonly event: 'reserve', readonly worker: string }
   | { readonly event: 'succeed', readonly result: Uint8Array, readonly spent: Spent }
   | { readonly event: 'retry', readonly delay: number, readonly error: PortableError, readonly spent?: Spent }
@@ -130,6 +130,10 @@ export function happen(job: Job, happening: Happening, now: number): Job {
       return ended
     case 'bury':
       return { ...ended, error: happening.error }
+    case 'revive':
+      return {
+        ...moved, dueAt: now, expiresAt: Infinity, finishedAt: undefined, attempt: 0, rescues: 0, result: undefined, error: undefined, spent: undefined
+      }
   }
 }
 

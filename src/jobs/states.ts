@@ -32,11 +32,13 @@ export type JobEvent =
   | 'cancel'
   | 'stop'
   | 'bury'
+  | 'revive'
 
 /**
  * All that can happen to a job. An event that is not listed for a state cannot happen in it.
  *
  * `release` hands an attempt back uncharged, `defer` does so for later: the worker lacks the task.
+ * `revive` is somebody's second thought about a job that has ended: it begins anew, with all its attempts before it.
  * `cancel` leaves an active job active: its worker is asked to stop it, and says `stop` when it has.
  */
 export const transitions: Readonly<Record<JobState, Readonly<Partial<Record<JobEvent, JobState>>>>> = {
@@ -55,21 +57,25 @@ export const transitions: Readonly<Record<JobState, Readonly<Partial<Record<JobE
     bury: 'dead'
   },
   succeeded: {},
-  failed: {},
-  cancelled: {},
-  dead: {}
+  failed: { revive: 'ready' },
+  cancelled: { revive: 'ready' },
+  dead: { revive: 'ready' }
 }
 
 export const jobStates: readonly JobState[] = Object.keys(transitions) as JobState[]
 
-/** A final state: nothing happens to the job any more. */
+/** A final state: nothing happens to the job any more, unless somebody revives it. */
 export type FinalState = 'succeeded' | 'failed' | 'cancelled' | 'dead'
 
+export const finalStates: readonly FinalState[] = ['succeeded', 'failed', 'cancelled', 'dead']
+
 export function isFinal(state: JobState): state is FinalState {
-  return Object.keys(transitions[state]).length === 0
+  return (finalStates as readonly JobState[]).includes(state)
 }
 
-export const finalStates: readonly FinalState[] = jobStates.filter(isFinal)
+export function canHappen(state: JobState, event: JobEvent): boolean {
+  return transitions[state][event] !== undefined
+}
 
 /**
  * The state after `event`.

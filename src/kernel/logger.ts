@@ -23,6 +23,24 @@ export const silentLogger: Logger = {
   child: () => silentLogger
 }
 
+/** The logger, but what it throws is lost: a line that cannot be written must never stop what it tells of. */
+export function harmless(log: Logger): Logger {
+  const at = (level: LogLevel) => (fields: LogFields, message: string): void => {
+    try {
+      log[level](fields, message)
+    } catch {
+      // Nowhere to say it.
+    }
+  }
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (bindings) => harmless(log.child(bindings))
+  }
+}
+
 /** Gives each line at or above `level` to `write`, as an object with `level`, `time`, the fields and `msg`. */
 export function lineLogger(level: LogLevel, write: (line: LogFields) => void, bindings: LogFields = {}): Logger {
   const at = (own: LogLevel) => (fields: LogFields, message: string): void => {

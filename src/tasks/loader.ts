@@ -1,7 +1,7 @@
 import { NestedStartError, TaskIsClosureError, TaskModuleError, TaskNotExportedError } from '../kernel/errors.ts'
 import { inCall } from './context.ts'
 import { TaskRegistry } from './registry.ts'
-import { shownModule } from './source.ts'
+import { type TaskSource, shownModule } from './source.ts'
 import { type TaskDefinition, type TaskRef, isTask } from './task.ts'
 
 // On the global object, not in this module: the loaded program may hold another install of Treadle.
@@ -60,9 +60,13 @@ export class TaskLoader {
         failure ??= error
       }
     }
-    const home = shownModule(source.modules[0] ?? 'an unknown module')
-    throw source.within === undefined ? new TaskNotExportedError(name, home) : new TaskIsClosureError(name, source.within, home, { cause: failure })
+    throw notFound(name, source, failure)
   }
+}
+
+/** Why a task is not among the exports of the modules where it was looked for. */
+export function notFound(name: string, { modules: [home = 'an unknown module'], within }: TaskSource, cause?: unknown): TaskNotExportedError | TaskIsClosureError {
+  return within === undefined ? new TaskNotExportedError(name, shownModule(home)) : new TaskIsClosureError(name, within, shownModule(home), { cause })
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

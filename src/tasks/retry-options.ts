@@ -33,9 +33,14 @@ export interface RetryRules {
   readonly giveUpOn: readonly ErrorMatch[]
 }
 
-/** @throws InvalidOptionError where an option is not of its form */
-export function checkRetry(options: RetryOptions): RetryRules {
-  const { limit = 0, initial = '1s', factor = 2, max = '1h', jitter = 'full', on, giveUpOn = [] } = options
+const retryDefaults: RetryRules = { limit: 0, initial: 1_000, factor: 2, max: 3_600_000, jitter: 'full', on: undefined, giveUpOn: [] }
+
+/**
+ * @param base what the options leave as it is
+ * @throws InvalidOptionError where an option is not of its form
+ */
+export function checkRetry(options: RetryOptions, base: RetryRules = retryDefaults): RetryRules {
+  const { limit, initial, factor, max, jitter, on, giveUpOn } = { ...base, ...options }
   if (!Number.isInteger(limit) || limit < 0) throw new InvalidOptionError('retry.limit', limit, 'a whole number, 0 or more')
   if (!(factor >= 1)) throw new InvalidOptionError('retry.factor', factor, 'a number, 1 or more')
   if (jitter !== 'full' && jitter !== 'none') throw new InvalidOptionError('retry.jitter', jitter, "'full' or 'none'")

@@ -62,6 +62,8 @@ export interface TaskRef {
 export interface TaskDefinition extends TaskRef {
   readonly runs: Place
   readonly rules: CallRules
+  /** The rules as `task()` was given them, whatever `with` changed since. */
+  readonly ownRules: CallRules
   readonly fn: (...args: never[]) => unknown
 }
 
@@ -96,7 +98,8 @@ export function task<Args extends unknown[], Result>(options: TaskOptions, fn: (
   }
   if (typeof fn !== 'function') throw new InvalidOptionError(`the task '${name}'`, fn, 'a function')
   if (!places.includes(runs)) throw new InvalidOptionError('runs', runs, `one of: ${places.join(', ')}`)
-  return brand({ name, runs, fn, rules: rulesWith(options, ruleDefaults), source: callerSource() }, fn)
+  const rules = rulesWith(options, ruleDefaults)
+  return brand({ name, runs, fn, rules, ownRules: rules, source: callerSource() }, fn)
 }
 
 function brand<Args extends unknown[], Result>(made: TaskDefinition, fn: (...args: Args) => Result): Task<Args, Result> {
@@ -139,7 +142,7 @@ export function rulesWith(options: CallOptions, base: CallRules): CallRules {
     timeout: time('timeout'),
     delay: time('delay'),
     expires: time('expires'),
-    retry: options.retry === undefined ? base.retry : checkRetry(options.retry)
+    retry: options.retry === undefined ? base.retry : checkRetry(options.retry, base.retry)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Backend } from '../backends/backend.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { VirtualClock } from '../kernel/virtual-clock.ts'
+import { afterwardsCases } from './backend-conformance/afterwards.ts'
 import type { Cases, TestRunner } from './backend-conformance/bench.ts'
 import { cancellingCases } from './backend-conformance/cancelling.ts'
 import { closingCases } from './backend-conformance/closing.ts'
@@ -36,6 +37,7 @@ const groups: Readonly<Record<string, Cases>> = {
   delays: delayCases,
   leases: leaseCases,
   waking: wakingCases,
+  afterwards: afterwardsCases,
   reading: readingCases,
   handles: handleCases,
   closing: closingCases,

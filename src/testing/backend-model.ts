@@ -1,9 +1,9 @@
 import type { AttemptRef, BrokerStats, Delivery, QueueStats, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../backends/broker.ts'
-import type { Change, ChangeOutcome } from '../backends/store.ts'
+import type { Change, ChangeOutcome, PurgeFilter } from '../backends/store.ts'
 import { type Happening, type Job, type NewJob, born, happen } from '../jobs/job.ts'
 import { expired } from '../jobs/limits.ts'
 import { hasExpired, rescue } from '../jobs/rescue.ts'
-import { type JobState, isFinal, jobStates } from '../jobs/states.ts'
+import { type JobState, canHappen, isFinal, jobStates } from '../jobs/states.ts'
 import { places } from '../tasks/task.ts'
 
 /**
@@ -16,6 +16,8 @@ export class BackendModel {
   readonly #jobs = new Map<string, Job>()
   readonly #payloads = new Map<string, Uint8Array>()
   readonly #leases = new Map<string, number>()
+  /** Also those whose jobs were all purged. */
+  readonly #queues = new Set<string>()
 
   constructor(now: number) {
     this.now = now
@@ -30,6 +32,7 @@ export class BackendModel {
       if (this.#jobs.has(job.id)) continue
       this.#jobs.set(job.id, born(job, this.now))
       this.#payloads.set(job.id, job.payload)
+      this.#queues.add(job.queue)
     }
   }
 
@@ -101,8 +104,16 @@ export class BackendModel {
   commit(changes: readonly Change[]): readonly ChangeOutcome[] {
     return changes.map(({ job: id, event }) => {
       const job = this.#jobs.get(id)
-      return job && (isFinal(job.state) ? job : this.#happen(job, { event })).state
+      return job && (canHappen(job.state, event) ? this.#happen(job, { event }) : job).state
     })
+  }
+
+  purge({ states, queue, olderThan, limit }: PurgeFilter): number {
+    const gone = this.jobs
+      .filter((job) => isFinal(job.state) && states.includes(job.state) && (queue === undefined || job.queue === queue) && job.finishedAt! <= this.now - olderThan)
+      .slice(0, limit)
+    for (const { id } of gone) this.#jobs.delete(id)
+    return gone.length
   }
 
   stats(): BrokerStats {
@@ -110,7 +121,7 @@ export class BackendModel {
     const workers = [...this.#leases].filter(([, until]) => until > this.now)
       .map(([id, until]) => ({ id, leaseLeft: until - this.now, active: this.#held(id).length }))
     return {
-      queues: Object.fromEntries([...Map.groupBy(this.jobs, (job) => job.queue)].map(([queue, jobs]) => [queue, statsOf(jobs)])),
+      queues: Object.fromEntries([...this.#queues].map((queue) => [queue, statsOf(this.jobs.filter((job) => job.queue === queue))])),
       workers,
       oldestReady: Math.max(0, ...ready.map((job) => this.now - job.dueAt))
     }

@@ -1,4 +1,4 @@
-import { MalformedMessageError } from '../kernel/errors.ts'
+import { InvalidOptionError, MalformedMessageError } from '../kernel/errors.ts'
 import { decode, encode } from './codec.ts'
 
 /** What a call's message carries besides its arguments; what is absent is as the worker's own task has it. */
@@ -14,14 +14,50 @@ export interface EnvelopeRetry {
   readonly factor: number
   readonly max: number
   readonly jitter: 'full' | 'none'
+  /** Names and codes of errors; functions do not travel. */
+  readonly on?: readonly string[]
+  readonly giveUpOn?: readonly string[]
 }
 
-/** What of a call's rules must travel: the ones that differ from the defaults. */
-export function headerOf(rules: Required<EnvelopeHeader>, defaults: Required<EnvelopeHeader>): EnvelopeHeader {
-  const { limit, initial, factor, max, jitter } = rules.retry
+function isHeader(value: unknown): value is EnvelopeHeader {
+  if (typeof value !== 'object' || value === null || value instanceof Map) return false
+  const { timeout, retry } = value as Record<keyof EnvelopeHeader, unknown>
+  return (timeout === undefined || isAmount(timeout)) && (retry === undefined || isRetry(retry))
+}
+
+function isRetry(value: unknown): value is EnvelopeRetry {
+  if (typeof value !== 'object' || value === null) return false
+  const { limit, initial, factor, max, jitter, on, giveUpOn } = value as Record<keyof EnvelopeRetry, unknown>
+  const areNames = (names: unknown): boolean => names === undefined || (Array.isArray(names) && names.every((name) => typeof name === 'string'))
+  return [limit, initial, factor, max].every(isAmount) && (jitter === 'full' || jitter === 'none') && areNames(on) && areNames(giveUpOn)
+}
+
+function isAmount(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0
+}
+
+/** The rules of a call, as far as they may travel. */
+export interface TravellingRules {
+  readonly timeout: number
+  readonly retry: Omit<EnvelopeRetry, 'on' | 'giveUpOn'> & { readonly on: readonly unknown[] | undefined, readonly giveUpOn: readonly unknown[] }
+}
+
+/**
+ * What of a call's rules must travel: those that differ from the task's own, which the worker knows.
+ *
+ * @throws InvalidOptionError where a function is among the errors of a changed retry rule
+ */
+export function headerOf(rules: TravellingRules, own: TravellingRules): EnvelopeHeader {
+  const { limit, initial, factor, max, jitter, on, giveUpOn } = rules.retry
+  const names = (option: string, errors: readonly unknown[]): string[] => errors.map((error) => {
+    if (typeof error !== 'string') throw new InvalidOptionError(`retry.${option} of one call`, error, 'names and codes of errors; functions belong to task()')
+    return error
+  })
   return {
-    ...(rules.timeout === defaults.timeout ? {} : { timeout: rules.timeout }),
-    ...(rules.retry === defaults.retry ? {} : { retry: { limit, initial, factor, max, jitter } })
+    ...(rules.timeout === own.timeout ? {} : { timeout: rules.timeout }),
+    ...(rules.retry === own.retry
+      ? {}
+      : { retry: { limit, initial, factor, max, jitter, ...(on === undefined ? {} : { on: names('on', on) }), giveUpOn: names('giveUpOn', giveUpOn) } })
   }
 }
 
@@ -50,6 +86,6 @@ export function openEnvelope(bytes: Uint8Array): { header: EnvelopeHeader, args:
   const length = ((bytes[1] ?? 0) << 8) | (bytes[2] ?? 0)
   if (bytes[0] !== version || bytes.length < 3 + length) throw new MalformedMessageError("A job's envelope")
   const header = length === 0 ? {} : decode(bytes.subarray(3, 3 + length))
-  if (typeof header !== 'object' || header === null) throw new MalformedMessageError("A job's envelope")
+  if (!isHeader(header)) throw new MalformedMessageError("A job's envelope")
   return { header, args: bytes.subarray(3 + length) }
 }

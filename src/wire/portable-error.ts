@@ -41,7 +41,15 @@ export function toPortable(thrown: unknown, depth = 0): PortableError {
   const nest = (value: unknown): unknown =>
     value instanceof Error && depth < deepest ? { $error: toPortable(value, depth + 1) } satisfies NestedError : value
   const fields: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(thrown)) if (!handled.has(key)) fields[key] = nest(value)
+  for (const key of Object.keys(thrown)) {
+    if (handled.has(key)) continue
+    try {
+      // Defined, not assigned: a field named __proto__ stays a field.
+      Object.defineProperty(fields, key, { value: nest((thrown as unknown as Record<string, unknown>)[key]), enumerable: true, writable: true, configurable: true })
+    } catch {
+      // A getter that throws: the error must still arrive.
+    }
+  }
   return {
     name,
     message,
@@ -76,7 +84,13 @@ function define(error: Error, key: string, value: unknown, enumerable = false): 
 }
 
 function revive(value: unknown): unknown {
-  return typeof value === 'object' && value !== null && '$error' in value ? fromPortable((value as NestedError).$error) : value
+  return isNested(value) ? fromPortable(value.$error) : value
+}
+
+function isNested(value: unknown): value is NestedError {
+  if (typeof value !== 'object' || value === null || !('$error' in value)) return false
+  const { $error: inner } = value
+  return typeof inner === 'object' && inner !== null && 'name' in inner && 'message' in inner && typeof inner.message === 'string'
 }
 
 function describe(thrown: unknown): string {

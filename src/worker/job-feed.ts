@@ -33,12 +33,14 @@ export class JobFeed {
   readonly #parts: JobFeedParts
   #ended: Settlement[] = []
   readonly #quiet: (() => void)[] = []
+  /** When the exchange under way was begun, on the clock's `elapsed()`. */
+  askedAt: number | undefined
   readonly #abandoned = new AbortController()
   #turning = false
   #asked = false
   #lookAgain = false
   #open = true
-  #due: Timer | undefined
+  #due: { readonly at: number, readonly timer: Timer } | undefined
   #late: Timer | undefined
 
   constructor(parts: JobFeedParts) {
@@ -65,7 +67,8 @@ export class JobFeed {
   /** Takes no more jobs. */
   stop(): void {
     this.#open = false
-    this.#due?.[Symbol.dispose]()
+    this.#due?.timer[Symbol.dispose]()
+    this.#due = undefined
   }
 
   /** Asks no more, whatever is left: the broker does not answer, and the leases run out by themselves. */
@@ -105,8 +108,10 @@ export class JobFeed {
       this.#lookAgain = false
       this.#late?.[Symbol.dispose]()
       this.#late = undefined
+      this.askedAt = this.#parts.clock.elapsed()
       try {
         await this.#exchange(ended, request)
+        this.askedAt = undefined
       } catch (error) {
         this.#parts.log.error({ err: error }, 'the broker did not answer; it is asked again')
         this.#ended = [...ended, ...this.#ended]
@@ -140,6 +145,22 @@ export class JobFeed {
     return asks ? { worker, queues, room, lease } : undefined
   }
 
+  /**
+   * An earlier timer stays: an exchange that asked for some lanes only may have made a job ready for another,
+   * and then no later answer speaks of its time any more.
+   */
+  #wakeIn(ms: number): void {
+    const { clock } = this.#parts
+    const at = clock.elapsed() + ms
+    if (!this.#open || ms === Infinity || (this.#due && this.#due.at <= at)) return
+    this.#due?.timer[Symbol.dispose]()
+    const timer = clock.after(ms, () => {
+      this.#due = undefined
+      this.wake()
+    })
+    this.#due = { at, timer }
+  }
+
   #take(request: ReserveRequest, reservation: Reservation): void {
     const got = new Map<Place, number>()
     for (const delivery of reservation.deliveries) this.#parts.start(delivery)
@@ -148,7 +169,6 @@ export class JobFeed {
       if (!this.#lookAgain && (got.get(place) ?? 0) < (request.room[place] ?? 0)) lane.mayHaveMore = false
     }
     for (const attempt of reservation.cancelling) this.#parts.cancel(attempt)
-    this.#due?.[Symbol.dispose]()
-    if (this.#open && reservation.nextDue < Infinity) this.#due = this.#parts.clock.after(reservation.nextDue, () => this.wake())
+    this.#wakeIn(reservation.nextDue)
   }
 }

@@ -1,4 +1,5 @@
 import type { Executor } from '../executors/executor.ts'
+import type { Clock } from '../kernel/clock.ts'
 
 /** How much work a lane holds beyond what runs, in milliseconds: enough to hide the broker's round trip, too little to keep work from an idle worker. */
 const workAhead = 5
@@ -16,13 +17,32 @@ const weight = 0.2
  */
 export class Lane {
   readonly executor: Executor
-  held = 0
+  /** Since when all of it has been busy without one call ending, on the clock's `elapsed()`; undefined while any is free. */
+  busySince: number | undefined
   /** False once the broker gave fewer than asked, until something wakes the worker. */
   mayHaveMore = true
+  readonly #clock: Pick<Clock, 'elapsed'>
+  #held = 0
   #wall = Infinity
 
-  constructor(executor: Executor) {
+  constructor(executor: Executor, clock: Pick<Clock, 'elapsed'>) {
     this.executor = executor
+    this.#clock = clock
+  }
+
+  /** How many jobs are in the worker's hands, running or about to. */
+  get held(): number {
+    return this.#held
+  }
+
+  take(): void {
+    if (++this.#held === this.executor.concurrency) this.busySince = this.#clock.elapsed()
+  }
+
+  /** @param wall how long the call took, in milliseconds, where that is known */
+  drop(wall: number | undefined): void {
+    this.busySince = --this.#held < this.executor.concurrency ? undefined : this.#clock.elapsed()
+    if (wall !== undefined) this.#wall = this.#wall === Infinity ? wall : this.#wall + weight * (wall - this.#wall)
   }
 
   /** How many more it may hold. */
@@ -36,10 +56,6 @@ export class Lane {
    */
   get hungry(): boolean {
     return this.room > 0 && (this.#ahead === 0 || this.held <= this.room)
-  }
-
-  learn(wall: number): void {
-    this.#wall = this.#wall === Infinity ? wall : this.#wall + weight * (wall - this.#wall)
   }
 
   get #ahead(): number {

@@ -2,6 +2,9 @@ import type { AttemptRef, Broker } from '../backends/broker.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/logger.ts'
 
+/** However long the lease: by then a worker must know that its broker is gone. In milliseconds. */
+const longestSilence = 1_500
+
 /**
  * Renews a worker's lease, and with it its right to every attempt that it holds.
  *
@@ -11,20 +14,25 @@ export class LeaseKeeper {
   readonly #broker: Broker
   readonly #clock: Clock
   readonly #log: Logger
+  /** When the broker last answered, on the clock's `elapsed()`. */
+  answeredAt: number
 
   constructor(broker: Broker, clock: Clock, log: Logger) {
     this.#broker = broker
     this.#clock = clock
     this.#log = log
+    this.answeredAt = clock.elapsed()
   }
 
   /** Until `signal` aborts. Attempts whose lease was lost go to `onLost`: they can no longer be accepted. */
   async run(worker: string, lease: number, held: () => readonly AttemptRef[], onLost: (lost: AttemptRef) => void, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#clock.sleep(lease / 3, signal)
+      await this.#clock.sleep(Math.min(lease / 3, longestSilence), signal)
       if (signal.aborted) return
       try {
-        for (const lost of await this.#broker.extend(worker, held(), lease)) onLost(lost)
+        const lost = await this.#broker.extend(worker, held(), lease)
+        this.answeredAt = this.#clock.elapsed()
+        for (const attempt of lost) onLost(attempt)
       } catch (error) {
         this.#log.error({ err: error, worker }, 'the lease could not be renewed; it is tried again')
       }

@@ -1,7 +1,7 @@
 import type { AttemptRef, Settlement } from '../backends/broker.ts'
 import type { Outcome } from '../executors/executor.ts'
 import type { Spent } from '../jobs/job.ts'
-import { type RetryPolicy, retryDelay } from '../jobs/retry.ts'
+import { type NamedRetryRules, allowsRetry, retryDelay } from '../jobs/retry.ts'
 import { DeadlineExceededError } from '../kernel/errors.ts'
 import { type PortableError, toPortable } from '../wire/portable-error.ts'
 
@@ -9,7 +9,9 @@ import { type PortableError, toPortable } from '../wire/portable-error.ts'
 export interface SettledAttempt extends AttemptRef {
   readonly task: string
   readonly attempt: number
-  readonly retry: RetryPolicy
+  readonly retry: NamedRetryRules
+  /** The call brought retry rules of its own: they decide, in place of the task's. */
+  readonly ownRetry: boolean
 }
 
 /**
@@ -28,11 +30,14 @@ export function settlementOf(attempt: SettledAttempt, outcome: Outcome, random: 
     case 'returned':
       return { job, token, outcome: { event: 'succeed', result: outcome.value as Uint8Array, spent: outcome.spent } }
     case 'threw':
-      return failed(outcome.error, outcome.mayRetry, outcome.spent)
+      return failed(outcome.error, attempt.ownRetry ? allowsRetry(outcome.error, attempt.retry) : outcome.mayRetry, outcome.spent)
     case 'timedOut':
-      return failed(toPortable(new DeadlineExceededError(`Attempt ${attempt.attempt} at '${attempt.task}'`)), true)
+    {
+      const error = toPortable(new DeadlineExceededError(`Attempt ${attempt.attempt} at '${attempt.task}'`))
+      return failed(error, allowsRetry(error, attempt.retry))
+    }
     case 'died':
-      return failed(outcome.error, true)
+      return failed(outcome.error, allowsRetry(outcome.error, attempt.retry))
     case 'cancelled':
       return { job, token, outcome: { event: 'stop' } }
     case 'handedBack':

@@ -8,10 +8,11 @@ import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
 import { idMaker } from '../kernel/id.ts'
-import { type Logger, silentLogger } from '../kernel/logger.ts'
+import { type Logger, harmless, silentLogger } from '../kernel/logger.ts'
 import { refuseNestedStart } from '../tasks/loader.ts'
+import { notFound } from '../tasks/loader.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
-import type { Place } from '../tasks/task.ts'
+import type { Place, TaskRef } from '../tasks/task.ts'
 import type { Worker } from './worker.ts'
 
 export interface WorkerOptions {
@@ -33,6 +34,8 @@ export interface WorkerOptions {
   lease?: Duration
   /** How long a loop may stand still before its thread is replaced. Default: `'30s'`. */
   stallLimit?: Duration
+  /** How long all threads, or the whole loop, may be busy without one call ending, until `health()` is no longer ready. Default: `'1m'`. */
+  busyLimit?: Duration
   clock?: Clock
   log?: Logger
 }
@@ -50,7 +53,8 @@ export interface WorkerOptions {
  */
 export async function startWorker(where: string | Backend, options: WorkerOptions): Promise<Worker> {
   refuseNestedStart('startWorker()')
-  const { queues = ['default'], threads = availableParallelism(), loopConcurrency = 100, blocking = 64, processes = availableParallelism(), memoryLimit = Infinity, clock = systemClock, log = silentLogger } = options
+  const { queues = ['default'], threads = availableParallelism(), loopConcurrency = 100, blocking = 64, processes = availableParallelism(), memoryLimit = Infinity, clock = systemClock } = options
+  const log = harmless(options.log ?? silentLogger)
   const lease = milliseconds(options.lease ?? '5s', 'lease')
   if (lease < 100) throw new InvalidOptionError('lease', options.lease, 'at least 100 ms')
   if (!(memoryLimit > 0)) throw new InvalidOptionError('memoryLimit', memoryLimit, 'a number of bytes, more than 0')
@@ -59,6 +63,7 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   const [{ ThreadExecutor }, { ProcessExecutor }, { Worker }] = await Promise.all([
     import('../executors/threads/thread-executor.ts'), import('../executors/processes/process-executor.ts'), import('./worker.ts')
   ])
+  const busyLimit = milliseconds(options.busyLimit ?? '1m', 'busyLimit')
   const loop = new ThreadExecutor({ place: 'loop', threads: 1, concurrency: count('loopConcurrency', loopConcurrency), stallLimit, clock, log })
   const executors = new Map<Place, Executor>([
     ['loop', loop],
@@ -68,11 +73,17 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   ])
   const owned = typeof where === 'string'
   try {
-    const manifests = await loop.describeTasks(modulesOf(options.tasks))
-    const tasks = new Map(manifests.map((manifest) => [manifest.name, manifest]))
+    const { modules, named } = asked(options.tasks)
+    const manifests = await loop.describeTasks(modules)
+    for (const { name, source } of named ?? []) {
+      if (!manifests.some((manifest) => manifest.name === name)) throw notFound(name, source)
+    }
+    // Whoever names tasks allows those, not all that their modules export.
+    const allowed = manifests.filter(({ name }) => named === undefined || named.some((task) => task.name === name))
+    const tasks = new Map(allowed.map((manifest) => [manifest.name, manifest]))
     const backend = owned ? await openBackend(where, { clock, log, threaded: false }) : where
     const id = idMaker(clock)()
-    return await new Worker({ id, backend, owned, queues, lease, executors, tasks, clock, log }).start()
+    return await new Worker({ id, backend, owned, queues, lease, busyLimit, executors, tasks, clock, log }).start()
   } catch (error) {
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     throw error
@@ -84,12 +95,23 @@ function count(name: string, value: number): number {
   return value
 }
 
-function modulesOf(tasks: WorkerOptions['tasks']): string[] {
-  if (typeof tasks === 'string' || tasks instanceof URL) return [moduleUrl(tasks)]
-  if (Array.isArray(tasks) && tasks.every((entry) => typeof entry === 'string' || entry instanceof URL)) return tasks.map(moduleUrl)
-  const modules = new Set<string>()
-  for (const { source } of new TaskRegistry(tasks as Tasks)) if (source.modules[0]) modules.add(source.modules[0])
-  return [...modules]
+interface Asked {
+  readonly modules: readonly string[]
+  /** The tasks themselves, where they were given. */
+  readonly named?: readonly TaskRef[]
+}
+
+function asked(tasks: WorkerOptions['tasks']): Asked {
+  if (typeof tasks === 'string' || tasks instanceof URL) return { modules: [moduleUrl(tasks)] }
+  if (isModules(tasks)) return { modules: tasks.map(moduleUrl) }
+  const named = [...new TaskRegistry(tasks)]
+  // What a function made may be exported by the module that called it.
+  const modules = named.flatMap(({ source }) => source.within === undefined ? source.modules.slice(0, 1) : source.modules)
+  return { modules: [...new Set(modules)], named }
+}
+
+function isModules(tasks: WorkerOptions['tasks']): tasks is readonly (string | URL)[] {
+  return Array.isArray(tasks) && tasks.length > 0 && tasks.every((entry) => typeof entry === 'string' || entry instanceof URL)
 }
 
 function moduleUrl(module: string | URL): string {

@@ -1,5 +1,5 @@
 import type { Backend } from '../backends/backend.ts'
-import type { AttemptRef, Delivery } from '../backends/broker.ts'
+import type { AttemptRef, BrokerStats, Delivery } from '../backends/broker.ts'
 import type { Executor } from '../executors/executor.ts'
 import type { TaskManifest } from '../executors/calls/messages.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
@@ -10,11 +10,13 @@ import { Service } from '../kernel/service.ts'
 import type { Place } from '../tasks/task.ts'
 import { openEnvelope } from '../wire/envelope.ts'
 import { toPortable } from '../wire/portable-error.ts'
+import { type Health, judge } from './health.ts'
 import { JobFeed } from './job-feed.ts'
 import { Lane } from './lane.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { JobRescuer } from './maintenance/job-rescuer.ts'
 import { type SettledAttempt, settlementOf } from './settle.ts'
+import { Tally } from './tally.ts'
 
 export interface WorkerParts {
   readonly id: string
@@ -24,14 +26,19 @@ export interface WorkerParts {
   readonly queues: readonly string[]
   /** Milliseconds. */
   readonly lease: number
+  /** How long all of a place may be busy without one call ending, until the worker is unready. Milliseconds. */
+  readonly busyLimit: number
   readonly executors: ReadonlyMap<Place, Executor>
   readonly tasks: ReadonlyMap<string, TaskManifest>
   readonly clock: Clock
   readonly log: Logger
 }
 
-/** How long a job rests whose task this worker lacks, in milliseconds: another worker, perhaps of a newer release, may know it. */
-const unknownTaskPause = 5_000
+/**
+ * How long a job rests whose task this worker lacks, in milliseconds: another worker, perhaps of a newer release, may know it.
+ * It rests longer each time, and after so many deliveries (some two hours) it is dead.
+ */
+const unknownTaskPause = { first: 5_000, longest: 600_000, deliveries: 20 }
 
 /** How much longer than its deadline a closing worker waits for the broker's last answers, in milliseconds. */
 const lastWord = 1_000
@@ -48,9 +55,12 @@ interface Held extends SettledAttempt {
  * No user code runs on its thread: tasks are known by their manifest, arguments and results pass through as bytes.
  */
 export class Worker extends Service {
+  /** What became of the attempts that ended here. */
+  readonly tally: Tally = new Tally()
   readonly #parts: WorkerParts
   readonly #lanes: ReadonlyMap<Place, Lane>
   readonly #feed: JobFeed
+  readonly #keeper: LeaseKeeper
   readonly #held = new Map<string, Held>()
   readonly #stopUpkeep = new AbortController()
   readonly #drainedOrLate = Promise.withResolvers<void>()
@@ -61,8 +71,9 @@ export class Worker extends Service {
   constructor(parts: WorkerParts) {
     super(parts.clock)
     this.#parts = parts
-    this.#lanes = new Map(Array.from(parts.executors, ([place, executor]) => [place, new Lane(executor)]))
+    this.#lanes = new Map(Array.from(parts.executors, ([place, executor]) => [place, new Lane(executor, parts.clock)]))
     const { backend: broker, clock, log, id: worker, queues, lease } = parts
+    this.#keeper = new LeaseKeeper(broker, clock, log)
     this.#feed = new JobFeed({
       broker, clock, log, worker, queues, lease,
       lanes: this.#lanes,
@@ -86,13 +97,23 @@ export class Worker extends Service {
     return this.#held.size
   }
 
+  /** Whether it takes jobs, and if not, why. */
+  health(): Health {
+    const { clock, busyLimit } = this.#parts
+    return judge({ closing: this.closing, brokerAnsweredAt: this.#keeper.answeredAt, askedAt: this.#feed.askedAt, lanes: this.#lanes.values() }, clock, busyLimit)
+  }
+
+  /** How many jobs stand where, and which workers live. */
+  stats(): Promise<BrokerStats> {
+    return this.#parts.backend.stats()
+  }
+
   protected onStart(): void {
     const { backend, clock, log, id, lease, queues } = this.#parts
     const { signal } = this.#stopUpkeep
-    const keeper = new LeaseKeeper(backend, clock, log)
     const rescuer = new JobRescuer(backend, clock, log, lease)
     this.#upkeep = Promise.all([
-      keeper.run(id, lease, () => [...this.#held.values()], (lost) => this.#loseLease(lost), signal),
+      this.#keeper.run(id, lease, () => [...this.#held.values()], (lost) => this.#loseLease(lost), signal),
       rescuer.run(signal)
     ])
     this.#listening = backend.listen(queues, () => this.#feed.wake())
@@ -110,7 +131,7 @@ export class Worker extends Service {
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     const inTime = await this.#leave(left(deadline, this.clock.elapsed()) + lastWord)
     if (!inTime) log.warn({ worker: id }, 'the broker did not answer in time: what was held goes to others when the lease runs out')
-    if (owned) await backend.close()
+    if (owned) await Promise.race([backend.close(), this.clock.sleep(lastWord)])
     log.info({ worker: id }, 'worker stopped')
   }
 
@@ -162,9 +183,9 @@ export class Worker extends Service {
       return this.#feed.settle({ job, token, outcome: { event: 'bury', error: toPortable(error) } }, undefined)
     }
     const { header, args } = envelope
-    const held: Held = { job, token, task, attempt, lane, retry: header.retry ?? manifest.rules.retry, abort: new AbortController() }
+    const held: Held = { job, token, task, attempt, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, abort: new AbortController() }
     this.#held.set(job, held)
-    lane.held++
+    lane.take()
     const executor = this.#parts.executors.get(manifest.runs) ?? lane.executor
     const outcome = await executor.execute({
       task: manifest,
@@ -173,8 +194,8 @@ export class Worker extends Service {
       signal: held.abort.signal,
       attempt: { job, number: attempt, token }
     })
-    lane.held--
-    if ('spent' in outcome) lane.learn(outcome.spent.wall)
+    lane.drop('spent' in outcome ? outcome.spent.wall : undefined)
+    this.tally.count(task, outcome)
     if (this.#held.get(job) === held) this.#held.delete(job)
     if (this.closing && this.#held.size === 0) this.#drainedOrLate.resolve()
     if (outcome.kind !== 'returned') this.#parts.log.warn({ job, task, attempt, outcome: outcome.kind, ...('error' in outcome ? { err: outcome.error } : {}) }, 'attempt did not succeed')
@@ -184,7 +205,11 @@ export class Worker extends Service {
   #unknown({ job, token, task }: Delivery): void {
     const error = new UnknownTaskError(task, this.tasks)
     this.#parts.log.error({ job, task, code: error.code }, error.message)
-    this.#feed.settle({ job, token, outcome: { event: 'defer', delay: unknownTaskPause, error: toPortable(error) } }, undefined)
+    const { first, longest, deliveries } = unknownTaskPause
+    const outcome = token >= deliveries
+      ? { event: 'bury' as const, error: toPortable(error) }
+      : { event: 'defer' as const, delay: Math.min(longest, first * 2 ** (token - 1)), error: toPortable(error) }
+    this.#feed.settle({ job, token, outcome }, undefined)
   }
 
   #heldAs(job: string, token: number): Held | undefined {

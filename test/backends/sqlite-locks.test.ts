@@ -15,7 +15,7 @@ const holdLock = join(import.meta.dirname, '../fixtures/backends/hold-lock.ts')
 const lockHeld = 500
 const longestStall = 20
 /** The machine may hiccup of itself; what blocks the loop for the lock's sake does so each time. */
-const tries = 3
+const tries = 6
 
 /** Publishes without pause while another process holds the lock; the longest that the loop stood still, in milliseconds. */
 async function longestStallUnderLock(backend: Backend, path: string): Promise<number> {
@@ -101,6 +101,14 @@ test('a sweep that had to wait for long rescues nothing, and says so', async () 
   // The worker was held up by the same lock: now it renews.
   expect(await backend.extend('worker-1', [ref(delivery)], 1_000)).toEqual([])
   expect(await backend.sweep(500)).toEqual({ rescued: [], buried: [], stalled: false })
+})
+
+test('a caller that awaits one call after the other lets the loop turn', async () => {
+  const backend = await sqlite(join(folder, 'turning.db'))
+  const turned = new AbortController()
+  setImmediate(() => turned.abort())
+  while (!turned.signal.aborted) await backend.publish([newJob()])
+  await backend.close()
 })
 
 test('closing waits for what was asked before', async () => {

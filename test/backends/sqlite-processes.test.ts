@@ -53,7 +53,7 @@ test('processes that publish at the same time lose nothing', async () => {
 test('no acknowledged publish is lost when its process is killed', async () => {
   const path = join(folder, 'killed.db')
   for (let round = 0; round < 3; round++) {
-    await using other = start('publish', path, 'Infinity', `${round}-`)
+    await using other = start('publish', path, '20000', `${round}-`)
     await other.line((line) => line.endsWith(`${25 * (10 + round)}`))
     await other.kill()
     const backend = await sqlite(path)

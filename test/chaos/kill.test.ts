@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { connect } from '../../src/client/connect.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
-import { decode } from '../../src/wire/codec.ts'
 import { readJournal } from '../support/journal.ts'
 import { TestProcess, WorkerProcess } from '../support/processes.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -48,7 +47,7 @@ test('1,000 jobs, two workers, a SIGKILL every second, the enqueuer killed too: 
   const again = jobs.filter((job) => job.token > 1).length
   for (const job of jobs) {
     expect(job.state).toBe('succeeded')
-    const accepted = decode(job.result!)
+    const accepted = job.result
     expect(accepted).toBe(job.token)
     const { started, finished } = deliveries.get(job.id)!
     expect(new Set(started).size).toBe(started.length)

@@ -30,15 +30,15 @@ describe('what it prints', () => {
   test('help names every command, the exit codes and examples', () => {
     const { out, code } = treadle('--help')
     expect(code).toBe(0)
-    for (const word of ['worker', 'enqueue', 'status', 'demo', 'Exit codes', '$ treadle worker --tasks']) expect(out).toContain(word)
+    for (const word of ['worker', 'enqueue', 'status', 'inspect', 'cancel', 'retry', 'purge', 'demo', 'Exit codes', '$ treadle worker --tasks']) expect(out).toContain(word)
     expect(treadle('worker', '--help').out).toContain('--loop-concurrency <n>')
     expect(treadle('--version').out.trim()).toBe('0.1.0')
   })
 
   test.each([
     [['worcer'], /unknown command 'worcer'[\s\S]*Did you mean worker\?/],
-    [['worker'], /required option '-t, --tasks <module...>' not specified/],
-    [['enqueue', 'add', '--priority', 'high'], /whole number; got 'high'/],
+    [['worker'], /required option '-t, --tasks <module>' not specified/],
+    [['enqueue', 'add', '--priority', 'high'], /option '--priority <n>' argument 'high' is invalid\. It takes a whole number/],
     [['enqueue', 'add', '--delay', 'soon'], /delay takes a number of milliseconds.*got 'soon'/],
     [[], /Usage: treadle/]
   ])('%j is not understood: exit code 2, and what to write', (args, message) => {
@@ -83,6 +83,25 @@ describe('with a worker', () => {
     const failed = treadle('enqueue', 'fail', '--wait')
     expect(failed.code).toBe(1)
     expect(failed.err).toContain('quota used up')
+  })
+
+  test('inspect, cancel, retry and purge', { timeout: 40_000 }, async () => {
+    await using _worker = await new WorkerProcess(broker, tasksFile).ready()
+    treadle('enqueue', 'fail', '--wait')
+    treadle('enqueue', 'add', '1', '1', '--wait')
+    const { job: waiting } = JSON.parse(treadle('enqueue', 'add', '1', '2', '--delay', '1h', '--json').out) as { job: string }
+    expect(treadle('cancel', waiting).out).toMatch(/cancelled/)
+    expect(JSON.parse(treadle('cancel', waiting, '--json').out)).toEqual({ [waiting]: 'finished' })
+    expect(treadle('inspect').out).toMatch(/fail +default +failed +1 .*QuotaError: quota used up[\s\S]*add +default +succeeded[\s\S]*add +default +cancelled/)
+    expect(JSON.parse(treadle('inspect', '--state', 'cancelled', '--json').out)).toMatchObject([{ id: waiting, state: 'cancelled' }])
+    expect(treadle('retry', waiting).out).toMatch(/ready/)
+    expect(treadle('retry', '--state', 'failed').out).toBe('1 jobs are ready again\n')
+    const misused = treadle('retry')
+    expect([misused.code, misused.err]).toEqual([2, expect.stringContaining('either the ids of jobs, or --state')])
+    while (JSON.parse(treadle('status', waiting, '--json').out).state !== 'succeeded') { /* the worker is at it */ }
+    expect(treadle('purge', '--older-than', '0s').out).toMatch(/^2 jobs removed/)
+    expect(treadle('status').out).toMatch(/default +0 +0 +0 +0 +0 +1 +0 +0/)
+    expect(treadle('cancel', 'nowhere').code).toBe(1)
   })
 
   test('the first SIGTERM drains: what runs ends, nothing new begins', { timeout: 40_000 }, async () => {

@@ -19,7 +19,7 @@ import { searchFor } from '../../src/cli/demo/text-search.ts'
 import { workload } from '../../src/cli/demo/workload.ts'
 import { type Job, born, happen } from '../../src/jobs/job.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
-import { decode } from '../../src/wire/codec.ts'
+import { decode, encode } from '../../src/wire/codec.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 describe('the functions', () => {
@@ -122,7 +122,7 @@ describe('the account', () => {
   const taken = happen(fresh, { event: 'reserve', worker: 'w1' }, 1)
   const done = happen(taken, { event: 'succeed', result, spent }, 2)
   const line = (what: JournalLine['what'], token: number): JournalLine =>
-    ({ what, task: 't', job: 'j1', attempt: 1, token, pid: token, thread: 1, ...(what === 'finished' ? { digest: digestOf(result) } : {}) })
+    ({ what, task: 't', job: 'j1', attempt: 1, token, pid: token, thread: 1, ...(what === 'finished' ? { digest: digestOf(encode(result)) } : {}) })
   const held = (first: Job, last: Job | undefined, ...lines: JournalLine[]): object => account(new Map([['j1', first]]), last ? [last] : [], lines)
 
   test('a job that ran once is sound', () => {

@@ -29,8 +29,8 @@ test('the README does what it says, with the package as it is published', { time
 
   expect(await node('here.ts')).toBe(`5\n1\n2\n${Math.sqrt(8)}\n`)
 
-  const [worker, status, enqueue] = commands.map((command) => command.split(' '))
-  expect(commands).toHaveLength(3)
+  const [worker, status, enqueue, inspect] = commands.map((command) => command.split(' '))
+  expect(commands).toHaveLength(4)
   await using running = new TestProcess(bin, worker!, { cwd: folder.path })
   await running.line((line) => line.includes('worker ready'))
   expect(await node('enqueue.ts')).toBe('10\n')
@@ -41,6 +41,7 @@ test('the README does what it says, with the package as it is published', { time
   expect(await node(bin, ...enqueue!.map((word) => word === 'https://example.org' ? url : word))).toBe('hello\n')
   server.close()
   expect(await node(bin, ...status!)).toMatch(/default +0 +0 +0 +0 +2 +0 +0 +0/)
+  expect(await node(bin, ...inspect!)).toBe('No such jobs.\n')
   running.signal('SIGTERM')
   expect(await running.ended()).toBe(0)
 })

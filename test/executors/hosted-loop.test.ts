@@ -82,6 +82,26 @@ describe('a hosted loop', () => {
     expect(await culprit).toMatchObject({ kind: 'died', error: { code: 'LOOP_STALLED' } })
   })
 
+  test('a call that never ends, on a loop that turns, is left behind: it costs the others nothing', async () => {
+    await using executor = hosted({ grace: 200, concurrency: 2 })
+    const deaf = cells()
+    const innocent = cells()
+    const abort = new AbortController()
+    const cancelled = executor.execute(call(wait, [deaf], { signal: abort.signal }))
+    const other = executor.execute(call(wait, [innocent]))
+    await Promise.all([reaches(deaf, 1), reaches(innocent, 1)])
+    abort.abort()
+    expect(await cancelled).toEqual({ kind: 'cancelled' })
+    letGo(innocent)
+    expect(await other).toMatchObject({ kind: 'returned' })
+    // Only the deserted call was left: its thread is replaced, and all places are free again.
+    const next = [cells(), cells()]
+    const running = next.map((each) => executor.execute(call(wait, [each])))
+    await Promise.all(next.map((each) => reaches(each, 1)))
+    next.forEach(letGo)
+    expect((await Promise.all(running)).map(({ kind }) => kind)).toEqual(['returned', 'returned'])
+  })
+
   test('a stall that nobody can be charged with hands all back', async () => {
     await using executor = hosted({ stallLimit: 200 })
     const endless = cells()

@@ -122,7 +122,7 @@ describe('describeTasks', () => {
       name: 'add',
       runs: 'thread',
       source: { modules: [module('arithmetic.ts')], within: undefined },
-      rules: { queue: 'default', priority: 0, timeout: Infinity, delay: 0, expires: Infinity, retry: { limit: 0, initial: 1_000, factor: 2, max: 3_600_000, jitter: 'full' } }
+      rules: { queue: 'default', priority: 0, timeout: Infinity, delay: 0, expires: Infinity, retry: { limit: 0, initial: 1_000, factor: 2, max: 3_600_000, jitter: 'full', giveUpOn: [] } }
     })
     expect(await executor.execute({ task: manifests[0]!, input: { args: [1, 2] }, timeout: Infinity })).toMatchObject({ kind: 'returned', value: 3 })
   })

@@ -43,6 +43,7 @@ test('treadle', () => {
       "connect",
       "context",
       "local",
+      "openBackend",
       "startWorker",
       "task",
     ]
@@ -73,11 +74,12 @@ test('the types of the public surface', () => {
       "CloseOptions",
       "ConnectOptions",
       "Duration",
+      "Ending",
       "ErrorMatch",
       "FinalState",
-      "Job",
       "JobFilter",
       "JobHandle",
+      "JobRecord",
       "JobState",
       "Local",
       "LocalOptions",
@@ -85,11 +87,15 @@ test('the types of the public surface', () => {
       "LogLevel",
       "Logger",
       "MapOptions",
+      "OpenOptions",
       "Place",
       "PortableError",
+      "PurgeOptions",
       "QueueStats",
       "ResultOptions",
+      "RetryFilter",
       "RetryOptions",
+      "Runner",
       "Spent",
       "Task",
       "TaskContext",
@@ -104,6 +110,6 @@ test('the types of the public surface', () => {
 
 test('the ways into the package', () => {
   const { exports, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object, bin: object }
-  expect(Object.keys(exports)).toEqual(['.', './testing', './package.json'])
+  expect(Object.keys(exports)).toEqual(['.', './http', './testing', './package.json'])
   expect(Object.keys(bin)).toEqual(['treadle'])
 })

@@ -48,6 +48,8 @@ test.each([
   ['src/client/connect.ts', '../worker/worker.ts'],
   ['src/worker/worker.ts', '../client/connect.ts'],
   ['src/worker/maintenance/job-rescuer.ts', '../../cli/main.ts'],
+  ['src/worker/worker.ts', '../http/health-server.ts'],
+  ['src/http/metrics.ts', '../cli/main.ts'],
   ['src/client/client.ts', '../index.ts']
 ])('%s may not import %s', (file, imported) => {
   expect(lint(file, `import { x } from '${imported}'; export const y = x`)).toContain('no-restricted-imports')
@@ -59,6 +61,7 @@ test.each([
   ['src/backends/sqlite/engine.ts', '../broker.ts'],
   ['src/executors/threads/thread.ts', '../../tasks/loader.ts'],
   ['src/executors/processes/child.ts', '../calls/call-runner.ts'],
+  ['src/http/health-server.ts', '../worker/worker.ts'],
   ['src/cli/main.ts', '../client/connect.ts']
 ])('%s may import %s', (file, imported) => {
   expect(lint(file, `import { x } from '${imported}'; export const y = x`)).toBe('')

@@ -9,6 +9,9 @@ import { CancelledError, JobDeadError, PayloadTooLargeError, ResultTimeoutError,
 import { type LogFields, lineLogger, silentLogger } from '../../src/kernel/logger.ts'
 import { startWorker } from '../../src/worker/start-worker.ts'
 import type { Worker } from '../../src/worker/worker.ts'
+import { task } from '../../src/tasks/task.ts'
+import { encode } from '../../src/wire/codec.ts'
+import { sealEnvelope } from '../../src/wire/envelope.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -200,6 +203,60 @@ describe.each(['memory', 'sqlite'])('a client and a worker on %s', (kind) => {
     await until(async () => (await job.state()) === 'active' && unheard.active === 0)
     await unheard.close({ deadline: 0 })
     expect(log.some(({ msg }) => String(msg).includes('did not answer in time'))).toBe(true)
+  })
+
+  test('a job that falls due while other lanes are at work still starts', async () => {
+    const jobs = []
+    for (let at = 0; at < 20; at++) {
+      jobs.push(await queue.enqueue(tasks.sleep.with({ delay: 10 + at * 3 }), 1), ...await queue.enqueueMany(tasks.add, [[1, 1], [2, 2], [3, 3]]))
+    }
+    await Promise.all(jobs.map((job) => job.result({ timeout: '5s' })))
+  })
+
+  test('an error that no log can show, and a logger that throws, stop nothing', async () => {
+    const throwing = lineLogger('debug', () => { throw new Error('the log is full') })
+    await using other = await startWorker(backend, { tasks, threads: 1, queues: ['other'], log: throwing })
+    const job = await queue.enqueue(tasks.failCyclic.with({ queue: 'other' }))
+    await expect(job.result()).rejects.toThrow('cyclic')
+    expect(other.health().ready).toBe(true)
+  })
+
+  test('a malformed job is set aside, and holds up no other', async () => {
+    const broken = new Map<string, Uint8Array>([
+      ['no envelope', new Uint8Array([9, 9, 9])],
+      ['a header that lies', sealEnvelope({ retry: { limit: 5 } as never }, encode([1, 2]))],
+      ['a header that is no object', new Uint8Array([1, 0, 1, 7])],
+      ['no arguments', new Uint8Array([1, 0, 0])]
+    ])
+    const ids = [...broken].map(([, payload], at) => ({ id: `broken-${at}`, task: 'add', queue: 'default', place: 'thread' as const, priority: 0, payload, delay: 0, expires: Infinity }))
+    await backend.publish(ids)
+    expect(await (await queue.enqueue(tasks.add, 1, 1)).result()).toBe(2)
+    for (const { id } of ids) await until(async () => ['dead', 'failed'].includes((await queue.read(id)).state))
+  })
+
+  test('rules of one call keep what they do not change, and reach the worker', async () => {
+    await expect((await queue.enqueue(tasks.spinBriefly)).result()).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+    const [stopped] = await queue.list({ task: 'spinBriefly' })
+    expect(stopped!.attempt).toBe(1)
+    const picky = await queue.enqueue(tasks.fail.with({ retry: { limit: 3, initial: 0, giveUpOn: ['E_QUOTA'] } }))
+    await expect(picky.result()).rejects.toThrow('quota')
+    expect((await picky.read()).attempt).toBe(1)
+    const patient = await queue.enqueue(tasks.spinBriefly.with({ timeout: Infinity }))
+    await until(async () => (await patient.state()) === 'active')
+    await expect(patient.result({ timeout: 200 })).rejects.toThrow(ResultTimeoutError)
+    await patient.cancel()
+    await expect(queue.enqueue(tasks.fail.with({ retry: { on: [() => true] } }))).rejects.toThrow('functions belong to task()')
+  })
+
+  test('only the tasks that were given run, though their module exports others', async () => {
+    await using choosy = await startWorker(backend, { tasks: [tasks.add], threads: 1, queues: ['choosy'] })
+    expect(choosy.tasks).toEqual(['add'])
+    const local = task({ name: 'local' }, () => 1)
+    await expect(startWorker(backend, { tasks: [local] })).rejects.toThrow()
+  })
+
+  test('a job that nobody enqueued is unknown, not waited for', async () => {
+    await expect(queue.job('typo').result()).rejects.toThrow(UnknownJobError)
   })
 
   test('stats say what stands where, and which workers live', async () => {

@@ -1,7 +1,7 @@
 import { type Happening, type Job, type NewJob, born, happen } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
 import { hasExpired, rescue } from '../../jobs/rescue.ts'
-import { type FinalState, type JobState, isFinal } from '../../jobs/states.ts'
+import { type FinalState, type JobState, canHappen, isFinal } from '../../jobs/states.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import { type Place, places } from '../../tasks/task.ts'
@@ -11,7 +11,7 @@ import type {
 } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
 import { Heap } from './heap.ts'
 
@@ -139,10 +139,26 @@ class MemoryBackend implements Backend {
   async commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {
     const now = this.#open()
     return changes.map(({ job, event }) => {
-      const entry = this.#entries.get(job)
-      if (entry && !isFinal(entry.job.state)) this.#happen(entry, { event }, now)
-      return entry?.job.state
+      let entry = this.#entries.get(job)
+      if (!entry || !canHappen(entry.job.state, event)) return entry?.job.state
+      // Heaps may still hold the entry where it stood before it ended: what is revived must not move there.
+      if (event === 'revive') this.#entries.set(job, entry = { ...entry })
+      this.#happen(entry, { event }, now)
+      return entry.job.state
     })
+  }
+
+  async purge({ states, queue, olderThan, limit }: PurgeFilter): Promise<number> {
+    const now = this.#open()
+    const gone = [...this.#entries.values()]
+      .filter(({ job }) => (states as readonly JobState[]).includes(job.state) && (queue === undefined || job.queue === queue) && job.finishedAt! <= now - olderThan)
+      .sort((a, b) => a.job.finishedAt! - b.job.finishedAt!)
+      .slice(0, limit)
+    for (const { job } of gone) {
+      this.#entries.delete(job.id)
+      this.#counts.add(job.queue, job.state, -1)
+    }
+    return gone.length
   }
 
   async read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]> {
@@ -242,7 +258,7 @@ class MemoryBackend implements Backend {
       this.#counts.add(job.queue, job.state, 1)
       this.#file(entry)
     }
-    if (before.state === 'active') this.#listeners.tell(isFinal(job.state) ? [] : [job.queue])
+    if (before.state === 'active' || isFinal(before.state)) this.#listeners.tell(isFinal(job.state) ? [] : [job.queue])
   }
 
   /** Puts an entry where its new state belongs. */

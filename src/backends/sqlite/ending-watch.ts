@@ -120,9 +120,12 @@ export class EndingWatch implements Watch {
         this.#numbers.set(job, seq)
       }
     }
-    return ended.map((seq) => {
+    return ended.flatMap((seq) => {
+      const row = sql.ending.get(seq) as unknown as EndingRow | undefined
+      // It ended, and was revived before we looked: it will end again.
+      if (!row) return []
       this.#close(seq)
-      const [job, state, attempt, error, result] = sql.ending.get(seq) as unknown as EndingRow
+      const [job, state, attempt, error, result] = row
       return { job, state: stateNames[state] as FinalState, result: result ?? undefined, error: errorOf(error), attempt }
     })
   }

@@ -2,13 +2,13 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type Job, type NewJob, happen } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
 import { hasExpired, rescue } from '../../jobs/rescue.ts'
-import { type JobState, finalStates, isFinal } from '../../jobs/states.ts'
+import { type JobState, canHappen, finalStates } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { type Place, places } from '../../tasks/task.ts'
 import type { AttemptRef, BrokerStats, Delivery, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
 import { QueueCounts, noJobs } from '../queue-counts.ts'
-import type { Change, ChangeOutcome, JobFilter } from '../store.ts'
-import { placeCodes, stateCodes } from './codes.ts'
+import type { Change, ChangeOutcome, JobFilter, PurgeFilter } from '../store.ts'
+import { placeCodes, stateCodes, stateNames } from './codes.ts'
 import { type Durability, openFile } from './file.ts'
 import { type Row, jobOf } from './rows.ts'
 import { type Standing, standingOf, written } from './standing.ts'
@@ -133,11 +133,28 @@ export class SqliteEngine {
       const row = this.#sql.byId.get(job)
       if (!row) return undefined
       const standing = standingOf(row)
-      if (isFinal(standing.job.state)) return standing.job.state
+      if (!canHappen(standing.job.state, event)) return standing.job.state
       const after = happen(standing.job, { event }, now)
       this.#step(standing, after)
+      if (event === 'revive') this.#sql.expireNever.run(standing.seq)
       return after.state
     }))
+  }
+
+  purge({ states, queue, olderThan, limit }: PurgeFilter): number {
+    return this.#write((now) => {
+      const rows = this.#sql.purgeable.all(JSON.stringify(states.map((state) => stateCodes[state])), queue ?? null, now - olderThan, limit) as [number, number, string, number][]
+      // The newest ending stays: the next one is numbered after it, and those who watch count on numbers that rise.
+      const newest = lastEnded(this.#sql)
+      for (const [seq, ended, ofQueue, state] of rows) {
+        this.#sql.dropJob.run(seq)
+        this.#sql.dropPayload.run(seq)
+        if (ended !== newest) this.#sql.dropEnding.run(ended)
+        else this.#sql.emptyEnding.run(ended)
+        this.#counts.add(ofQueue, stateNames[state]!, -1)
+      }
+      return rows.length
+    })
   }
 
   read(jobs: readonly string[]): (Job | undefined)[] {
@@ -264,7 +281,7 @@ export class SqliteEngine {
     this.#counts.add(queue, state, -1)
     this.#counts.add(queue, after.state, 1)
     // Ready again, to be ready later, or to be cancelled: somebody must hear of it.
-    if (state === 'active' && !ends) this.#news.add(queue)
+    if ((state === 'active' || final.has(state)) && !ends) this.#news.add(queue)
   }
 
   /** A transaction that writes: it has the lock before it reads anything, the time included. */

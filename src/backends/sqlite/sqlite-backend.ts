@@ -7,7 +7,7 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } from '../store.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { EndingWatch } from './ending-watch.ts'
 import { type Committed, SqliteEngine } from './engine.ts'
@@ -88,6 +88,10 @@ class SqliteBackend implements Backend {
 
   leave(worker: string): Promise<void> {
     return this.#ask(() => this.#engine.leave(worker))
+  }
+
+  purge(filter: PurgeFilter): Promise<number> {
+    return this.#ask(() => this.#engine.purge(filter))
   }
 
   commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {

@@ -22,6 +22,11 @@ const commands = {
   insertJob: `INSERT INTO treadle_jobs (id, task, queue, place, priority, state, due_at, expires_at, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   insertPayload: 'INSERT INTO treadle_payloads (seq, payload) VALUES (?, ?)',
+  expireNever: 'UPDATE treadle_jobs SET expires_at = NULL WHERE seq = ?',
+  dropJob: 'DELETE FROM treadle_jobs WHERE seq = ?',
+  dropPayload: 'DELETE FROM treadle_payloads WHERE seq = ?',
+  dropEnding: 'DELETE FROM treadle_endings WHERE ended = ?',
+  emptyEnding: 'UPDATE treadle_endings SET result = NULL WHERE ended = ?',
   insertEnding: 'INSERT INTO treadle_endings (ended, seq, finished_at, wall, cpu, result) VALUES (?, ?, ?, ?, ?, ?)',
   claim: 'UPDATE treadle_jobs SET state = 2, worker = ?, attempt = attempt + 1, token = token + 1 WHERE seq = ?',
   makeReady: 'UPDATE treadle_jobs SET state = 1 WHERE seq = ?',
@@ -56,6 +61,8 @@ export const queries = {
   jobs: `${selectJobs} WHERE j.id > ?1
     AND (?2 IS NULL OR j.state = ?2) AND (?3 IS NULL OR j.queue = ?3) AND (?4 IS NULL OR j.task = ?4) ORDER BY j.id LIMIT ?5`,
   find: 'SELECT seq, ended FROM treadle_jobs WHERE id = ?',
+  purgeable: `SELECT j.seq, j.ended, j.queue, j.state FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq AND j.ended = e.ended
+    WHERE e.ended > 0 AND j.state IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR j.queue = ?2) AND e.finished_at <= ?3 ORDER BY e.ended LIMIT ?4`,
   endedSince: 'SELECT seq FROM treadle_endings WHERE ended > ? AND ended <= ?',
   hasEnded: 'SELECT ended FROM treadle_jobs WHERE seq = ?',
   ending: `SELECT j.id, j.state, j.attempt, j.error, e.result

@@ -7,7 +7,7 @@ import { BackendError, ClosedError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } from '../store.ts'
 import { type Method, Outbox, type Reply, type Request, type ThreadData, opening, receiveError } from './messages.ts'
 import type { SqliteOptions } from './sqlite-backend.ts'
 
@@ -108,6 +108,10 @@ class ThreadedSqlite implements Backend {
 
   stats(): Promise<BrokerStats> {
     return this.#call('stats')
+  }
+
+  purge(filter: PurgeFilter): Promise<number> {
+    return this.#call('purge', filter)
   }
 
   commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {

@@ -1,9 +1,8 @@
 import type { BrokerStats } from '../../backends/broker.ts'
 import { connect } from '../../client/connect.ts'
-import type { Job } from '../../jobs/job.ts'
+import type { JobRecord } from '../../client/job-handle.ts'
 import { jobStates } from '../../jobs/states.ts'
 import { formatDuration } from '../../kernel/duration.ts'
-import { decode } from '../../wire/codec.ts'
 import { table, toJson, toText } from '../output.ts'
 
 export async function status(job: string | undefined, { broker, json }: { broker: string, json?: true }): Promise<void> {
@@ -13,7 +12,7 @@ export async function status(job: string | undefined, { broker, json }: { broker
     console.log(json ? toJson(stats) : shownStats(stats))
   } else {
     const read = await client.read(job)
-    console.log(json ? toJson({ ...read, result: read.result && decode(read.result) }) : shownJob(read))
+    console.log(json ? toJson(read) : shownJob(read))
   }
 }
 
@@ -29,7 +28,7 @@ function shownStats({ queues, workers, oldestReady }: BrokerStats): string {
   return parts.join('\n\n')
 }
 
-function shownJob(job: Job): string {
+function shownJob(job: JobRecord): string {
   const time = (at: number | undefined): string => at === undefined ? '–' : new Date(at).toISOString()
   return table(['job', job.id], [
     ['task', job.task],
@@ -41,6 +40,6 @@ function shownJob(job: Job): string {
     ['ended', time(job.finishedAt)],
     ['took', job.spent ? `${formatDuration(job.spent.wall)}, of the processor ${formatDuration(job.spent.cpu)}` : '–'],
     ['error', job.error ? `${job.error.name}: ${job.error.message}` : '–'],
-    ['result', job.result ? toText(decode(job.result)) : '–']
+    ['result', job.state === 'succeeded' ? toText(job.result) : '–']
   ])
 }

@@ -1,3 +1,4 @@
+import { HealthServer } from '../../http/health-server.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { type LogFields, type LogLevel, lineLogger } from '../../kernel/logger.ts'
@@ -7,29 +8,41 @@ import { toJson } from '../output.ts'
 export interface WorkerCommandOptions {
   broker: string
   tasks: string[]
-  queues: string[]
+  queues?: string[]
   threads?: number
   loopConcurrency?: number
   blocking?: number
   processes?: number
   lease: Duration
   drain: Duration
+  healthPort?: number
+  healthHost: string
   logLevel: LogLevel
   json?: true
 }
 
 /** Runs until a signal. A second signal hands everything back at once. */
 export async function worker(options: WorkerCommandOptions): Promise<void> {
-  const { broker, tasks, queues, threads, loopConcurrency, blocking, processes, lease, drain, logLevel, json } = options
+  const { broker, tasks, queues, threads, loopConcurrency, blocking, processes, lease, drain, healthPort, healthHost, logLevel, json } = options
   milliseconds(drain, '--drain')
   const log = lineLogger(logLevel, (line) => console.error(json ? toJson(line) : plain(line)))
   const running = await startWorker(broker, {
-    tasks, queues, lease, log,
+    tasks, lease, log,
+    ...(queues === undefined ? {} : { queues }),
     ...(threads === undefined ? {} : { threads }),
     ...(loopConcurrency === undefined ? {} : { loopConcurrency }),
     ...(blocking === undefined ? {} : { blocking }),
     ...(processes === undefined ? {} : { processes })
   })
+  // Started after the worker: a port that is taken must not leave jobs behind that nobody runs.
+  const server = healthPort === undefined ? undefined : new HealthServer(running, { port: healthPort, host: healthHost })
+  try {
+    await server?.start()
+  } catch (error) {
+    await running.close({ deadline: 0 })
+    throw error
+  }
+  if (server) log.info({ url: `http://${healthHost}:${server.port}/health` }, 'health endpoint ready')
   const ended = Promise.withResolvers<void>()
   let signals = 0
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -41,6 +54,7 @@ export async function worker(options: WorkerCommandOptions): Promise<void> {
   }
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
   await ended.promise
+  await server?.close()
   process.exit(0)
 }
 

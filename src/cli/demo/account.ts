@@ -1,6 +1,7 @@
-import type { Job } from '../../jobs/job.ts'
+import type { JobRecord } from '../../client/job-handle.ts'
 import { sum } from './comparison.ts'
 import { type JournalLine, digestOf } from './journal.ts'
+import { encode } from '../../wire/codec.ts'
 
 /** What became of the jobs: the database's story held against the journal's, and against what the caller heard. */
 export interface Account {
@@ -23,7 +24,7 @@ export interface Account {
  * @param heard each job as it was read right after the caller had heard of its end
  * @param kept the same jobs as the store has them at the very end
  */
-export function account(heard: ReadonlyMap<string, Job>, kept: readonly Job[], journal: readonly JournalLine[]): Account {
+export function account(heard: ReadonlyMap<string, JobRecord>, kept: readonly JobRecord[], journal: readonly JournalLine[]): Account {
   const atEnd = new Map(kept.map((job) => [job.id, job]))
   const started = new Set<string>()
   const finished = new Map<string, string | undefined>()
@@ -32,12 +33,12 @@ export function account(heard: ReadonlyMap<string, Job>, kept: readonly Job[], j
     else finished.set(`${job} ${token}`, digest)
   }
   const ends = [...heard].map(([id, first]) => ({ first, last: atEnd.get(id) }))
-  const sound = ends.filter(({ last }) => last?.state === 'succeeded') as { first: Job, last: Job }[]
+  const sound = ends.filter(({ last }) => last?.state === 'succeeded') as { first: JobRecord, last: JobRecord }[]
   return {
     jobs: heard.size,
     lost: heard.size - sound.length,
     acceptedTwice: sound.filter(({ first, last }) => !sameEnd(first, last)).length,
-    unwitnessed: sound.filter(({ last }) => finished.get(`${last.id} ${last.token}`) !== digestOf(last.result!)).length,
+    unwitnessed: sound.filter(({ last }) => finished.get(`${last.id} ${last.token}`) !== digestOf(encode(last.result))).length,
     // Every charged attempt was begun once; what was begun beyond that was begun again.
     runAgain: started.size - sum(kept.map(({ attempt }) => attempt)),
     finishedAgain: finished.size - sound.length,
@@ -46,9 +47,9 @@ export function account(heard: ReadonlyMap<string, Job>, kept: readonly Job[], j
 }
 
 /** A second acceptance would leave another token, another time, or another result. */
-function sameEnd(first: Job, last: Job): boolean {
+function sameEnd(first: JobRecord, last: JobRecord): boolean {
   return first.state === last.state
     && first.token === last.token
     && first.finishedAt === last.finishedAt
-    && digestOf(first.result!) === digestOf(last.result!)
+    && digestOf(encode(first.result)) === digestOf(encode(last.result))
 }

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Job } from '../../jobs/job.ts'
+import type { JobRecord } from '../../client/job-handle.ts'
 import type { JournalLine } from './journal.ts'
 import type { Done } from './one-after-another.ts'
 import type { StepRun } from './queue-run.ts'
+import { encode } from '../../wire/codec.ts'
 
 /** One task in the queue beside the same work one after another; times in milliseconds. */
 export interface TaskRow {
@@ -35,7 +36,7 @@ export function compare(runs: readonly StepRun[], done: readonly Done[], journal
       stall,
       sequential,
       speedup: sequential / wall,
-      equal: own.length === jobs.length && jobs.every(({ result }, at) => result !== undefined && same(result, own[at]!.result))
+      equal: own.length === jobs.length && jobs.every(({ result }, at) => result !== undefined && same(encode(result), own[at]!.result))
     }
   })
 }
@@ -49,7 +50,7 @@ export function sum(numbers: readonly number[]): number {
   return numbers.reduce((sum, number) => sum + number, 0)
 }
 
-function whereRun(jobs: readonly Job[], journal: readonly JournalLine[]): string {
+function whereRun(jobs: readonly JobRecord[], journal: readonly JournalLine[]): string {
   const ids = new Set(jobs.map(({ id }) => id))
   const lines = journal.filter(({ job }) => ids.has(job))
   const workers = new Set(lines.map(({ pid }) => pid)).size

@@ -1,5 +1,5 @@
 import type { Client } from '../../client/client.ts'
-import type { Job } from '../../jobs/job.ts'
+import type { JobRecord } from '../../client/job-handle.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import type { Progress } from './progress.ts'
 import { StallMeter } from './stall.ts'
@@ -13,7 +13,7 @@ export interface StepRun {
   /** The longest stall of the caller's loop meanwhile. */
   readonly stall: number
   /** The jobs in the order of the calls, each as read right after its end. */
-  readonly jobs: readonly Job[]
+  readonly jobs: readonly JobRecord[]
 }
 
 /** Where jobs go: what ends a job early, and what is to happen at each end. */

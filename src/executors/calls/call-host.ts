@@ -18,6 +18,8 @@ export interface HostBoard {
   readonly lastBegun: number
   /** The call whose synchronous first part, or whose module, is being run, where that is known; 0 for none. */
   readonly firstPart: number
+  /** How often its event loop has shown that it turns; where nobody looks, 0. */
+  readonly beats: number
   /** Whether nothing may be sent yet, after a take-back. */
   readonly takingBack: boolean
   /**

@@ -5,7 +5,7 @@ import { Fifo } from '../../concurrency/fifo.ts'
 import type { Clock, Timer } from '../../kernel/clock.ts'
 import type { Deadline } from '../../kernel/deadline.ts'
 import { ClosedError, type TreadleError } from '../../kernel/errors.ts'
-import type { Logger } from '../../kernel/logger.ts'
+import { type Logger, harmless } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
 import type { Place } from '../../tasks/task.ts'
 import { toPortable } from '../../wire/portable-error.ts'
@@ -88,7 +88,7 @@ export abstract class CallPool extends Service implements Executor {
     this.#sendsAhead = sendsAhead
     this.#grace = grace
     this.#idleAfter = idleAfter
-    this.#log = log
+    this.#log = harmless(log)
     this.#drain = new Drain(clock)
   }
 
@@ -246,7 +246,17 @@ export abstract class CallPool extends Service implements Executor {
 
   #onOutcome(call: HostCall, outcome: Outcome): void {
     if ('spent' in outcome) call.task.learn(outcome.spent.wall)
+    const { host } = call
     call.settle(outcome)
+    if (host) this.#replaceDeserted(host)
+  }
+
+  /** Ends a host on which only calls are left that were left behind: they hold its places, and others may want them. */
+  #replaceDeserted(host: CallHost): void {
+    if (this.#perHost === 1 || host.inFlight.size === 0 || !this.#hosts.has(host)) return
+    for (const call of host.inFlight.values()) if (!call.settled) return
+    this.#queue.putBack(this.#kill(host))
+    this.#wake()
   }
 
   #onLoaded(host: CallHost, task: number): void {
@@ -329,12 +339,16 @@ export abstract class CallPool extends Service implements Executor {
       return this.#wake()
     }
     call.stopping = why
+    call.beatsAtStop = call.host.board.beats
     call.clearTimer()
     call.host.stop(call, why)
     call.timer = this.clock.after(this.#grace, () => this.#killFor(call))
   }
 
-  /** A call did not end within its grace: its thread is stopped, and what shared a loop with it is handed back. */
+  /**
+   * A call did not end within its grace. Where the loop that it shares still turns, it merely waits for something: it is left behind,
+   * and costs the others nothing. Else its host is stopped, and what shared it is handed back.
+   */
   #killFor(culprit: HostCall): void {
     const { host } = culprit
     if (!host?.inFlight.has(culprit.seq) || !this.#hosts.has(host)) return
@@ -344,6 +358,11 @@ export abstract class CallPool extends Service implements Executor {
       culprit.settle({ kind: culprit.stopping ?? 'cancelled' })
       culprit.timer = this.clock.after(this.#grace, () => this.#killFor(culprit))
       return
+    }
+    if (this.#perHost > 1 && blocking === 0 && host.board.beats !== culprit.beatsAtStop) {
+      culprit.settle({ kind: culprit.stopping ?? 'cancelled' })
+      this.#log.warn({ task: culprit.name, grace: this.#grace }, 'a call did not end when it was told to: it is left behind')
+      return this.#replaceDeserted(host)
     }
     this.#log.warn({ task: culprit.name, grace: this.#grace }, `a call did not end when it was told to: its ${this.#kind} is replaced`)
     this.#queue.putBack(this.#kill(host))

@@ -1,4 +1,5 @@
 import { tasksOf } from '../../tasks/loader.ts'
+import type { ErrorMatch } from '../../tasks/retry-options.ts'
 import { TaskRegistry } from '../../tasks/registry.ts'
 import type { TaskDefinition } from '../../tasks/task.ts'
 import type { TaskManifest } from './messages.ts'
@@ -21,12 +22,14 @@ export async function describeModules(modules: readonly string[]): Promise<TaskM
 }
 
 function manifestOf({ name, source, runs, rules }: TaskDefinition, module: string): TaskManifest {
-  const { limit, initial, factor, max, jitter } = rules.retry
+  const { limit, initial, factor, max, jitter, on, giveUpOn } = rules.retry
+  // Functions stay behind: they are asked in the thread, about what the task throws.
+  const names = (errors: readonly ErrorMatch[]): string[] => errors.filter((error) => typeof error === 'string')
   return {
     name,
     // Found there, so a thread finds it there: exported, whatever function made it.
     source: { modules: [module, ...source.modules.filter((other) => other !== module)], within: source.within },
     runs,
-    rules: { ...rules, retry: { limit, initial, factor, max, jitter } }
+    rules: { ...rules, retry: { limit, initial, factor, max, jitter, ...(on?.every((error) => typeof error === 'string') ? { on } : {}), giveUpOn: names(giveUpOn) } }
   }
 }

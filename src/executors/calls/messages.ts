@@ -1,5 +1,5 @@
 import type { LogFields, LogLevel } from '../../kernel/logger.ts'
-import type { RetryPolicy } from '../../jobs/retry.ts'
+import type { NamedRetryRules } from '../../jobs/retry.ts'
 import type { CallRules, Place, TaskRef } from '../../tasks/task.ts'
 import type { TaskSource } from '../../tasks/source.ts'
 import type { PortableError } from '../../wire/portable-error.ts'
@@ -10,7 +10,7 @@ export interface TaskManifest {
   /** Its first module is the one that it was found in. */
   readonly source: TaskSource
   readonly runs: Place
-  readonly rules: Omit<CallRules, 'retry'> & { readonly retry: RetryPolicy }
+  readonly rules: Omit<CallRules, 'retry'> & { readonly retry: NamedRetryRules }
 }
 
 /** What a thread or a child process is started with. */

@@ -28,6 +28,8 @@ export class PooledCall<Host> {
   stopping: StopReason | undefined
   /** Runs out when its time is up, and once it is being stopped, when its grace is. */
   timer: Timer | undefined
+  /** How often its thread's loop had shown that it turns when the stopping began. */
+  beatsAtStop = 0
   settled = false
 
   constructor(call: Call, task: KnownTask, resolve: (outcome: Outcome) => void) {

@@ -36,6 +36,8 @@ class Cells {
  * looks, so one of them sees the other. Where both do, the child passes the call over and says so, and the host gives it again.
  */
 export class ClaimFile implements HostBoard, Disposable {
+  /** One call at a time: nobody shares its loop. */
+  readonly beats: number = 0
   /** To be handed to the child. */
   readonly file: number
   readonly firstPart = 0

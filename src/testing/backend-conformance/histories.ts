@@ -2,6 +2,7 @@ import type * as FastCheck from 'fast-check'
 import type { Backend } from '../../backends/backend.ts'
 import type { AttemptRef, Reservation, ReserveRequest, Settlement } from '../../backends/broker.ts'
 import type { NewJob } from '../../jobs/job.ts'
+import { type FinalState, finalStates } from '../../jobs/states.ts'
 import { places } from '../../tasks/task.ts'
 import { BackendModel } from '../backend-model.ts'
 import { type Bench, type Cases, bytes, error, result, spent } from './bench.ts'
@@ -16,7 +17,8 @@ type Step =
   | { readonly does: 'extend', readonly worker: string, readonly held: readonly number[], readonly lease: number }
   | { readonly does: 'sweep' }
   | { readonly does: 'leave', readonly worker: string }
-  | { readonly does: 'cancel', readonly jobs: readonly number[] }
+  | { readonly does: 'cancel' | 'revive', readonly jobs: readonly number[] }
+  | { readonly does: 'purge', readonly states: readonly FinalState[], readonly olderThan: number, readonly limit: number }
   | { readonly does: 'pass', readonly ms: number }
 
 function steps(fc: typeof FastCheck): FastCheck.Arbitrary<Step[]> {
@@ -51,7 +53,8 @@ function steps(fc: typeof FastCheck): FastCheck.Arbitrary<Step[]> {
       next: fc.option(request, { nil: undefined })
     }) },
     { weight: 3, arbitrary: fc.record({ does: fc.constant('pass' as const), ms: fc.constantFrom(0.5, 10, 33, 300, 2_500) }) },
-    { weight: 2, arbitrary: fc.record({ does: fc.constant('cancel' as const), jobs: fc.array(some, { maxLength: 3 }) }) },
+    { weight: 2, arbitrary: fc.record({ does: fc.constantFrom('cancel' as const, 'revive' as const), jobs: fc.array(some, { maxLength: 3 }) }) },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant('purge' as const), states: fc.subarray([...finalStates]), olderThan: fc.constantFrom(0, 1_000), limit: fc.constant(1_000) }) },
     { weight: 2, arbitrary: fc.record({ does: fc.constant('sweep' as const) }) },
     { weight: 1, arbitrary: fc.record({ does: fc.constant('extend' as const), worker, held: fc.array(some, { maxLength: 4 }), lease }) },
     { weight: 1, arbitrary: fc.record({ does: fc.constant('leave' as const), worker }) }
@@ -130,8 +133,11 @@ async function take(step: Step, { backend, model, clock, seen }: Stage): Promise
     }
     case 'leave':
       return [model.leave(step.worker), await backend.leave(step.worker)]
-    case 'cancel': {
-      const changes = step.jobs.map((at) => ({ job: jobAt(at), event: 'cancel' as const }))
+    case 'purge':
+      return [model.purge(step), await backend.purge(step)]
+    case 'cancel':
+    case 'revive': {
+      const changes = step.jobs.map((at) => ({ job: jobAt(at), event: step.does }))
       return [model.commit(changes), await backend.commit(changes)]
     }
     case 'pass':

@@ -27,12 +27,16 @@ export class JobRescuer {
     const interval = this.#lease / 4
     // A worker that has just started has seen nothing, and may trust the leases as they are.
     let notBefore = 0
+    let offset = this.#clock.now() - this.#clock.elapsed()
     while (!signal.aborted) {
       const asleep = this.#clock.elapsed()
       await this.#clock.sleep(interval * (0.75 + Math.random() / 2), signal)
       if (signal.aborted) return
       const awake = this.#clock.elapsed()
-      if (awake - asleep > interval * 1.25 + this.#lease / 3) notBefore = awake + this.#lease
+      // The machine's clock was set: leases that look old, or endless, are so by that alone.
+      const stepped = Math.abs(this.#clock.now() - awake - offset) > this.#lease / 3
+      offset = this.#clock.now() - awake
+      if (stepped || awake - asleep > interval * 1.25 + this.#lease / 3) notBefore = awake + this.#lease
       if (awake < notBefore) continue
       if (await this.#rescue() === 'held up') notBefore = this.#clock.elapsed() + this.#lease
     }

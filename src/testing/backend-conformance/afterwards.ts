@@ -1,0 +1,84 @@
+import { type Cases, deliver, error, ids, newJob, read, request, settlement, succeed, watched, woken } from './bench.ts'
+
+const hour = 3_600_000
+
+/** What is done with jobs that have ended. */
+export const afterwardsCases: Cases = {
+  async 'a job that failed, was cancelled or is dead is revived: ready, with all its attempts before it'({ backend, expect }) {
+    for (const outcome of [{ event: 'fail', error }, { event: 'stop' }, { event: 'bury', error }] as const) {
+      const delivery = await deliver(backend)
+      await backend.settle([settlement(delivery, outcome)])
+      expect(await backend.commit([{ job: delivery.job, event: 'revive' }])).toEqual(['ready'])
+      expect(await read(backend, delivery.job)).toMatchObject({ state: 'ready', attempt: 0, rescues: 0, finishedAt: undefined, error: undefined, expiresAt: Infinity })
+      const { deliveries: [again] } = await backend.reserve(request())
+      expect(again).toMatchObject({ job: delivery.job, attempt: 1, token: delivery.token + 1 })
+      await backend.settle([succeed(again!)])
+      expect(await read(backend, delivery.job)).toMatchObject({ state: 'succeeded' })
+    }
+  },
+
+  async 'a job that succeeded, or has not ended, is not revived'({ backend, expect }) {
+    const done = await deliver(backend)
+    await backend.settle([succeed(done)])
+    const waiting = newJob()
+    await backend.publish([waiting])
+    expect(await backend.commit([{ job: done.job, event: 'revive' }, { job: waiting.id, event: 'revive' }])).toEqual(['succeeded', 'ready'])
+  },
+
+  async 'the late outcome of the attempt before is refused'({ backend, expect }) {
+    const delivery = await deliver(backend)
+    await backend.settle([settlement(delivery, { event: 'fail', error })])
+    await backend.commit([{ job: delivery.job, event: 'revive' }])
+    expect((await backend.settle([succeed(delivery)])).stale.length).toBe(1)
+    expect((await read(backend, delivery.job)).state).toBe('ready')
+  },
+
+  async 'a revived job wakes listeners, and its new end is told'({ backend, expect }) {
+    const delivery = await deliver(backend)
+    await backend.settle([settlement(delivery, { event: 'fail', error })])
+    using listening = await woken(backend, ['default'])
+    await backend.commit([{ job: delivery.job, event: 'revive' }])
+    await listening.heard
+    using watch = watched(backend, [delivery.job])
+    const { deliveries: [again] } = await backend.reserve(request())
+    await backend.settle([succeed(again!)])
+    expect(await watch.all).toMatchObject([{ job: delivery.job, state: 'succeeded' }])
+  },
+
+  async 'jobs that have ended are purged by state and queue, and never others'({ backend, expect }) {
+    const [done, failed, elsewhere, running] = [await deliver(backend), await deliver(backend), await deliver(backend, { queue: 'other' }), await deliver(backend)]
+    const waiting = newJob()
+    await backend.publish([waiting])
+    await backend.settle([succeed(done), settlement(failed, { event: 'fail', error }), succeed(elsewhere)])
+    expect(await backend.purge({ states: ['succeeded'], queue: 'default', olderThan: 0, limit: 100 })).toBe(1)
+    const left = await backend.read([done, failed, elsewhere, running].map(({ job }) => job).concat(waiting.id))
+    expect(left.map((job) => job?.state)).toEqual([undefined, 'failed', 'succeeded', 'active', 'ready'])
+    expect((await backend.stats()).queues['default']).toMatchObject({ succeeded: 0, failed: 1, active: 1, ready: 1 })
+  },
+
+  async 'the oldest go first, as many as the limit says; young ones stay'({ backend, clock, expect }) {
+    const deliveries: string[] = []
+    for (let at = 0; at < 3; at++) {
+      const delivery = await deliver(backend)
+      await backend.settle([succeed(delivery)])
+      deliveries.push(delivery.job)
+      await clock.advance(hour)
+    }
+    const left = async (): Promise<unknown> => (await backend.read(deliveries)).map((job) => job !== undefined)
+    expect(await backend.purge({ states: ['succeeded'], olderThan: hour, limit: 1 })).toBe(1)
+    expect(await left()).toEqual([false, true, true])
+    expect(await backend.purge({ states: ['succeeded'], olderThan: 2 * hour, limit: 100 })).toBe(1)
+    expect(await left()).toEqual([false, false, true])
+  },
+
+  async 'an end that comes after everything was purged is told'({ backend, expect }) {
+    const first = await deliver(backend)
+    await backend.settle([succeed(first)])
+    const next = await deliver(backend)
+    using watch = watched(backend, [next.job])
+    await backend.purge({ states: ['succeeded'], olderThan: 0, limit: 100 })
+    await backend.settle([succeed(next)])
+    expect(await watch.all).toMatchObject([{ job: next.job, state: 'succeeded' }])
+    expect(ids(await backend.reserve(request()))).toEqual([])
+  }
+}
