@@ -21,13 +21,13 @@ function base32(value: number, width: number): string {
  */
 export function idMaker(clock: Pick<Clock, 'now'>): () => string {
   const maker = Array.from(randomBytes(10), (byte) => digits[byte % 32]).join('')
-  let time = 0
+  let time = -1
   let timeText = ''
   let counter = 0
   return () => {
-    const now = clock.now()
+    const now = Math.floor(clock.now())
     if (now > time) {
-      time = Math.floor(now)
+      time = now
       counter = 0
       timeText = base32(time, 10)
     } else if (++counter === longestCounter) {
