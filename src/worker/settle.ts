@@ -2,8 +2,11 @@ import type { AttemptRef, Settlement } from '../backends/broker.ts'
 import type { Outcome } from '../executors/executor.ts'
 import type { Spent } from '../jobs/job.ts'
 import { type NamedRetryRules, allowsRetry, retryDelay } from '../jobs/retry.ts'
-import { DeadlineExceededError } from '../kernel/errors.ts'
+import { DeadlineExceededError, PayloadTooLargeError } from '../kernel/errors.ts'
 import { type PortableError, toPortable } from '../wire/portable-error.ts'
+
+/** The largest result that is kept, in bytes: what a broker refuses would hold up all that is settled with it. */
+const resultLimit = 2 ** 26
 
 /** What of an attempt decides how its outcome is settled. */
 export interface SettledAttempt extends AttemptRef {
@@ -28,6 +31,9 @@ export function settlementOf(attempt: SettledAttempt, outcome: Outcome, random: 
   }
   switch (outcome.kind) {
     case 'returned':
+      if ((outcome.value as Uint8Array).length > resultLimit) {
+        return failed(toPortable(new PayloadTooLargeError(`The result of '${attempt.task}'`, (outcome.value as Uint8Array).length, resultLimit)), false, outcome.spent)
+      }
       return { job, token, outcome: { event: 'succeed', result: outcome.value as Uint8Array, spent: outcome.spent } }
     case 'threw':
       return failed(outcome.error, attempt.ownRetry ? allowsRetry(outcome.error, attempt.retry) : outcome.mayRetry, outcome.spent)

@@ -43,6 +43,9 @@ const unknownTaskPause = { first: 5_000, longest: 600_000, deliveries: 20 }
 /** How much longer than its deadline a closing worker waits for the broker's last answers, in milliseconds. */
 const lastWord = 1_000
 
+/** More are not remembered: they share a loop again. */
+const mostSuspects = 10_000
+
 /** An attempt in this worker's hands. */
 interface Held extends SettledAttempt {
   readonly lane: Lane
@@ -62,6 +65,7 @@ export class Worker extends Service {
   readonly #feed: JobFeed
   readonly #keeper: LeaseKeeper
   readonly #held = new Map<string, Held>()
+  readonly #suspects = new Set<string>()
   readonly #stopUpkeep = new AbortController()
   readonly #drainedOrLate = Promise.withResolvers<void>()
   #drainTimer: Timer | undefined
@@ -186,7 +190,8 @@ export class Worker extends Service {
     const held: Held = { job, token, task, attempt, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, abort: new AbortController() }
     this.#held.set(job, held)
     lane.take()
-    const executor = this.#parts.executors.get(manifest.runs) ?? lane.executor
+    // A job that lost the loop it shared may be what made it end: then it has a thread to itself, and only it is lost with that.
+    const executor = this.#parts.executors.get(this.#suspects.has(job) ? 'thread' : manifest.runs) ?? lane.executor
     const outcome = await executor.execute({
       task: manifest,
       input: { encoded: args },
@@ -196,6 +201,8 @@ export class Worker extends Service {
     })
     lane.drop('spent' in outcome ? outcome.spent.wall : undefined)
     this.tally.count(task, outcome)
+    if (outcome.kind !== 'handedBack') this.#suspects.delete(job)
+    else if (!this.closing && this.#suspects.size < mostSuspects) this.#suspects.add(job)
     if (this.#held.get(job) === held) this.#held.delete(job)
     if (this.closing && this.#held.size === 0) this.#drainedOrLate.resolve()
     if (outcome.kind !== 'returned') this.#parts.log.warn({ job, task, attempt, outcome: outcome.kind, ...('error' in outcome ? { err: outcome.error } : {}) }, 'attempt did not succeed')

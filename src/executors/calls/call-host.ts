@@ -231,7 +231,22 @@ export abstract class CallHost {
     this.#lastPosted = calls.at(-1)?.seq ?? this.#lastPosted
   }
 
-  protected receive({ ready, outcomes, bytes, loaded, passedOver, described, ending, worn, log }: FromRunner): void {
+  /** Whether the time of a call in its hands is limited: then none is sent behind it. */
+  get limited(): boolean {
+    for (const { call } of this.inFlight.values()) return call.timeout !== Infinity
+    return false
+  }
+
+  protected receive(message: FromRunner): void {
+    try {
+      this.#hear(message)
+    } catch (error) {
+      // Tasks can reach the port too: what is not of our form is theirs, and must not stop the host.
+      this.#log.warn({ err: error }, 'a message of unknown form came from a task')
+    }
+  }
+
+  #hear({ ready, outcomes, bytes, loaded, passedOver, described, ending, worn, log }: FromRunner): void {
     if (log) return this.#log[log[0]](log[1], log[2])
     if (this.#killed) return // what was in flight has been settled
     if (ready) this.ready = true

@@ -198,15 +198,17 @@ export abstract class CallPool extends Service implements Executor {
   }
 
   /** The one that would come to the call first, if any may be given it. */
-  #hostFor({ task, carriage }: HostCall): CallHost | undefined {
+  #hostFor({ task, carriage, call: { timeout } }: HostCall): CallHost | undefined {
+    // A call's time is counted from when it is sent, so one whose time is limited is never sent ahead.
+    const mayWait = timeout === Infinity
     let best: CallHost | undefined
     for (const host of this.#hosts) {
       if (!host.ready || host.stuck || host.worn || host.board.takingBack) continue
       const { size } = host.inFlight
       // A hosted loop begins what waits in its inbox by itself, as others end.
       const fits = this.#perHost > 1
-        ? size < this.#perHost || (host.loaded.has(task.id) && (size - this.#perHost) * (task.cost + carriage) < workAhead * this.#perHost)
-        : size === 0 || (this.#sendsAhead && host.ahead > 0 && host.loaded.has(task.id) && host.ahead + task.cost + carriage <= workAhead)
+        ? size < this.#perHost || (mayWait && host.loaded.has(task.id) && (size - this.#perHost) * (task.cost + carriage) < workAhead * this.#perHost)
+        : size === 0 || (this.#sendsAhead && mayWait && !host.limited && host.ahead > 0 && host.loaded.has(task.id) && host.ahead + task.cost + carriage <= workAhead)
       if (!fits) continue
       if (size === 0 && host.loaded.has(task.id)) return host
       if (!best || (this.#perHost > 1 ? size < best.inFlight.size : host.ahead < best.ahead || (size === 0 && best.inFlight.size > 0))) best = host
@@ -410,7 +412,7 @@ export abstract class CallPool extends Service implements Executor {
     if (!host.ready && ++this.#failedStarts >= failedStartLimit) this.#giveUp(how, error)
     const begun = [...host.inFlight.values()]
     const culprit = known === undefined
-      ? host.inFlight.get(host.board.firstPart) ?? begun.at(-1)
+      ? host.inFlight.get(host.board.firstPart) ?? (this.#perHost === 1 || begun.length === 1 ? begun.at(-1) : undefined)
       : host.inFlight.get(known)
     this.#settleBegun(host, culprit, (call) => this.exitedError(`'${call.name}'`, how, error))
     this.#wake()

@@ -29,6 +29,12 @@ export interface Board {
   beat(): void
 }
 
+/** So many calls of a task must have been short before it is trusted to be. */
+const enoughCalls = 20
+
+/** What remains, call by call, of the memory of a long one: after a few thousand it is forgotten. */
+const forgetting = 0.999
+
 interface KnownTask {
   readonly ref: TaskRef
   definition?: TaskDefinition
@@ -60,6 +66,8 @@ export class CallRunner {
   readonly #tasks = new Map<number, KnownTask>()
   readonly #inbox = new Fifo<{ readonly sent: SentCall, readonly bytes: Uint8Array | undefined }>()
   readonly #active = new Map<number, Begun>()
+  /** How long calls of a task hold the thread at a time: how many were seen, and the longest. */
+  readonly #habits = new Map<TaskDefinition, { calls: number, longest: number }>()
   /** Loaded with the first call whose arguments are encoded: most threads never need it, and all would wait for it. */
   #codec: typeof Codec | undefined
   #loading = false
@@ -142,6 +150,8 @@ export class CallRunner {
     this.#active.set(seq, begun)
     this.#beat()
     this.#board.firstPart = seq
+    // What has ended must not wait behind what may take long.
+    if (!this.#isShort(definition)) this.#box.flush()
     let result: unknown
     let args: readonly unknown[]
     try {
@@ -152,6 +162,7 @@ export class CallRunner {
     }
     try {
       result = runInContext(running, () => definition.fn(...args as never[]))
+      this.#learn(definition, this.#clock.elapsed() - begun.at)
     } catch (error) {
       this.#board.firstPart = 0
       return this.#threw(begun, error)
@@ -172,6 +183,19 @@ export class CallRunner {
   #threw(begun: Begun, error: unknown): void {
     this.#box.threw(begun.running.seq, error, begun.definition.rules.retry, this.#end(begun))
     this.#flushIfLate()
+  }
+
+  /** Whether every call of the task so far, and there were some, has left the thread free again within a millisecond. */
+  #isShort(definition: TaskDefinition): boolean {
+    const habit = this.#habits.get(definition)
+    return habit !== undefined && habit.calls >= enoughCalls && habit.longest < longestWait
+  }
+
+  #learn(definition: TaskDefinition, ms: number): void {
+    const habit = this.#habits.get(definition)
+    if (!habit) return void this.#habits.set(definition, { calls: 1, longest: 0 }) // the first is slow by being compiled
+    habit.calls++
+    habit.longest = Math.max(habit.longest * forgetting, ms)
   }
 
   #end({ running, at, mark }: Begun): { wall: number, cpu: number } {

@@ -25,8 +25,8 @@ export class JobRescuer {
   /** Until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const interval = this.#lease / 4
-    // A worker that has just started has seen nothing, and may trust the leases as they are.
-    let notBefore = 0
+    // A worker that has just started cannot know what was held up before.
+    let notBefore = this.#clock.elapsed() + this.#lease
     let offset = this.#clock.now() - this.#clock.elapsed()
     while (!signal.aborted) {
       const asleep = this.#clock.elapsed()
