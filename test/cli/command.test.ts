@@ -48,7 +48,7 @@ describe('what it prints', () => {
   })
 
   test.each([
-    [['enqueue', 'sum', '1', '--tasks', tasksFile], 'UNKNOWN_TASK', /no task named 'sum' here\. Known: add, exit/],
+    [['enqueue', 'sum', '1', '--tasks', tasksFile], 'UNKNOWN_TASK', /no task named 'sum' here\. Known: add, .*greet/],
     [['status', 'nowhere'], 'UNKNOWN_JOB', /There is no job nowhere here/],
     [['status', '--broker', 'carrier-pigeon:coop'], 'UNKNOWN_BACKEND', /Write one of: /],
     [['worker', '--tasks', '/nowhere/tasks.ts'], 'TASK_MODULE_FAILED', /\/nowhere\/tasks\.ts could not be imported/]

@@ -205,6 +205,26 @@ describe.each(['memory', 'sqlite'])('a client and a worker on %s', (kind) => {
     expect(log.some(({ msg }) => String(msg).includes('did not answer in time'))).toBe(true)
   })
 
+  test('calls without end among short ones are stopped in time, and keep none of the short ones', async () => {
+    const warm = await queue.enqueueMany(tasks.add, Array.from({ length: 100 }, () => [1, 1] as [number, number]))
+    await Promise.all(warm.map((job) => job.result()))
+    const jobs = []
+    for (let at = 0; at < 60; at++) jobs.push(at % 20 === 10 ? await queue.enqueue(tasks.spin.with({ timeout: 50 })) : await queue.enqueue(tasks.add, at, at))
+    const ends = await Promise.allSettled(jobs.map((job) => job.result({ timeout: '20s' })))
+    expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(57)
+    for (const end of ends) if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+  })
+
+  test('a job that keeps ending the loop it shares runs alone: the others end, and it is charged', async () => {
+    await worker.close({ deadline: 0 })
+    worker = await startWorker(backend, { tasks, threads: 1, lease: '1s', stallLimit: 300 })
+    const culprit = await queue.enqueue(tasks.blockLater.with({ timeout: 1_500 }))
+    const innocent = await queue.enqueueMany(tasks.sleep, [[600], [700]])
+    expect(await Promise.all(innocent.map((job) => job.result({ timeout: '20s' })))).toEqual([600, 700])
+    await expect(culprit.result({ timeout: '20s' })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+    for (const job of innocent) expect((await job.read()).attempt).toBe(1)
+  })
+
   test('a job that falls due while other lanes are at work still starts', async () => {
     const jobs = []
     for (let at = 0; at < 20; at++) {
