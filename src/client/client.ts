@@ -11,7 +11,7 @@ import { idMaker } from '../kernel/id.ts'
 import { Service } from '../kernel/service.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
 import { shownModule } from '../tasks/source.ts'
-import { type CallOptions, type Task, type TaskDefinition, definitionOf, ruleDefaults, rulesWith } from '../tasks/task.ts'
+import { type CallOptions, type Task, type TaskDefinition, checkTaskName, definitionOf, ruleDefaults, rulesWith } from '../tasks/task.ts'
 import { decode, encode } from '../wire/codec.ts'
 import { headerOf, sealEnvelope } from '../wire/envelope.ts'
 import { refuseUncloneable } from '../wire/uncloneable.ts'
@@ -95,6 +95,7 @@ export class Client extends Service {
    * @param known the task's definition, where there is one: its options then apply, under `options`
    */
   async enqueueByName(name: string, args: readonly unknown[], options: CallOptions = {}, known?: TaskDefinition): Promise<JobHandle> {
+    checkTaskName(name)
     const { registry } = this.#parts
     // Where it runs is not known then: counted as computing, of which a worker takes least ahead.
     const { runs, rules, ownRules } = known ?? (registry.has(name) ? registry.get(name) : { runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })

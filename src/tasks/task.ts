@@ -93,13 +93,18 @@ export type AnyTask = Task<never[], unknown>
  */
 export function task<Args extends unknown[], Result>(options: TaskOptions, fn: (...args: Args) => Result): Task<Args, Result> {
   const { name, runs = types.isAsyncFunction(fn) ? 'loop' : 'thread' } = options
-  if (typeof name !== 'string' || !/^[\w.:-]{1,200}$/.test(name)) {
-    throw new InvalidOptionError('task name', name, '1 to 200 letters, digits, or . : - _')
-  }
+  checkTaskName(name)
   if (typeof fn !== 'function') throw new InvalidOptionError(`the task '${name}'`, fn, 'a function')
   if (!places.includes(runs)) throw new InvalidOptionError('runs', runs, `one of: ${places.join(', ')}`)
   const rules = rulesWith(options, ruleDefaults)
   return brand({ name, runs, fn, rules, ownRules: rules, source: callerSource() }, fn)
+}
+
+/** @throws InvalidOptionError where no task can bear the name */
+export function checkTaskName(name: unknown): void {
+  if (typeof name !== 'string' || !/^[\w.:-]{1,200}$/.test(name)) {
+    throw new InvalidOptionError('task name', name, '1 to 200 letters, digits, or . : - _')
+  }
 }
 
 function brand<Args extends unknown[], Result>(made: TaskDefinition, fn: (...args: Args) => Result): Task<Args, Result> {

@@ -1,6 +1,6 @@
 import type { Job } from '../../jobs/job.ts'
 import { decode } from '../../wire/codec.ts'
-import type { PortableError } from '../../wire/portable-error.ts'
+import { type PortableError, toPortable } from '../../wire/portable-error.ts'
 import { placeNames, stateNames } from './codes.ts'
 
 /** What a statement that returns arrays gives for one row. */
@@ -36,5 +36,11 @@ type JobRow = [
 ]
 
 export function errorOf(bytes: Uint8Array | null): PortableError | undefined {
-  return bytes === null ? undefined : decode(bytes) as PortableError
+  if (bytes === null) return undefined
+  try {
+    return decode(bytes) as PortableError
+  } catch (error) {
+    // One damaged row must not fail whoever reads the others.
+    return toPortable(error)
+  }
 }
