@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { orderedMap } from '../concurrency/ordered-map.ts'
 import type { Call, Executor } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
+import { count } from '../kernel/count.ts'
 import { ClosedError, InvalidOptionError } from '../kernel/errors.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import type { CloseOptions } from '../kernel/service.ts'
@@ -186,9 +187,4 @@ class LocalRunner implements Local {
     const { threads, loopConcurrency, blocking, processes } = this.#options
     return { loop: loopConcurrency, thread: threads * itemsEach, blocking, process: processes * itemsEach }[place]
   }
-}
-
-function count(name: string, value: number): number {
-  if (!Number.isInteger(value) || value < 1) throw new InvalidOptionError(name, value, 'a whole number, 1 or more')
-  return value
 }

@@ -5,6 +5,7 @@ import type { Backend } from '../backends/backend.ts'
 import { openBackend } from '../backends/registry.ts'
 import type { Executor } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
+import { count } from '../kernel/count.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
 import { idMaker } from '../kernel/id.ts'
@@ -88,11 +89,6 @@ export async function startWorker(where: string | Backend, options: WorkerOption
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     throw error
   }
-}
-
-function count(name: string, value: number): number {
-  if (!Number.isInteger(value) || value < 1) throw new InvalidOptionError(name, value, 'a whole number, 1 or more')
-  return value
 }
 
 interface Asked {

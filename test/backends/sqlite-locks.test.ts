@@ -14,8 +14,8 @@ const folder = sharedFolder()
 const holdLock = join(import.meta.dirname, '../fixtures/backends/hold-lock.ts')
 const lockHeld = 500
 const longestStall = 20
-/** The machine may hiccup of itself; what blocks the loop for the lock's sake does so each time. */
-const tries = 6
+/** The machine may hiccup of itself, now and then; what blocks the loop for the lock's sake does so each time. So the median counts. */
+const tries = 5
 
 /** Publishes without pause while another process holds the lock; the longest that the loop stood still, in milliseconds. */
 async function longestStallUnderLock(backend: Backend, path: string): Promise<number> {
@@ -36,11 +36,9 @@ describe.each([['in a thread', threadedSqlite], ['in process', sqlite]] as const
   test('while another process holds the lock the loop turns, and every publish succeeds', async () => {
     const path = join(folder, `locked ${name}.db`)
     const backend = await open(path)
-    let least = Infinity
-    for (let attempt = 0; attempt < tries && least >= longestStall; attempt++) {
-      least = Math.min(least, await longestStallUnderLock(backend, path))
-    }
-    expect(least).toBeLessThan(longestStall)
+    const stalls: number[] = []
+    for (let attempt = 0; attempt < tries; attempt++) stalls.push(await longestStallUnderLock(backend, path))
+    expect(stalls.sort((a, b) => a - b)[Math.floor(tries / 2)], `of ${stalls.join(', ')}`).toBeLessThan(longestStall)
     await backend.close()
   })
 })

@@ -1,7 +1,6 @@
 import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
-import { TreadleError } from '../../kernel/errors.ts'
 import type { LogFields, LogLevel } from '../../kernel/logger.ts'
-import { type PortableError, fromPortable, toPortable } from '../../wire/portable-error.ts'
+import type { PortableError } from '../../wire/portable-error.ts'
 import type { Backend } from '../backend.ts'
 import type { Ending } from '../store.ts'
 import type { Durability } from './file.ts'
@@ -27,32 +26,13 @@ export type Request =
 /** From the thread. */
 export type Reply =
   | { readonly kind: 'done', readonly id: number, readonly value: unknown }
-  | { readonly kind: 'failed', readonly id: number, readonly error: SentError }
+  | { readonly kind: 'failed', readonly id: number, readonly error: PortableError }
   | { readonly kind: 'wake', readonly id: number }
   | { readonly kind: 'ended', readonly id: number, readonly endings: readonly Ending[] }
   | { readonly kind: 'log', readonly level: LogLevel, readonly fields: LogFields, readonly message: string }
 
 /** The id of the reply that says whether the file could be opened. */
 export const opening = 0
-
-export interface SentError {
-  readonly error: PortableError
-  readonly ours: boolean
-}
-
-export function sendError(error: unknown): SentError {
-  return { error: toPortable(error), ours: error instanceof TreadleError }
-}
-
-/** What makes an error an `instanceof` the class of Treadle's that its name says. */
-const treadleError = Symbol.for('treadle.error')
-
-/** The error again; one of Treadle's own is an `instanceof` its class again, too. */
-export function receiveError({ error, ours }: SentError): Error {
-  const received = fromPortable(error)
-  if (ours) Object.defineProperty(received, treadleError, { value: true })
-  return received
-}
 
 /** Sends what is posted in one tick as one message: a message costs more than what is in it. */
 export class Outbox<Item> {

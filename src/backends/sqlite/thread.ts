@@ -1,15 +1,16 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { type LogFields, type LogLevel, type Logger } from '../../kernel/logger.ts'
 import type { Watch } from '../store.ts'
-import { Outbox, type Reply, type Request, type ThreadData, opening, sendError } from './messages.ts'
+import { Outbox, type Reply, type Request, type ThreadData, opening } from './messages.ts'
 import { sqlite } from './sqlite-backend.ts'
+import { toPortable } from '../../wire/portable-error.ts'
 
 // The entry of the thread in which a client's SQLite works: what is asked by message is done by the in-thread backend.
 
 const port = parentPort!
 const { path, durability, busyTimeout } = workerData as ThreadData
 const replies = new Outbox<Reply>((items) => port.postMessage(items, []), (reply, error) => {
-  if (reply.kind === 'done') replies.post({ kind: 'failed', id: reply.id, error: sendError(error) })
+  if (reply.kind === 'done') replies.post({ kind: 'failed', id: reply.id, error: toPortable(error) })
 })
 const watches = new Map<number, Watch>()
 const listeners = new Map<number, Disposable>()
@@ -18,7 +19,7 @@ const log = portLogger({})
 const opened = sqlite(path, { durability, busyTimeout, log })
 opened.then(
   () => replies.post({ kind: 'done', id: opening, value: undefined }),
-  (error: unknown) => replies.post({ kind: 'failed', id: opening, error: sendError(error) })
+  (error: unknown) => replies.post({ kind: 'failed', id: opening, error: toPortable(error) })
 )
 
 port.on('message', (requests: readonly Request[]) => {
@@ -35,7 +36,7 @@ async function handle(request: Request): Promise<void> {
         const method = backend[request.method] as (...args: readonly unknown[]) => Promise<unknown>
         replies.post({ kind: 'done', id, value: await method.apply(backend, [...request.args]) })
       } catch (error) {
-        replies.post({ kind: 'failed', id, error: sendError(error) })
+        replies.post({ kind: 'failed', id, error: toPortable(error) })
       }
       return
     }
@@ -47,7 +48,7 @@ async function handle(request: Request): Promise<void> {
     case 'watch':
       watches.set(id, backend.watch(
         (endings) => replies.post({ kind: 'ended', id, endings }),
-        (error) => replies.post({ kind: 'failed', id, error: sendError(error) })
+        (error) => replies.post({ kind: 'failed', id, error: toPortable(error) })
       ))
       return
     case 'add':

@@ -8,8 +8,9 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } from '../store.ts'
-import { type Method, Outbox, type Reply, type Request, type ThreadData, opening, receiveError } from './messages.ts'
+import { type Method, Outbox, type Reply, type Request, type ThreadData, opening } from './messages.ts'
 import type { SqliteOptions } from './sqlite-backend.ts'
+import { fromPortable } from '../../wire/portable-error.ts'
 
 // This file's own ending: .ts in the source, .js in the package.
 const entry = new URL(`./thread${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
@@ -195,7 +196,7 @@ class ThreadedSqlite implements Backend {
         this.#calls.delete(reply.id)
         return
       case 'failed': {
-        const error = receiveError(reply.error)
+        const error = fromPortable(reply.error)
         this.#calls.get(reply.id)?.reject(error)
         this.#calls.delete(reply.id)
         this.#watches.get(reply.id)?.failed(error)
