@@ -1,4 +1,5 @@
-import type { Happening, NewJob } from '../jobs/job.ts'
+import type { JobLogLine } from '../jobs/history.ts'
+import type { Happening, Line, NewJob, Progress } from '../jobs/job.ts'
 import type { Place } from '../tasks/task.ts'
 
 /** One delivery of a job: what a worker says whose outcome it reports. */
@@ -14,14 +15,18 @@ export interface Delivery extends AttemptRef {
   readonly place: Place
   /** The number of this attempt, from 1. */
   readonly attempt: number
+  /** It is to run alone, in a child process: see `Job.suspect`. */
+  readonly suspect: boolean
+  /** How often it ended the thread or process that ran it. */
+  readonly deaths: number
   readonly payload: Uint8Array
 }
 
 export interface ReserveRequest {
   readonly worker: string
   readonly queues: readonly string[]
-  /** How many jobs of each place to take, at most. A place that is not named is not served. */
-  readonly room: Readonly<Partial<Record<Place, number>>>
+  /** How many jobs of each line to take, at most. A line that is not named is not served. */
+  readonly room: Readonly<Partial<Record<Line, number>>>
   /** Milliseconds that the worker holds what it reserves, unless it extends. Renews its whole lease. */
   readonly lease: number
 }
@@ -37,6 +42,12 @@ export interface Reservation {
 /** How an attempt ended. */
 export type Settlement = AttemptRef & {
   readonly outcome: Extract<Happening, { event: 'succeed' | 'retry' | 'fail' | 'release' | 'defer' | 'stop' | 'bury' }>
+}
+
+/** What an attempt under way says of itself. */
+export interface Report extends AttemptRef {
+  readonly progress?: Progress
+  readonly logs?: readonly JobLogLine[]
 }
 
 export interface Settled {
@@ -103,6 +114,10 @@ export interface Broker {
    * @param patience milliseconds: where the backend kept this call waiting for longer, nothing is rescued and `stalled` is true
    */
   sweep(patience: number): Promise<Sweep>
+  /** The worker is about to end: if it dies before it leaves, that says nothing about its jobs. It may be renewed meanwhile. */
+  announce(worker: string): Promise<void>
+  /** Keeps what attempts say of themselves; what is said by one that lost its lease is passed over. */
+  report(reports: readonly Report[]): Promise<void>
   /** Forgets a worker that leaves; what it still holds is handed back uncharged. */
   leave(worker: string): Promise<void>
   /** Calls `wake` soon after jobs may have become ready, or cancels been asked for; may call it for nothing. */

@@ -1,3 +1,4 @@
+import type { JobStory } from '../jobs/history.ts'
 import type { Job } from '../jobs/job.ts'
 import type { FinalState, JobState } from '../jobs/states.ts'
 import type { PortableError } from '../wire/portable-error.ts'
@@ -24,7 +25,8 @@ export interface JobFilter {
   readonly state?: JobState
   readonly queue?: string
   readonly task?: string
-  /** Only jobs with a higher id: the last one of the page before. */
+  readonly tag?: string
+  /** Only jobs that arrived after this one: the last one of the page before. */
   readonly after?: string
   /** At most this many, from 1 to 1,000. */
   readonly limit: number
@@ -33,6 +35,7 @@ export interface JobFilter {
 export interface PurgeFilter {
   readonly states: readonly FinalState[]
   readonly queue?: string
+  readonly tag?: string
   /** Only jobs that ended at least so long ago, in milliseconds. */
   readonly olderThan: number
   /** At most this many in one go, from 1 to 1,000: each go is one transaction. */
@@ -49,15 +52,17 @@ export interface Watch extends Disposable {
 export interface Store {
   commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]>
   /**
-   * Removes jobs that have ended, oldest first, with all that is kept of them.
+   * Removes jobs that have ended, in the order of their arrival, with all that is kept of them.
    *
-   * @returns how many were removed; as many as `limit` where there may be more
+   * @returns which were removed; as many as `limit` where there may be more
    */
-  purge(filter: PurgeFilter): Promise<number>
+  purge(filter: PurgeFilter): Promise<readonly string[]>
   /** In the order asked; undefined for one that is not known. */
   read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]>
-  /** In the order of ids, which is that of creation. */
+  /** In the order of arrival. */
   list(filter: JobFilter): Promise<readonly Job[]>
+  /** What happened to a job and what its attempts logged, oldest first; undefined for one that is not known. */
+  story(job: string): Promise<JobStory | undefined>
   /** Calls `ended` once for each added job that is or becomes final, soon after. An unknown job is waited for. */
   watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch
   close(): Promise<void>

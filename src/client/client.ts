@@ -178,9 +178,10 @@ export class Client extends Service {
   async purge({ states, queue, olderThan }: PurgeOptions): Promise<number> {
     const filter = { states, ...(queue === undefined ? {} : { queue }), olderThan: milliseconds(olderThan, 'olderThan'), limit: pageSize }
     let purged = 0
-    for (let count = pageSize; count === pageSize;) {
-      count = await this.#parts.backend.purge(filter)
-      purged += count
+    for (let more = true; more;) {
+      const { length } = await this.#parts.backend.purge(filter)
+      purged += length
+      more = length === pageSize
     }
     return purged
   }
@@ -237,7 +238,7 @@ export class Client extends Service {
       throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, this.#parts.payloadLimit)
     }
     const { queue, priority, delay, expires } = rules
-    return { id: this.#nextId(), task: name, queue, place: runs, priority, payload, delay, expires }
+    return { id: this.#nextId(), task: name, queue, place: runs, priority, payload, delay, expires, tags: [] }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Place } from '../tasks/task.ts'
+import { type Place, places } from '../tasks/task.ts'
 import type { PortableError } from '../wire/portable-error.ts'
 import { type JobEvent, type JobState, next } from './states.ts'
 
@@ -16,6 +16,20 @@ export interface NewJob {
   readonly delay: number
   /** Milliseconds until it may no longer start; `Infinity` for never. */
   readonly expires: number
+  /** What people find it by. */
+  readonly tags: readonly string[]
+}
+
+/** Where a job waits: with the others of its place, or apart from them, since a worker died with it. */
+export type Line = Place | 'suspect'
+
+export const lines: readonly Line[] = [...places, 'suspect']
+
+/** How far an attempt has come, in its own units. */
+export interface Progress {
+  readonly done: number
+  readonly total?: number
+  readonly note?: string
 }
 
 /** What an attempt has cost, in milliseconds. */
@@ -37,18 +51,25 @@ export interface Job {
   readonly queue: string
   readonly place: Place
   readonly priority: number
+  readonly tags: readonly string[]
   readonly state: JobState
   /** When it may start or started to wait, in milliseconds since the epoch of the backend's clock. */
   readonly dueAt: number
   readonly expiresAt: number
   readonly createdAt: number
+  /** When its last attempt was handed out, while that runs and once the job has ended with it. */
+  readonly startedAt: number | undefined
   readonly finishedAt: number | undefined
   /** Attempts charged so far, the running one included. */
   readonly attempt: number
   /** Deliveries so far: the fencing token of the newest. */
   readonly token: number
-  /** How often it was taken from a dead worker. */
+  /** How often it was taken from a worker that died without having announced its end. */
   readonly rescues: number
+  /** How often it ended the thread or process that ran it. */
+  readonly deaths: number
+  /** A worker died with it: until an attempt of it has come to an end of its own it runs alone, in a child process. */
+  readonly suspect: boolean
   readonly worker: string | undefined
   /** Its cancel was asked for while it was active. */
   readonly cancelling: boolean
@@ -56,6 +77,8 @@ export interface Job {
   /** Why it failed or is dead, or what the last attempt threw. */
   readonly error: PortableError | undefined
   readonly spent: Spent | undefined
+  /** What the newest attempt said of itself. */
+  readonly progress: Progress | undefined
 }
 
 /** An event with what it brings. */
@@ -63,13 +86,15 @@ export type Happening =
   | { readonly event: 'due' | 'unblock' | 'cancel' | 'revive' }
   | { readonly event: 'reserve', readonly worker: string }
   | { readonly event: 'succeed', readonly result: Uint8Array, readonly spent: Spent }
-  | { readonly event: 'retry', readonly delay: number, readonly error: PortableError, readonly spent?: Spent }
-  | { readonly event: 'fail', readonly error: PortableError, readonly spent?: Spent }
+  /** `died`: the attempt ended its thread or process. */
+  | { readonly event: 'retry', readonly delay: number, readonly error: PortableError, readonly spent?: Spent, readonly died?: boolean }
+  | { readonly event: 'fail', readonly error: PortableError, readonly spent?: Spent, readonly died?: boolean }
   | { readonly event: 'release' }
   | { readonly event: 'defer', readonly delay: number, readonly error: PortableError }
   | { readonly event: 'stop' }
-  | { readonly event: 'rescue' }
-  | { readonly event: 'bury', readonly error: PortableError }
+  /** `announced`: its worker had said that it was about to end. */
+  | { readonly event: 'rescue', readonly announced?: boolean }
+  | { readonly event: 'bury', readonly error: PortableError, readonly died?: boolean }
 
 /** The job as it is right after it was published. */
 export function born(job: NewJob, now: number): Job {
@@ -79,20 +104,29 @@ export function born(job: NewJob, now: number): Job {
     queue: job.queue,
     place: job.place,
     priority: job.priority,
+    tags: job.tags,
     state: job.delay > 0 ? 'scheduled' : 'ready',
     dueAt: now + job.delay,
     expiresAt: now + job.expires,
     createdAt: now,
+    startedAt: undefined,
     finishedAt: undefined,
     attempt: 0,
     token: 0,
     rescues: 0,
+    deaths: 0,
+    suspect: false,
     worker: undefined,
     cancelling: false,
     result: undefined,
     error: undefined,
-    spent: undefined
+    spent: undefined,
+    progress: undefined
   }
+}
+
+export function lineOf({ place, suspect }: Pick<Job, 'place' | 'suspect'>): Line {
+  return suspect ? 'suspect' : place
 }
 
 /**
@@ -105,34 +139,40 @@ export function happen(job: Job, happening: Happening, now: number): Job {
   if (job.cancelling && runsAgain.has(happening.event)) return happen(job, { event: 'stop' }, now)
   const story = `${job.task} ${job.id}, attempt ${job.attempt}, delivery ${job.token}`
   const moved: Job = { ...job, state: next(job.state, happening.event, story) }
-  const ended: Job = { ...moved, worker: undefined, cancelling: false, finishedAt: now }
+  const back: Job = { ...moved, worker: undefined, startedAt: undefined }
+  const ended: Job = { ...moved, worker: undefined, cancelling: false, suspect: false, finishedAt: now }
   switch (happening.event) {
     case 'due':
     case 'unblock':
       return moved
     case 'reserve':
-      return { ...moved, worker: happening.worker, attempt: job.attempt + 1, token: job.token + 1 }
+      return { ...moved, worker: happening.worker, attempt: job.attempt + 1, token: job.token + 1, startedAt: now, progress: undefined }
     case 'succeed':
       return { ...ended, result: happening.result, error: undefined, spent: happening.spent }
-    case 'retry':
-      return { ...moved, worker: undefined, dueAt: now + happening.delay, error: happening.error, spent: happening.spent }
+    case 'retry': {
+      const retried = { ...back, dueAt: now + happening.delay, error: happening.error, spent: happening.spent }
+      if (!happening.died) return { ...retried, suspect: false }
+      // A suspect's deaths are counted as such; its retries are for errors of its own.
+      return { ...retried, deaths: job.deaths + 1, attempt: job.suspect ? job.attempt - 1 : job.attempt }
+    }
     case 'fail':
-      return { ...ended, error: happening.error, spent: happening.spent }
+      return { ...ended, error: happening.error, spent: happening.spent, deaths: job.deaths + (happening.died ? 1 : 0) }
     case 'release':
-      return { ...moved, worker: undefined, attempt: job.attempt - 1 }
+      return { ...back, attempt: job.attempt - 1 }
     case 'defer':
-      return { ...moved, worker: undefined, attempt: job.attempt - 1, dueAt: now + happening.delay, error: happening.error }
+      return { ...back, attempt: job.attempt - 1, dueAt: now + happening.delay, error: happening.error }
     case 'rescue':
-      return { ...moved, worker: undefined, attempt: job.attempt - 1, rescues: job.rescues + 1 }
+      return happening.announced ? { ...back, attempt: job.attempt - 1 } : { ...back, attempt: job.attempt - 1, rescues: job.rescues + 1, suspect: true }
     case 'cancel':
       return job.state === 'active' ? { ...moved, cancelling: true } : ended
     case 'stop':
       return ended
     case 'bury':
-      return { ...ended, error: happening.error }
+      return { ...ended, error: happening.error, deaths: job.deaths + (happening.died ? 1 : 0) }
     case 'revive':
       return {
-        ...moved, dueAt: now, expiresAt: Infinity, finishedAt: undefined, attempt: 0, rescues: 0, result: undefined, error: undefined, spent: undefined
+        ...moved, dueAt: now, expiresAt: Infinity, startedAt: undefined, finishedAt: undefined, attempt: 0, rescues: 0, deaths: 0,
+        result: undefined, error: undefined, spent: undefined, progress: undefined
       }
   }
 }

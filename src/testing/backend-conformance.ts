@@ -13,6 +13,8 @@ import { orderCases } from './backend-conformance/order.ts'
 import { publishingCases } from './backend-conformance/publishing.ts'
 import { readingCases } from './backend-conformance/reading.ts'
 import { settlingCases } from './backend-conformance/settling.ts'
+import { storyCases } from './backend-conformance/stories.ts'
+import { suspectCases } from './backend-conformance/suspects.ts'
 import { wakingCases } from './backend-conformance/waking.ts'
 
 export interface BackendDriver {
@@ -36,9 +38,11 @@ const groups: Readonly<Record<string, Cases>> = {
   cancelling: cancellingCases,
   delays: delayCases,
   leases: leaseCases,
+  suspects: suspectCases,
   waking: wakingCases,
   afterwards: afterwardsCases,
   reading: readingCases,
+  stories: storyCases,
   handles: handleCases,
   closing: closingCases,
   histories: historyCases

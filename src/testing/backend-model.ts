@@ -1,10 +1,10 @@
-import type { AttemptRef, BrokerStats, Delivery, QueueStats, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../backends/broker.ts'
+import type { AttemptRef, BrokerStats, Delivery, QueueStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../backends/broker.ts'
 import type { Change, ChangeOutcome, PurgeFilter } from '../backends/store.ts'
-import { type Happening, type Job, type NewJob, born, happen } from '../jobs/job.ts'
+import { type HistoryEntry, entryOf, historyOf } from '../jobs/history.ts'
+import { type Happening, type Job, type NewJob, born, happen, lineOf, lines } from '../jobs/job.ts'
 import { expired } from '../jobs/limits.ts'
 import { hasExpired, rescue } from '../jobs/rescue.ts'
 import { type JobState, canHappen, isFinal, jobStates } from '../jobs/states.ts'
-import { places } from '../tasks/task.ts'
 
 /**
  * What a backend does, in the plainest words: every question is answered by going through all jobs.
@@ -15,7 +15,9 @@ export class BackendModel {
   /** In the order of arrival. */
   readonly #jobs = new Map<string, Job>()
   readonly #payloads = new Map<string, Uint8Array>()
+  readonly #history = new Map<string, HistoryEntry[]>()
   readonly #leases = new Map<string, number>()
+  readonly #ending = new Set<string>()
   /** Also those whose jobs were all purged. */
   readonly #queues = new Set<string>()
 
@@ -40,19 +42,19 @@ export class BackendModel {
     this.#leases.set(worker, this.now + lease)
     for (const job of this.jobs) if (job.state === 'scheduled' && job.dueAt <= this.now) this.#happen(job, { event: 'due' })
     const deliveries: Delivery[] = []
-    for (const place of places) {
+    for (const name of lines) {
       const line = this.jobs
-        .filter((job) => job.state === 'ready' && job.place === place && queues.includes(job.queue))
+        .filter((job) => job.state === 'ready' && lineOf(job) === name && queues.includes(job.queue))
         .sort((a, b) => b.priority - a.priority)
-      let left = room[place] ?? 0
+      let left = room[name] ?? 0
       for (const job of line) {
         if (left === 0) break
         if (hasExpired(job, this.now)) {
           this.#happen(job, { event: 'bury', error: expired })
           continue
         }
-        const { id, token, task, attempt } = this.#happen(job, { event: 'reserve', worker })
-        deliveries.push({ job: id, token, task, place, attempt, payload: this.#payloads.get(id)! })
+        const { id, token, task, place, attempt, suspect, deaths } = this.#happen(job, { event: 'reserve', worker })
+        deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, payload: this.#payloads.get(id)! })
         left--
       }
     }
@@ -81,12 +83,12 @@ export class BackendModel {
     for (const [worker, until] of this.#leases) {
       if (until > this.now) continue
       for (const job of this.#held(worker)) {
-        const after = rescue(job, this.now)
-        this.#jobs.set(job.id, after)
+        const after = rescue(job, this.#ending.has(worker), this.now)
+        this.#become(job, 'rescue', after)
         if (after.state === 'ready') rescued.push(refOf(job))
         if (after.state === 'dead') buried.push(job.id)
       }
-      this.#leases.delete(worker)
+      this.#forget(worker)
     }
     for (const job of this.jobs) {
       if (isFinal(job.state) || job.state === 'active' || !hasExpired(job, this.now)) continue
@@ -98,7 +100,23 @@ export class BackendModel {
 
   leave(worker: string): void {
     for (const job of this.#held(worker)) this.#happen(job, { event: 'release' })
-    this.#leases.delete(worker)
+    this.#forget(worker)
+  }
+
+  announce(worker: string): void {
+    if (this.#leases.has(worker)) this.#ending.add(worker)
+  }
+
+  report(reports: readonly Report[]): void {
+    for (const { job: id, token, progress } of reports) {
+      const job = this.#jobs.get(id)
+      if (job?.state === 'active' && job.token === token && progress) this.#jobs.set(id, { ...job, progress })
+    }
+  }
+
+  history(id: string): readonly HistoryEntry[] | undefined {
+    const job = this.#jobs.get(id)
+    return job && historyOf(job, this.#history.get(id) ?? [])
   }
 
   commit(changes: readonly Change[]): readonly ChangeOutcome[] {
@@ -108,12 +126,15 @@ export class BackendModel {
     })
   }
 
-  purge({ states, queue, olderThan, limit }: PurgeFilter): number {
+  purge({ states, queue, olderThan, limit }: PurgeFilter): string[] {
     const gone = this.jobs
       .filter((job) => isFinal(job.state) && states.includes(job.state) && (queue === undefined || job.queue === queue) && job.finishedAt! <= this.now - olderThan)
       .slice(0, limit)
-    for (const { id } of gone) this.#jobs.delete(id)
-    return gone.length
+    for (const { id } of gone) {
+      this.#jobs.delete(id)
+      this.#history.delete(id)
+    }
+    return gone.map(({ id }) => id)
   }
 
   stats(): BrokerStats {
@@ -133,8 +154,19 @@ export class BackendModel {
 
   #happen(job: Job, happening: Happening): Job {
     const after = happen(job, happening, this.now)
-    this.#jobs.set(job.id, after)
+    this.#become(job, happening.event, after)
     return after
+  }
+
+  #become(job: Job, event: Happening['event'], after: Job): void {
+    this.#jobs.set(job.id, after)
+    const entry = entryOf(job, event, after, this.now)
+    if (entry) this.#history.set(job.id, [...this.#history.get(job.id) ?? [], entry])
+  }
+
+  #forget(worker: string): void {
+    this.#leases.delete(worker)
+    this.#ending.delete(worker)
   }
 }
 

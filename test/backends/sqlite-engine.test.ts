@@ -1,12 +1,12 @@
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { placeCodes, placeNames, stateCodes, stateNames } from '../../src/backends/sqlite/codes.ts'
+import { lineCodes, lineNames, stateCodes, stateNames } from '../../src/backends/sqlite/codes.ts'
 import { sqlite } from '../../src/backends/sqlite/sqlite-backend.ts'
 import { queries } from '../../src/backends/sqlite/statements.ts'
+import { lines } from '../../src/jobs/job.ts'
 import { jobStates } from '../../src/jobs/states.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
-import { places } from '../../src/tasks/task.ts'
 import { deliver, newJob, request, succeed, woken } from '../../src/testing/backend-conformance/bench.ts'
 import { sharedFolder } from '../support/temporary-folder.ts'
 
@@ -18,17 +18,17 @@ test('what is asked of the jobs is found by an index, never by going through all
   const db = new DatabaseSync(path)
   for (const [name, sql] of Object.entries(queries)) {
     const plan = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map((step) => String(step['detail']))
-    expect(plan.filter((step) => /SCAN (?!USING)/.test(step) && /treadle_(jobs|payloads|endings)|\b[jpe]\b/.test(step) && !/USING (COVERING )?INDEX/.test(step)), name).toEqual([])
+    expect(plan.filter((step) => /SCAN (?!USING)/.test(step) && /treadle_(jobs|ready|endings|stories|history|logs)|\b[jerst]\b/.test(step) && !/USING (COVERING )?INDEX/.test(step)), name).toEqual([])
     expect(plan.filter((step) => step.includes('TEMP B-TREE')), `${name} sorts`).toEqual([])
   }
   db.close()
 })
 
-test('every state and every place has a number of its own', () => {
+test('every state and every line has a number of its own', () => {
   expect(stateNames.toSorted()).toEqual(jobStates.toSorted())
-  expect(placeNames.toSorted()).toEqual(places.toSorted())
+  expect(lineNames.toSorted()).toEqual(lines.toSorted())
   for (const state of jobStates) expect(stateNames[stateCodes[state]]).toBe(state)
-  for (const place of places) expect(placeNames[placeCodes[place]]).toBe(place)
+  for (const line of lines) expect(lineNames[lineCodes[line]]).toBe(line)
 })
 
 test('taking and ending jobs wakes nobody: two idle workers do not keep each other awake', async () => {

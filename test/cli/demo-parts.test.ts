@@ -118,7 +118,7 @@ describe('the data server', () => {
 describe('the account', () => {
   const result = new Uint8Array([7])
   const spent = { wall: 1, cpu: 1 }
-  const fresh = born({ id: 'j1', task: 't', queue: 'default', place: 'loop', priority: 0, payload: new Uint8Array(), delay: 0, expires: Infinity }, 0)
+  const fresh = born({ id: 'j1', task: 't', queue: 'default', place: 'loop', priority: 0, payload: new Uint8Array(), delay: 0, expires: Infinity, tags: [] }, 0)
   const taken = happen(fresh, { event: 'reserve', worker: 'w1' }, 1)
   const done = happen(taken, { event: 'succeed', result, spent }, 2)
   const line = (what: JournalLine['what'], token: number): JournalLine =>

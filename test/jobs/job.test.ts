@@ -95,9 +95,9 @@ test('what the client decided never changes, and the job that was is left as it 
 
 test('a rescue that is one too many sets the job aside with its cause', () => {
   const active = happen(born(newJob(), 0), { event: 'reserve', worker: 'worker-1' }, 1)
-  expect(rescue({ ...active, rescues: rescueLimit - 2 }, 2)).toMatchObject({ state: 'ready', rescues: rescueLimit - 1, attempt: 0 })
-  expect(rescue({ ...active, rescues: rescueLimit - 1 }, 2)).toMatchObject({ state: 'dead', rescues: rescueLimit, error: { code: 'WORKER_LOST' } })
-  expect(rescue({ ...active, rescues: rescueLimit - 1, cancelling: true }, 2)).toMatchObject({ state: 'cancelled' })
+  expect(rescue({ ...active, rescues: rescueLimit - 2 }, false, 2)).toMatchObject({ state: 'ready', rescues: rescueLimit - 1, attempt: 0 })
+  expect(rescue({ ...active, rescues: rescueLimit - 1 }, false, 2)).toMatchObject({ state: 'dead', rescues: rescueLimit, error: { code: 'WORKER_LOST' } })
+  expect(rescue({ ...active, rescues: rescueLimit - 1, cancelling: true }, false, 2)).toMatchObject({ state: 'cancelled' })
 })
 
 test('only a job that never started expires, and not before its time', () => {

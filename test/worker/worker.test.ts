@@ -248,7 +248,7 @@ describe.each(['memory', 'sqlite'])('a client and a worker on %s', (kind) => {
       ['a header that is no object', new Uint8Array([1, 0, 1, 7])],
       ['no arguments', new Uint8Array([1, 0, 0])]
     ])
-    const ids = [...broken].map(([, payload], at) => ({ id: `broken-${at}`, task: 'add', queue: 'default', place: 'thread' as const, priority: 0, payload, delay: 0, expires: Infinity }))
+    const ids = [...broken].map(([, payload], at) => ({ id: `broken-${at}`, task: 'add', queue: 'default', place: 'thread' as const, priority: 0, payload, delay: 0, expires: Infinity, tags: [] }))
     await backend.publish(ids)
     expect(await (await queue.enqueue(tasks.add, 1, 1)).result()).toBe(2)
     for (const { id } of ids) await until(async () => ['dead', 'failed'].includes((await queue.read(id)).state))

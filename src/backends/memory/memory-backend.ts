@@ -1,13 +1,13 @@
-import { type Happening, type Job, type NewJob, born, happen } from '../../jobs/job.ts'
+import { type HistoryEntry, type JobLogLine, type JobStory, entryOf, historyLimit, historyOf, logLimit } from '../../jobs/history.ts'
+import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
 import { hasExpired, rescue } from '../../jobs/rescue.ts'
 import { type FinalState, type JobState, canHappen, isFinal } from '../../jobs/states.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { ClosedError } from '../../kernel/errors.ts'
-import { type Place, places } from '../../tasks/task.ts'
 import type { Backend } from '../backend.ts'
 import type {
-  AttemptRef, BrokerCapabilities, BrokerStats, Delivery, Reservation, ReserveRequest, Settled, Settlement, Sweep
+  AttemptRef, BrokerCapabilities, BrokerStats, Delivery, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep
 } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
@@ -30,6 +30,8 @@ interface Entry {
   readonly seq: number
   readonly payload: Uint8Array
   job: Job
+  history?: HistoryEntry[]
+  logs?: JobLogLine[]
 }
 
 /**
@@ -46,6 +48,8 @@ class MemoryBackend implements Backend {
   readonly #mortal = new Set<Entry>()
   readonly #leases = new Map<string, number>()
   readonly #held = new Map<string, Set<Entry>>()
+  /** Workers that announced their end. */
+  readonly #ending = new Set<string>()
   readonly #counts = new QueueCounts()
   readonly #listeners = new Listeners()
   readonly #watches = new EndingWatches()
@@ -100,7 +104,7 @@ class MemoryBackend implements Backend {
       if (until > now) continue
       for (const entry of this.#held.get(worker) ?? []) {
         const { id, token } = entry.job
-        this.#become(entry, rescue(entry.job, now))
+        this.#become(entry, 'rescue', rescue(entry.job, this.#ending.has(worker), now), now)
         if (entry.job.state === 'ready') rescued.push({ job: id, token })
         else if (entry.job.state === 'dead') buried.push(id)
       }
@@ -118,6 +122,21 @@ class MemoryBackend implements Backend {
     const now = this.#open()
     for (const entry of this.#held.get(worker) ?? []) this.#happen(entry, { event: 'release' }, now)
     this.#forget(worker)
+  }
+
+  async announce(worker: string): Promise<void> {
+    this.#open()
+    if (this.#leases.has(worker)) this.#ending.add(worker)
+  }
+
+  async report(reports: readonly Report[]): Promise<void> {
+    this.#open()
+    for (const { job, token, progress, logs } of reports) {
+      const entry = this.#entries.get(job)
+      if (entry?.job.state !== 'active' || entry.job.token !== token) continue
+      if (progress) entry.job = { ...entry.job, progress }
+      if (logs) entry.logs = [...entry.logs ?? [], ...logs].slice(-logLimit)
+    }
   }
 
   listen(queues: readonly string[], wake: () => void): Disposable {
@@ -148,17 +167,18 @@ class MemoryBackend implements Backend {
     })
   }
 
-  async purge({ states, queue, olderThan, limit }: PurgeFilter): Promise<number> {
+  async purge({ states, queue, tag, olderThan, limit }: PurgeFilter): Promise<readonly string[]> {
     const now = this.#open()
-    const gone = [...this.#entries.values()]
-      .filter(({ job }) => (states as readonly JobState[]).includes(job.state) && (queue === undefined || job.queue === queue) && job.finishedAt! <= now - olderThan)
-      .sort((a, b) => a.job.finishedAt! - b.job.finishedAt!)
-      .slice(0, limit)
-    for (const { job } of gone) {
-      this.#entries.delete(job.id)
-      this.#counts.add(job.queue, job.state, -1)
+    const gone = this.#entries.values()
+      .map(({ job }) => job)
+      .filter((job) => (states as readonly JobState[]).includes(job.state) && (queue === undefined || job.queue === queue)
+        && (tag === undefined || job.tags.includes(tag)) && job.finishedAt! <= now - olderThan)
+      .take(limit).toArray()
+    for (const { id, queue: from, state } of gone) {
+      this.#entries.delete(id)
+      this.#counts.add(from, state, -1)
     }
-    return gone.length
+    return gone.map(({ id }) => id)
   }
 
   async read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]> {
@@ -168,13 +188,21 @@ class MemoryBackend implements Backend {
 
   async list(filter: JobFilter): Promise<readonly Job[]> {
     this.#open()
-    const { state, queue, task, after, limit } = filter
-    return [...this.#entries.values()]
-      .map((entry) => entry.job)
-      .filter((job) => (state === undefined || job.state === state) && (queue === undefined || job.queue === queue)
-        && (task === undefined || job.task === task) && (after === undefined || job.id > after))
-      .sort((a, b) => a.id < b.id ? -1 : 1)
-      .slice(0, limit)
+    const { state, queue, task, tag, after, limit } = filter
+    // One that is gone stands where its id would: ids of one maker rise.
+    const from = after === undefined ? undefined : this.#entries.get(after)?.seq
+    return this.#entries.values()
+      .filter(({ seq, job }) => (state === undefined || job.state === state) && (queue === undefined || job.queue === queue)
+        && (task === undefined || job.task === task) && (tag === undefined || job.tags.includes(tag))
+        && (after === undefined || (from === undefined ? job.id > after : seq > from)))
+      .map(({ job }) => job)
+      .take(limit).toArray()
+  }
+
+  async story(job: string): Promise<JobStory | undefined> {
+    this.#open()
+    const entry = this.#entries.get(job)
+    return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [] }
   }
 
   watch(ended: (endings: readonly Ending[]) => void, _failed: (error: unknown) => void): Watch {
@@ -198,7 +226,7 @@ class MemoryBackend implements Backend {
     this.#leases.set(worker, now + lease)
     this.#promote(now)
     const deliveries: Delivery[] = []
-    for (const place of places) this.#deliver({ worker, queues: [...new Set(queues)], place, room: room[place] ?? 0 }, now, deliveries)
+    for (const line of lines) this.#deliver({ worker, queues: [...new Set(queues)], line, room: room[line] ?? 0 }, now, deliveries)
     const cancelling = [...this.#held.get(worker) ?? []].filter(({ job }) => job.cancelling)
     return {
       deliveries,
@@ -208,14 +236,14 @@ class MemoryBackend implements Backend {
   }
 
   #deliver(
-    { worker, queues, place, room }: { worker: string, queues: readonly string[], place: Place, room: number },
+    { worker, queues, line: name, room }: { worker: string, queues: readonly string[], line: Line, room: number },
     now: number,
     deliveries: Delivery[]
   ): void {
-    const lines = queues.map((queue) => this.#line(queue, place))
+    const queued = queues.map((queue) => this.#line(queue, name))
     for (let left = room; left > 0;) {
       let first: Heap<Entry> | undefined
-      for (const line of lines) {
+      for (const line of queued) {
         while (line.peek() && line.peek()!.job.state !== 'ready') line.pop()
         if (line.peek() && (!first || comesFirst(line.peek()!, first.peek()!))) first = line
       }
@@ -226,8 +254,8 @@ class MemoryBackend implements Backend {
         continue
       }
       this.#happen(entry, { event: 'reserve', worker }, now)
-      const { id, token, task, attempt } = entry.job
-      deliveries.push({ job: id, token, task, place, attempt, payload: entry.payload })
+      const { id, token, task, place, attempt, suspect, deaths } = entry.job
+      deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, payload: entry.payload })
       left--
     }
   }
@@ -245,11 +273,13 @@ class MemoryBackend implements Backend {
   }
 
   #happen(entry: Entry, happening: Happening, now: number): void {
-    this.#become(entry, happen(entry.job, happening, now))
+    this.#become(entry, happening.event, happen(entry.job, happening, now), now)
   }
 
-  #become(entry: Entry, job: Job): void {
+  #become(entry: Entry, event: Happening['event'], job: Job, now: number): void {
     const before = entry.job
+    const told = entryOf(before, event, job, now)
+    if (told) entry.history = [...entry.history ?? [], told].slice(-historyLimit)
     entry.job = job
     if (before.worker !== undefined && job.worker === undefined) this.#held.get(before.worker)?.delete(entry)
     if (job.worker !== undefined) this.#heldBy(job.worker).add(entry)
@@ -263,8 +293,8 @@ class MemoryBackend implements Backend {
 
   /** Puts an entry where its new state belongs. */
   #file(entry: Entry): void {
-    const { state, queue, place, id } = entry.job
-    if (state === 'ready') this.#line(queue, place).push(entry)
+    const { state, queue, id } = entry.job
+    if (state === 'ready') this.#line(queue, lineOf(entry.job)).push(entry)
     else if (state === 'scheduled') this.#due.push(entry)
     else if (isFinal(state)) {
       this.#mortal.delete(entry)
@@ -272,8 +302,8 @@ class MemoryBackend implements Backend {
     }
   }
 
-  #line(queue: string, place: Place): Heap<Entry> {
-    const key = `${place} ${queue}`
+  #line(queue: string, name: Line): Heap<Entry> {
+    const key = `${name} ${queue}`
     let line = this.#lines.get(key)
     if (!line) this.#lines.set(key, line = new Heap(comesFirst))
     return line
@@ -287,6 +317,7 @@ class MemoryBackend implements Backend {
 
   #forget(worker: string): void {
     this.#leases.delete(worker)
+    this.#ending.delete(worker)
     this.#held.delete(worker)
   }
 }

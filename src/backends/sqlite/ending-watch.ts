@@ -23,9 +23,9 @@ const restPerLook = 4
 /**
  * Waits for the ends of jobs.
  *
- * A job is looked up by id when it is added. From then on either the numbers of all jobs that ended since are read, in order, from
- * an index, or the watched jobs one by one, whichever are fewer: waiting for one job costs little however busy the queue,
- * and waiting for a hundred thousand costs no more than what ends.
+ * A job is looked up by id when it is added. From then on either what each transaction since has ended is read, in order, or the
+ * watched jobs one by one, whichever are fewer: waiting for one job costs little however busy the queue, and waiting for a
+ * hundred thousand costs no more than what ends.
  */
 export class EndingWatch implements Watch {
   readonly #parts: EndingWatchParts
@@ -34,7 +34,7 @@ export class EndingWatch implements Watch {
   /** Found, and not ended at `#cursor`. By sequence number. */
   readonly #open = new Map<number, string>()
   readonly #numbers = new Map<string, number>()
-  /** Jobs that ended up to this number have been looked at. */
+  /** What transactions ended, up to this one, has been looked at. */
   #cursor = 0
   #next: Timer | undefined
   #queued = false
@@ -111,10 +111,10 @@ export class EndingWatch implements Watch {
     const ended = this.#open.size === 0 || last === this.#cursor ? [] : this.#endedSince(sql, last)
     this.#cursor = last
     for (const job of this.#unseen) {
-      const [seq, number] = (sql.find.get(job) ?? []) as [number?, (number | null)?]
+      const [seq, ending] = (sql.find.get(job) ?? []) as [number?, (number | null)?]
       if (seq === undefined) continue
       this.#unseen.delete(job)
-      if (number !== null) ended.push(seq)
+      if (ending !== null) ended.push(seq)
       else {
         this.#open.set(seq, job)
         this.#numbers.set(job, seq)
@@ -131,10 +131,11 @@ export class EndingWatch implements Watch {
   }
 
   #endedSince(sql: Statements, last: number): number[] {
-    // Fewer than before: what had ended was cleared away.
-    return last < this.#cursor || this.#open.size < last - this.#cursor
-      ? [...this.#open.keys()].filter((seq) => (sql.hasEnded.get(seq)?.[0] ?? null) !== null)
-      : (sql.endedSince.all(this.#cursor, last) as [number][]).map(([seq]) => seq).filter((seq) => this.#open.has(seq))
+    // What came right after the cursor may have been dropped meanwhile.
+    const [first] = (sql.firstEnded.get() ?? []) as [number?]
+    return first === undefined || first > this.#cursor + 1 || this.#open.size < last - this.#cursor
+      ? [...this.#open.keys()].filter((seq) => sql.hasEnded.get(seq) !== undefined)
+      : [...new Set((sql.endedSince.all(this.#cursor, last) as [string][]).flatMap(([seqs]) => JSON.parse(seqs) as number[]))].filter((seq) => this.#open.has(seq))
   }
 
   #close(seq: number | undefined): void {

@@ -1,25 +1,19 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type Job, type NewJob, happen } from '../../jobs/job.ts'
+import { type JobStory, historyOf, logLimit } from '../../jobs/history.ts'
+import { type Job, type NewJob, born } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
-import { hasExpired, rescue } from '../../jobs/rescue.ts'
-import { type JobState, canHappen, finalStates } from '../../jobs/states.ts'
+import { rescue } from '../../jobs/rescue.ts'
+import { canHappen, isFinal } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { type Place, places } from '../../tasks/task.ts'
-import type { AttemptRef, BrokerStats, Delivery, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
-import { QueueCounts, noJobs } from '../queue-counts.ts'
+import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
 import type { Change, ChangeOutcome, JobFilter, PurgeFilter } from '../store.ts'
-import { placeCodes, stateCodes, stateNames } from './codes.ts'
+import { type Claim, Claims } from './claims.ts'
+import { lineCodes, stateCodes, stateNames } from './codes.ts'
 import { type Durability, openFile } from './file.ts'
-import { type Row, jobOf } from './rows.ts'
-import { type Standing, standingOf, written } from './standing.ts'
+import { type Committed, JobTables, mayExpire } from './job-tables.ts'
+import { historyEntryOf, logLineOf, storedOf } from './rows.ts'
 import { type Statements, prepareAll } from './statements.ts'
 import { readStats } from './stats.ts'
-
-/** What a transaction of this engine brought about: `queues` where a listener may have something to do, and whether jobs ended. */
-export interface Committed {
-  readonly queues: ReadonlySet<string>
-  readonly ended: boolean
-}
 
 /**
  * One transaction never moves more than this many jobs of itself (those that fell due, those that expired), so that a
@@ -27,22 +21,20 @@ export interface Committed {
  */
 const mostAtOnce = 1_000
 
-const final: ReadonlySet<JobState> = new Set(finalStates)
-
 /**
  * The ports on a SQLite file: each method is one transaction, synchronous, and throws SQLite's own error where the file is locked.
  *
- * What becomes of a job is decided by `happen`; statements repeat only `due` and `reserve`, which concern many jobs at once.
+ * What becomes of a job is decided by `happen`; statements repeat only `due`, `reserve` and the success of a first delivery,
+ * which concern many jobs at once.
  */
 export class SqliteEngine {
   readonly #db: DatabaseSync
   readonly #clock: Pick<Clock, 'now'>
   readonly #sql: Statements
+  readonly #tables: JobTables
   readonly #committed: (what: Committed) => void
-  // Of the transaction that is open:
-  readonly #counts = new QueueCounts()
-  readonly #news = new Set<string>()
-  #lastEnded: number | undefined
+  /** Deliveries that were made here and are not settled yet. */
+  readonly #claims = new Map<string, Claim>()
 
   /** @throws BackendError; SQLite's own error where the file is locked */
   constructor(path: string, durability: Durability, clock: Pick<Clock, 'now'>, committed: (what: Committed) => void) {
@@ -50,39 +42,52 @@ export class SqliteEngine {
     this.#clock = clock
     this.#committed = committed
     this.#sql = prepareAll(this.#db)
+    this.#tables = new JobTables(this.#sql)
   }
 
   publish(jobs: readonly NewJob[]): void {
-    const { insertJob, insertPayload } = this.#sql
+    const { insertJob, insertReady, insertScheduled, insertExpiring } = this.#sql
     this.#write((now) => {
-      for (const { id, task, queue, place, priority, payload, delay, expires } of jobs) {
-        const state = delay > 0 ? 'scheduled' : 'ready'
+      for (const newJob of jobs) {
+        const job = born(newJob, now)
+        const { id, task, queue, place, priority, tags, state, dueAt, expiresAt } = job
         const { changes, lastInsertRowid } = insertJob.run(
-          id, task, queue, placeCodes[place], priority, stateCodes[state], now + delay, expires === Infinity ? null : now + expires, now
+          id, task, queue, lineCodes[place], priority, now, dueAt, expiresAt === Infinity ? null : expiresAt, tags.length === 0 ? null : JSON.stringify(tags), newJob.payload
         )
         if (changes === 0) continue
-        insertPayload.run(lastInsertRowid, payload)
-        this.#counts.add(queue, state, 1)
-        this.#news.add(queue)
+        if (state === 'ready') insertReady.run(queue, lineCodes[place], -priority, lastInsertRowid, 0, 0)
+        else insertScheduled.run(dueAt, lastInsertRowid, 0, 0)
+        if (mayExpire(job)) insertExpiring.run(expiresAt, lastInsertRowid)
+        this.#tables.count(queue, state, 1)
+        this.#tables.tell(queue)
       }
     })
   }
 
   reserve(request: ReserveRequest): Reservation {
-    return this.#write((now) => this.#reserve(request, now))
+    const claimed = new Map<string, Claim>()
+    const reservation = this.#write((now) => this.#reserve(request, now, claimed))
+    this.#remember(claimed)
+    return reservation
   }
 
   settle(settlements: readonly Settlement[], next?: ReserveRequest): Settled {
-    return this.#write((now) => {
+    const claimed = new Map<string, Claim>()
+    const settled = this.#write((now): Settled => {
       const stale: AttemptRef[] = []
-      for (const { job, token, outcome } of settlements) {
-        const row = this.#sql.byId.get(job)
-        const standing = row && standingOf(row)
-        if (standing?.job.state === 'active' && standing.job.token === token) this.#step(standing, happen(standing.job, outcome, now))
-        else stale.push({ job, token })
+      const mayBeCancelling = this.#sql.anyCancel.get() !== undefined
+      for (const settlement of settlements) {
+        const claim = this.#claims.get(settlement.job)
+        const held = claim?.token === settlement.token && claim.token === 1 && !mayBeCancelling && settlement.outcome.event === 'succeed'
+          ? this.#succeed(claim, settlement.outcome, now)
+          : this.#settle(settlement, now)
+        if (!held) stale.push({ job: settlement.job, token: settlement.token })
       }
-      return next ? { stale, reservation: this.#reserve(next, now) } : { stale }
+      return next ? { stale, reservation: this.#reserve(next, now, claimed) } : { stale }
     })
+    for (const { job } of settlements) this.#claims.delete(job)
+    this.#remember(claimed)
+    return settled
   }
 
   extend(worker: string, held: readonly AttemptRef[], lease: number): AttemptRef[] {
@@ -101,18 +106,37 @@ export class SqliteEngine {
       const rescued: AttemptRef[] = []
       const buried: string[] = []
       const lost = stalled ? [] : this.#sql.lostWorkers.all(now)
-      for (const [worker] of lost as [number][]) {
-        for (const row of this.#sql.heldBy.all(worker)) {
-          const standing = standingOf(row)
-          const after = rescue(standing.job, now)
-          this.#step(standing, after)
+      for (const [worker, announced] of lost as [number, number][]) {
+        for (const held of this.#tables.heldBy(worker)) {
+          const after = rescue(held.job, announced === 1, now)
+          this.#tables.become(held, 'rescue', after, now)
           if (after.state === 'ready') rescued.push({ job: after.id, token: after.token })
           else if (after.state === 'dead') buried.push(after.id)
         }
         this.#sql.forget.run(worker)
       }
-      for (const row of this.#sql.expired.all(now, mostAtOnce)) buried.push(this.#expire(row, now))
+      for (const [seq] of this.#sql.expired.all(now, mostAtOnce) as [number][]) {
+        buried.push(this.#tables.happen(this.#tables.bySeq(seq), { event: 'bury', error: expired }, now).id)
+      }
       return { rescued, buried, stalled }
+    })
+  }
+
+  announce(worker: string): void {
+    this.#write(() => this.#sql.announce.run(worker))
+  }
+
+  report(reports: readonly Report[]): void {
+    this.#write(() => {
+      for (const { job, token, progress, logs = [] } of reports) {
+        const [seq] = (this.#sql.attemptOf.get(job, token) ?? []) as [number?]
+        if (seq === undefined) continue
+        if (progress) this.#sql.writeProgress.run(seq, token, progress.done, progress.total ?? null, progress.note ?? null)
+        if (logs.length === 0) continue
+        let number = Number(this.#sql.lastLog.get(seq)?.[0] ?? 0)
+        for (const { at, level, attempt, message, fields } of logs) this.#sql.insertLog.run(seq, ++number, at, level, attempt, token, message, fields)
+        if (number > logLimit) this.#sql.trimLogs.run(seq, number - logLimit)
+      }
     })
   }
 
@@ -120,48 +144,33 @@ export class SqliteEngine {
     this.#write((now) => {
       const [number] = (this.#sql.workerNumber.get(worker) ?? []) as [number?]
       if (number === undefined) return
-      for (const row of this.#sql.heldBy.all(number)) {
-        const standing = standingOf(row)
-        this.#step(standing, happen(standing.job, { event: 'release' }, now))
-      }
+      for (const held of this.#tables.heldBy(number)) this.#tables.happen(held, { event: 'release' }, now)
       this.#sql.forget.run(number)
     })
   }
 
   commit(changes: readonly Change[]): ChangeOutcome[] {
     return this.#write((now) => changes.map(({ job, event }) => {
-      const row = this.#sql.byId.get(job)
-      if (!row) return undefined
-      const standing = standingOf(row)
-      if (!canHappen(standing.job.state, event)) return standing.job.state
-      const after = happen(standing.job, { event }, now)
-      this.#step(standing, after)
-      if (event === 'revive') this.#sql.expireNever.run(standing.seq)
-      return after.state
+      const stored = this.#tables.byId(job)
+      return stored && (canHappen(stored.job.state, event) ? this.#tables.happen(stored, { event }, now) : stored.job).state
     }))
   }
 
-  purge({ states, queue, olderThan, limit }: PurgeFilter): number {
+  purge({ states, queue, tag, olderThan, limit }: PurgeFilter): string[] {
+    const { purgeable, purgeJob, dropEnding, purgeStory, purgeHistory, purgeProgress, purgeLogs } = this.#sql
     return this.#write((now) => {
-      const rows = this.#sql.purgeable.all(JSON.stringify(states.map((state) => stateCodes[state])), queue ?? null, now - olderThan, limit) as [number, number, string, number][]
-      // The newest ending stays: the next one is numbered after it, and those who watch count on numbers that rise.
-      const newest = lastEnded(this.#sql)
-      for (const [seq, ended, ofQueue, state] of rows) {
-        this.#sql.dropJob.run(seq)
-        this.#sql.dropPayload.run(seq)
-        if (ended !== newest) this.#sql.dropEnding.run(ended)
-        else this.#sql.emptyEnding.run(ended)
-        this.#counts.add(ofQueue, stateNames[state]!, -1)
+      const codes = JSON.stringify(states.map((state) => stateCodes[state]))
+      const rows = purgeable.all(0, queue ?? null, null, tag ?? null, codes, now - olderThan, limit) as [number, string, string, number][]
+      for (const [seq, , from, state] of rows) {
+        for (const drop of [purgeJob, dropEnding, purgeStory, purgeHistory, purgeProgress, purgeLogs]) drop.run(seq)
+        this.#tables.count(from, stateNames[state]!, -1)
       }
-      return rows.length
+      return rows.map(([, id]) => id)
     })
   }
 
   read(jobs: readonly string[]): (Job | undefined)[] {
-    return this.#read(() => jobs.map((job) => {
-      const row = this.#sql.job.get(job)
-      return row && jobOf(row)
-    }))
+    return this.#read(() => jobs.map((job) => this.#tables.byId(job)?.job))
   }
 
   /** Runs `look` on the file as it is at one moment; `look` must only read. */
@@ -169,8 +178,25 @@ export class SqliteEngine {
     return this.#read(() => look(this.#sql))
   }
 
-  list({ state, queue, task, after, limit }: JobFilter): Job[] {
-    return this.#sql.jobs.all(after ?? '', state === undefined ? null : stateCodes[state], queue ?? null, task ?? null, limit).map(jobOf)
+  list({ state, queue, task, tag, after, limit }: JobFilter): Job[] {
+    const filter = [queue ?? null, task ?? null, tag ?? null] as const
+    return this.#read(() => {
+      const from = after === undefined ? 0 : Number(this.#sql.seqOf.get(after)?.[0] ?? 0)
+      // These are few, and found without going through all others.
+      if (state === 'active') return this.#listed(this.#sql.activeSeqs.all(from, ...filter, limit))
+      if (state !== undefined && isFinal(state) && state !== 'succeeded') return this.#listed(this.#sql.unsuccessfulSeqs.all(from, ...filter, stateCodes[state], limit))
+      return this.#sql.jobs.all(from, ...filter, state === undefined ? null : stateCodes[state], limit).map((row) => storedOf(row).job)
+    })
+  }
+
+  story(job: string): JobStory | undefined {
+    return this.#read(() => {
+      const stored = this.#tables.byId(job)
+      return stored && {
+        history: historyOf(stored.job, this.#sql.history.all(stored.seq).map(historyEntryOf)),
+        logs: this.#sql.logs.all(stored.seq).map(logLineOf)
+      }
+    })
   }
 
   stats(): BrokerStats {
@@ -191,21 +217,39 @@ export class SqliteEngine {
     this.#db.close()
   }
 
-  #reserve({ worker, queues, room, lease }: ReserveRequest, now: number): Reservation {
-    const { cancelling, nextDue } = this.#sql
+  #reserve({ worker, queues, room, lease }: ReserveRequest, now: number, claimed: Map<string, Claim>): Reservation {
     const number = this.#renew(worker, now + lease)
     this.#promote(now)
-    const deliveries: Delivery[] = []
-    let all = true
-    for (const place of places) {
-      if (room[place]) all = this.#deliver(number, { queues: [...new Set(queues)], place, room: room[place] }, now, deliveries) && all
-    }
-    const [due] = (nextDue.get() ?? [Infinity]) as [number]
+    const claims = new Claims(this.#sql, this.#tables, number, now)
+    claims.take({ queues, room })
+    for (const [job, claim] of claims.claimed) claimed.set(job, claim)
+    const [due] = (this.#sql.nextDue.get() ?? [Infinity]) as [number]
     return {
-      deliveries,
-      cancelling: (cancelling.all(number) as [string, number][]).map(([job, token]) => ({ job, token })),
-      nextDue: all ? Math.max(0, due - now) : 0
+      deliveries: claims.deliveries,
+      cancelling: (this.#sql.cancelling.all(number) as [string, number][]).map(([job, token]) => ({ job, token })),
+      nextDue: claims.complete ? Math.max(0, due - now) : 0
     }
+  }
+
+  #remember(claimed: ReadonlyMap<string, Claim>): void {
+    for (const [job, claim] of claimed) this.#claims.set(job, claim)
+  }
+
+  /** What `happen` makes of the success of a job that was delivered once and never went another way. False where it is held no more. */
+  #succeed({ seq, token, queue, attempt, startedAt }: Claim, { result, spent }: Extract<Settlement['outcome'], { event: 'succeed' }>, now: number): boolean {
+    if (this.#sql.dropActive.run(seq, token).changes === 0) return false
+    this.#sql.insertEnding.run(seq, stateCodes.succeeded, attempt, token, startedAt, now, spent.wall, spent.cpu, result)
+    this.#tables.noteEnded(seq)
+    this.#tables.count(queue, 'active', -1)
+    this.#tables.count(queue, 'succeeded', 1)
+    return true
+  }
+
+  #settle({ job, token, outcome }: Settlement, now: number): boolean {
+    const stored = this.#tables.byId(job)
+    if (stored?.job.state !== 'active' || stored.job.token !== token) return false
+    this.#tables.happen(stored, outcome, now)
+    return true
   }
 
   #renew(worker: string, until: number): number {
@@ -214,74 +258,16 @@ export class SqliteEngine {
   }
 
   #promote(now: number): void {
-    for (const [seq, queue] of this.#sql.due.all(now, mostAtOnce) as [number, string][]) {
-      this.#sql.makeReady.run(seq)
-      this.#counts.add(queue, 'scheduled', -1)
-      this.#counts.add(queue, 'ready', 1)
+    for (const [seq, dueAt, queue, line, rank, attempt, token] of this.#sql.due.all(now, mostAtOnce) as DueRow[]) {
+      this.#sql.dropScheduled.run(dueAt, seq)
+      this.#sql.insertReady.run(queue, line, rank, seq, attempt, token)
+      this.#tables.count(queue, 'scheduled', -1)
+      this.#tables.count(queue, 'ready', 1)
     }
   }
 
-  /** False where so many had expired that the rest must wait for the next call. */
-  #deliver(
-    worker: number,
-    { queues, place, room }: { readonly queues: readonly string[], readonly place: Place, readonly room: number },
-    now: number,
-    deliveries: Delivery[]
-  ): boolean {
-    let left = room
-    let buried = 0
-    while (left > 0) {
-      const rows = this.#first(queues, placeCodes[place], left)
-      const asked = left
-      for (const row of rows) {
-        const [seq, queue, id, task, attempt, token, expiresAt, payload] = row as ReadyRow
-        if (expiresAt !== null && hasExpired({ attempt, expiresAt }, now)) {
-          this.#expire(this.#sql.bySeq.get(seq)!, now)
-          buried++
-          continue
-        }
-        this.#sql.claim.run(worker, seq)
-        this.#counts.add(queue, 'ready', -1)
-        this.#counts.add(queue, 'active', 1)
-        deliveries.push({ job: id, token: token + 1, task, place, attempt: attempt + 1, payload })
-        left--
-      }
-      if (rows.length < asked) return true
-      if (buried >= mostAtOnce) return false
-    }
-    return true
-  }
-
-  /** The first `limit` ready jobs of several queues. */
-  #first(queues: readonly string[], place: number, limit: number): readonly Row[] {
-    if (queues.length === 1) return this.#sql.ready.all(queues[0]!, place, limit)
-    return queues.flatMap((queue) => this.#sql.readyRanks.all(queue, place, limit) as [number, number][])
-      .sort(([priority, seq], [otherPriority, otherSeq]) => otherPriority - priority || seq - otherSeq)
-      .slice(0, limit)
-      .map(([, seq]) => this.#sql.readyOne.get(seq)!)
-  }
-
-  #expire(row: Row, now: number): string {
-    const standing = standingOf(row)
-    this.#step(standing, happen(standing.job, { event: 'bury', error: expired }, now))
-    return standing.job.id
-  }
-
-  /** Writes what became of a job. */
-  #step(before: Standing, after: Job): void {
-    const { queue, state } = before.job
-    const ends = final.has(after.state)
-    let ended: number | null = null
-    if (ends) {
-      const { finishedAt, spent, result } = after
-      ended = this.#lastEnded = (this.#lastEnded ?? lastEnded(this.#sql)) + 1
-      this.#sql.insertEnding.run(ended, before.seq, finishedAt!, spent?.wall ?? null, spent?.cpu ?? null, result ?? null)
-    }
-    this.#sql.step.run(...written(before, after, ended), before.seq)
-    this.#counts.add(queue, state, -1)
-    this.#counts.add(queue, after.state, 1)
-    // Ready again, to be ready later, or to be cancelled: somebody must hear of it.
-    if ((state === 'active' || final.has(state)) && !ends) this.#news.add(queue)
+  #listed(seqs: readonly (readonly unknown[])[]): Job[] {
+    return seqs.map(([seq]) => this.#tables.bySeq(seq as number).job)
   }
 
   /** A transaction that writes: it has the lock before it reads anything, the time included. */
@@ -291,17 +277,14 @@ export class SqliteEngine {
     let committed: Committed
     try {
       result = change(this.#clock.now())
-      committed = { queues: new Set(this.#news), ended: this.#lastEnded !== undefined }
-      this.#writeCounts()
+      committed = this.#tables.finish()
       this.#sql.commit.run()
     } catch (error) {
       // Some failures, such as a full disk, have rolled it back already.
       if (this.#db.isTransaction) this.#sql.rollback.run()
       throw error
     } finally {
-      this.#counts.take()
-      this.#news.clear()
-      this.#lastEnded = undefined
+      this.#tables.reset()
     }
     if (committed.ended || committed.queues.size > 0) this.#committed(committed)
     return result
@@ -316,25 +299,11 @@ export class SqliteEngine {
       this.#sql.commit.run()
     }
   }
-
-  #writeCounts(): void {
-    const none = noJobs()
-    const counts = this.#counts.take()
-    for (const queue of this.#news) if (!counts.has(queue)) counts.set(queue, none)
-    for (const [queue, c] of counts) {
-      this.#sql.count.run(
-        queue, this.#news.has(queue) ? 1 : 0,
-        c.scheduled, c.ready, c.active, c.waiting, c.succeeded, c.failed, c.cancelled, c.dead
-      )
-    }
-  }
 }
 
-/** The number of the job that ended last. */
+/** The number of the last transaction that ended jobs. */
 export function lastEnded(sql: Statements): number {
   return Number(sql.lastEnded.get()?.[0] ?? 0)
 }
 
-type ReadyRow = [
-  seq: number, queue: string, id: string, task: string, attempt: number, token: number, expiresAt: number | null, payload: Uint8Array
-]
+type DueRow = [seq: number, dueAt: number, queue: string, line: number, rank: number, attempt: number, token: number]

@@ -1,39 +1,96 @@
+import type { HistoryEntry, JobLogLine } from '../../jobs/history.ts'
 import type { Job } from '../../jobs/job.ts'
-import { decode } from '../../wire/codec.ts'
+import type { Place } from '../../tasks/task.ts'
+import { decode, encode } from '../../wire/codec.ts'
 import { type PortableError, toPortable } from '../../wire/portable-error.ts'
-import { placeNames, stateNames } from './codes.ts'
+import { lineNames, stateNames } from './codes.ts'
 
 /** What a statement that returns arrays gives for one row. */
 export type Row = readonly (number | string | Uint8Array | null)[]
 
-/** Selects what `jobOf` reads, in its order. */
-export const selectJobs = `SELECT j.id, j.task, j.queue, j.place, j.priority, j.state, j.due_at, j.expires_at, j.created_at, e.finished_at,
-  j.attempt, j.token, j.rescues, (SELECT w.id FROM treadle_workers w WHERE w.num = j.worker), j.cancelling,
-  e.result, j.error, coalesce(j.wall, e.wall), coalesce(j.cpu, e.cpu)
-  FROM treadle_jobs j LEFT JOIN treadle_endings e ON e.ended = j.ended`
+/** What `storedOf` reads, in its order. */
+export const jobColumns = `j.seq, j.id, j.task, j.queue, j.place, j.priority, j.tags, j.created_at, j.expires_at, coalesce(t.due_at, j.due_at),
+  coalesce(e.state, iif(a.seq, 2, iif(r.seq, 1, 0))),
+  coalesce(e.attempt, a.attempt, r.attempt, s.attempt, 0), coalesce(e.token, a.token, r.token, s.token, 0),
+  coalesce(a.started_at, e.started_at), e.finished_at, a.worker, w.id, c.seq, t.rescues, t.deaths, t.suspect,
+  iif(e.seq, e.wall, t.wall), iif(e.seq, e.cpu, t.cpu), t.error, e.result, p.done, p.total, p.note`
 
-export function jobOf(row: Row): Job {
-  const [id, task, queue, place, priority, state, dueAt, expiresAt, createdAt, finishedAt,
-    attempt, token, rescues, worker, cancelling, result, error, wall, cpu] = row as JobRow
+/** Where a job stands, by all tables that may say so; `j` is the job, and comes before. */
+export const standingTables = `
+  LEFT JOIN treadle_stories t ON t.seq = j.seq
+  LEFT JOIN treadle_endings e ON e.seq = j.seq
+  LEFT JOIN treadle_active a ON a.seq = j.seq
+  LEFT JOIN treadle_ready r ON r.queue = j.queue AND r.line = iif(t.suspect, 4, j.place) AND r.rank = -j.priority AND r.seq = j.seq
+  LEFT JOIN treadle_scheduled s ON s.due_at = coalesce(t.due_at, j.due_at) AND s.seq = j.seq
+  LEFT JOIN treadle_workers w ON w.num = a.worker
+  LEFT JOIN treadle_cancels c ON c.worker = a.worker AND c.seq = j.seq
+  LEFT JOIN treadle_progress p ON p.seq = j.seq AND p.token = coalesce(e.token, a.token, r.token, s.token)`
+
+/** A job, and the numbers by which the file knows it and its worker. */
+export interface Stored {
+  readonly seq: number
+  readonly worker: number | undefined
+  readonly job: Job
+}
+
+export function storedOf(row: Row): Stored {
+  const [seq, id, task, queue, place, priority, tags, createdAt, expiresAt, dueAt, state, attempt, token, startedAt, finishedAt,
+    workerNumber, worker, cancelling, rescues, deaths, suspect, wall, cpu, error, result, done, total, note] = row as JobRow
   return {
-    id, task, queue, priority, dueAt, createdAt, attempt, token, rescues,
-    place: placeNames[place]!,
-    state: stateNames[state]!,
-    expiresAt: expiresAt ?? Infinity,
-    finishedAt: finishedAt ?? undefined,
+    seq,
+    worker: workerNumber ?? undefined,
+    job: {
+      id, task, queue, priority, createdAt, dueAt, attempt, token,
+      place: lineNames[place] as Place,
+      tags: tagsOf(tags),
+      state: stateNames[state]!,
+      expiresAt: expiresAt ?? Infinity,
+      startedAt: startedAt ?? undefined,
+      finishedAt: finishedAt ?? undefined,
+      worker: worker ?? undefined,
+      cancelling: cancelling !== null,
+      rescues: rescues ?? 0,
+      deaths: deaths ?? 0,
+      suspect: suspect === 1,
+      result: result ?? undefined,
+      error: errorOf(error),
+      spent: wall === null ? undefined : { wall, cpu: cpu! },
+      progress: done === null ? undefined : { done, ...(total === null ? {} : { total }), ...(note === null ? {} : { note }) }
+    }
+  }
+}
+
+type JobRow = [
+  seq: number, id: string, task: string, queue: string, place: number, priority: number, tags: string | null, createdAt: number, expiresAt: number | null,
+  dueAt: number, state: number, attempt: number, token: number, startedAt: number | null, finishedAt: number | null,
+  workerNumber: number | null, worker: string | null, cancelling: number | null, rescues: number | null, deaths: number | null, suspect: number | null,
+  wall: number | null, cpu: number | null, error: Uint8Array | null, result: Uint8Array | null, done: number | null, total: number | null, note: string | null
+]
+
+export function historyEntryOf(row: Row): HistoryEntry {
+  const [at, event, attempt, token, worker, startedAt, wall, cpu, error] = row as HistoryRow
+  return {
+    at, event, attempt, token,
     worker: worker ?? undefined,
-    cancelling: cancelling === 1,
-    result: result ?? undefined,
+    startedAt: startedAt ?? undefined,
     error: errorOf(error),
     spent: wall === null ? undefined : { wall, cpu: cpu! }
   }
 }
 
-type JobRow = [
-  id: string, task: string, queue: string, place: number, priority: number, state: number, dueAt: number, expiresAt: number | null,
-  createdAt: number, finishedAt: number | null, attempt: number, token: number, rescues: number, worker: string | null, cancelling: number,
-  result: Uint8Array | null, error: Uint8Array | null, wall: number | null, cpu: number | null
+type HistoryRow = [
+  at: number, event: HistoryEntry['event'], attempt: number, token: number, worker: string | null, startedAt: number | null,
+  wall: number | null, cpu: number | null, error: Uint8Array | null
 ]
+
+export function logLineOf(row: Row): JobLogLine {
+  const [at, level, attempt, token, message, fields] = row as [number, JobLogLine['level'], number, number, string, string]
+  return { at, level, attempt, token, message, fields }
+}
+
+function tagsOf(text: string | null): readonly string[] {
+  return text === null ? [] : JSON.parse(text) as string[]
+}
 
 export function errorOf(bytes: Uint8Array | null): PortableError | undefined {
   if (bytes === null) return undefined
@@ -42,5 +99,15 @@ export function errorOf(bytes: Uint8Array | null): PortableError | undefined {
   } catch (error) {
     // One damaged row must not fail whoever reads the others.
     return toPortable(error)
+  }
+}
+
+export function errorBytes(error: PortableError): Uint8Array {
+  try {
+    return encode(error)
+  } catch {
+    // A cause or field that is no data must not keep the others of its batch from being settled.
+    const { name, message, stack, code } = error
+    return encode({ name, message, ...(stack === undefined ? {} : { stack }), ...(code === undefined ? {} : { code }) })
   }
 }

@@ -4,17 +4,21 @@
  * All names begin with `treadle_`, and the version is kept in a table of its own, not in `user_version`:
  * the file may be the program's own database.
  *
- * Times are milliseconds since the epoch. States and places are numbers: see codes.ts.
+ * Times are milliseconds since the epoch. States and lines are numbers: see codes.ts.
  *
- * Why it is so:
+ * Why it is so, as of version 2:
  * - `seq` is the order of arrival, so that jobs are claimed, and pages touched, from one end.
- * - Payloads have a table of their own: a job's row is rewritten at each step, and what is large is not.
- * - What comes of a job is appended to `treadle_endings`: its row would have to grow, and full pages to be split.
- * - `ended` numbers jobs in the order in which they ended: a waiting reader asks for what came after.
- * - Each index holds only the rows that its one question is about, so a finished job is in none but that of ids.
+ * - A job's own row never changes. Where the job stands is told by which of the tables for that holds its seq: ready, scheduled,
+ *   active or endings. A step of a job takes a small row out of one and puts a small row into the next, mostly at its end, and a
+ *   batch of claims is two statements, however many they are.
+ * - `treadle_stories` holds what only a job has that did not go the usual way; most have no row there.
+ * - `treadle_ended` has one row a transaction, with all that ended in it: a waiting reader asks for the rows that came after.
+ *   Old ones are dropped; whoever comes later looks its jobs up one by one.
+ * - `treadle_cancels` is empty nearly always, which is seen at a glance.
  * - A lease belongs to a worker, so that renewing it writes one row, however many jobs it holds.
  */
-export const migrations: readonly string[] = [`
+export const migrations: readonly string[] = [
+  `
   CREATE TABLE treadle_jobs (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -63,7 +67,93 @@ export const migrations: readonly string[] = [`
   CREATE INDEX treadle_active ON treadle_jobs (worker) WHERE worker IS NOT NULL;
   CREATE INDEX treadle_cancelling ON treadle_jobs (worker) WHERE cancelling = 1;
   CREATE INDEX treadle_expiring ON treadle_jobs (expires_at) WHERE expires_at IS NOT NULL AND attempt = 0 AND ended IS NULL;
-`]
+  `,
+  `
+  DROP INDEX treadle_ready;
+  DROP INDEX treadle_due;
+  DROP INDEX treadle_active;
+  DROP INDEX treadle_cancelling;
+  DROP INDEX treadle_expiring;
+  ALTER TABLE treadle_jobs RENAME TO treadle_old_jobs;
+  ALTER TABLE treadle_endings RENAME TO treadle_old_endings;
+  ALTER TABLE treadle_workers ADD COLUMN announced INTEGER NOT NULL DEFAULT 0;
+
+  CREATE TABLE treadle_jobs (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    task TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    due_at REAL NOT NULL,
+    expires_at REAL,
+    tags TEXT,
+    payload BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE treadle_ready (
+    queue TEXT NOT NULL, line INTEGER NOT NULL, rank INTEGER NOT NULL, seq INTEGER NOT NULL, attempt INTEGER NOT NULL, token INTEGER NOT NULL,
+    PRIMARY KEY (queue, line, rank, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_scheduled (
+    due_at REAL NOT NULL, seq INTEGER NOT NULL, attempt INTEGER NOT NULL, token INTEGER NOT NULL,
+    PRIMARY KEY (due_at, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_active (
+    seq INTEGER PRIMARY KEY, worker INTEGER NOT NULL, attempt INTEGER NOT NULL, token INTEGER NOT NULL, started_at REAL NOT NULL
+  ) STRICT;
+  CREATE TABLE treadle_cancels (worker INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (worker, seq)) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_expiring (expires_at REAL NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (expires_at, seq)) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_endings (
+    seq INTEGER PRIMARY KEY,
+    state INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    token INTEGER NOT NULL,
+    started_at REAL,
+    finished_at REAL NOT NULL,
+    wall REAL,
+    cpu REAL,
+    result BLOB
+  ) STRICT;
+  CREATE INDEX treadle_unsuccessful ON treadle_endings (state, seq) WHERE state <> 4;
+  CREATE TABLE treadle_ended (number INTEGER PRIMARY KEY, seqs TEXT NOT NULL) STRICT;
+  CREATE TABLE treadle_stories (
+    seq INTEGER PRIMARY KEY,
+    due_at REAL NOT NULL,
+    rescues INTEGER NOT NULL,
+    deaths INTEGER NOT NULL,
+    suspect INTEGER NOT NULL,
+    wall REAL,
+    cpu REAL,
+    error BLOB
+  ) STRICT;
+  CREATE TABLE treadle_history (
+    seq INTEGER NOT NULL, number INTEGER NOT NULL, at REAL NOT NULL, event TEXT NOT NULL, attempt INTEGER NOT NULL, token INTEGER NOT NULL,
+    worker TEXT, started_at REAL, wall REAL, cpu REAL, error BLOB,
+    PRIMARY KEY (seq, number)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_progress (seq INTEGER PRIMARY KEY, token INTEGER NOT NULL, done REAL NOT NULL, total REAL, note TEXT) STRICT;
+  CREATE TABLE treadle_logs (
+    seq INTEGER NOT NULL, number INTEGER NOT NULL, at REAL NOT NULL, level TEXT NOT NULL, attempt INTEGER NOT NULL, token INTEGER NOT NULL,
+    message TEXT NOT NULL, fields TEXT NOT NULL,
+    PRIMARY KEY (seq, number)
+  ) STRICT, WITHOUT ROWID;
+
+  INSERT INTO treadle_jobs (seq, id, task, queue, place, priority, created_at, due_at, expires_at, payload)
+    SELECT j.seq, id, task, queue, place, priority, created_at, due_at, expires_at, payload FROM treadle_old_jobs j JOIN treadle_payloads p ON p.seq = j.seq ORDER BY j.seq;
+  INSERT INTO treadle_ready SELECT queue, place, -priority, seq, attempt, token FROM treadle_old_jobs WHERE state = 1;
+  INSERT INTO treadle_scheduled SELECT due_at, seq, attempt, token FROM treadle_old_jobs WHERE state = 0;
+  INSERT INTO treadle_active SELECT seq, worker, attempt, token, due_at FROM treadle_old_jobs WHERE state = 2;
+  INSERT INTO treadle_cancels SELECT worker, seq FROM treadle_old_jobs WHERE cancelling = 1;
+  INSERT INTO treadle_expiring SELECT expires_at, seq FROM treadle_old_jobs WHERE expires_at IS NOT NULL AND attempt = 0 AND state IN (0, 1);
+  INSERT INTO treadle_endings (seq, state, attempt, token, finished_at, wall, cpu, result)
+    SELECT j.seq, j.state, j.attempt, j.token, e.finished_at, e.wall, e.cpu, e.result FROM treadle_old_jobs j JOIN treadle_old_endings e ON e.ended = j.ended ORDER BY j.seq;
+  INSERT INTO treadle_stories SELECT seq, due_at, rescues, 0, 0, wall, cpu, error FROM treadle_old_jobs WHERE rescues > 0 OR error IS NOT NULL OR wall IS NOT NULL;
+  DROP TABLE treadle_old_jobs;
+  DROP TABLE treadle_old_endings;
+  DROP TABLE treadle_payloads;
+  `
+]
 
 /** The version that this Treadle makes and reads. A file with a newer one is refused; an older one is brought up to date. */
 export const schemaVersion: number = migrations.length

@@ -1,18 +1,20 @@
 import { resolve } from 'node:path'
+import type { JobStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } from '../store.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { EndingWatch } from './ending-watch.ts'
-import { type Committed, SqliteEngine } from './engine.ts'
+import { SqliteEngine } from './engine.ts'
 import { backendError } from './errors.ts'
 import type { Durability } from './file.ts'
+import type { Committed } from './job-tables.ts'
 import { LockQueue } from './lock-queue.ts'
 
 export interface SqliteOptions {
@@ -90,7 +92,7 @@ class SqliteBackend implements Backend {
     return this.#ask(() => this.#engine.leave(worker))
   }
 
-  purge(filter: PurgeFilter): Promise<number> {
+  purge(filter: PurgeFilter): Promise<readonly string[]> {
     return this.#ask(() => this.#engine.purge(filter))
   }
 
@@ -104,6 +106,18 @@ class SqliteBackend implements Backend {
 
   list(filter: JobFilter): Promise<readonly Job[]> {
     return this.#ask(() => this.#engine.list(filter))
+  }
+
+  announce(worker: string): Promise<void> {
+    return this.#ask(() => this.#engine.announce(worker))
+  }
+
+  report(reports: readonly Report[]): Promise<void> {
+    return this.#ask(() => this.#engine.report(reports))
+  }
+
+  story(job: string): Promise<JobStory | undefined> {
+    return this.#ask(() => this.#engine.story(job))
   }
 
   stats(): Promise<BrokerStats> {

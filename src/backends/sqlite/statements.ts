@@ -1,6 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { type Row, selectJobs } from './rows.ts'
-import { standingColumns, writtenColumns } from './standing.ts'
+import { type Row, jobColumns, standingTables } from './rows.ts'
 
 type Value = number | string | Uint8Array | null
 
@@ -11,28 +10,49 @@ export interface Query {
 }
 
 const counted = ['scheduled', 'ready', 'active', 'waiting', 'succeeded', 'failed', 'cancelled', 'dead'] as const
-const standing = `SELECT ${standingColumns} FROM treadle_jobs`
-const delivered = 'j.seq, j.queue, j.id, j.task, j.attempt, j.token, j.expires_at, p.payload'
+const jobs = `SELECT ${jobColumns} FROM treadle_jobs j ${standingTables}`
+const delivered = 'r.seq, r.rank, r.attempt, r.token, j.id, j.task, j.place, j.expires_at, j.payload'
+const matching = `(?2 IS NULL OR j.queue = ?2) AND (?3 IS NULL OR j.task = ?3) AND (?4 IS NULL OR j.tags IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(j.tags) WHERE value = ?4))`
+const inLine = 'queue = ? AND line = ? AND (rank, seq) <= (?, ?)'
 
 const commands = {
   begin: 'BEGIN IMMEDIATE',
   beginRead: 'BEGIN',
   commit: 'COMMIT',
   rollback: 'ROLLBACK',
-  insertJob: `INSERT INTO treadle_jobs (id, task, queue, place, priority, state, due_at, expires_at, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-  insertPayload: 'INSERT INTO treadle_payloads (seq, payload) VALUES (?, ?)',
+  insertJob: `INSERT INTO treadle_jobs (id, task, queue, place, priority, created_at, due_at, expires_at, tags, payload)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   expireNever: 'UPDATE treadle_jobs SET expires_at = NULL WHERE seq = ?',
-  dropJob: 'DELETE FROM treadle_jobs WHERE seq = ?',
-  dropPayload: 'DELETE FROM treadle_payloads WHERE seq = ?',
-  dropEnding: 'DELETE FROM treadle_endings WHERE ended = ?',
-  emptyEnding: 'UPDATE treadle_endings SET result = NULL WHERE ended = ?',
-  insertEnding: 'INSERT INTO treadle_endings (ended, seq, finished_at, wall, cpu, result) VALUES (?, ?, ?, ?, ?, ?)',
-  claim: 'UPDATE treadle_jobs SET state = 2, worker = ?, attempt = attempt + 1, token = token + 1 WHERE seq = ?',
-  makeReady: 'UPDATE treadle_jobs SET state = 1 WHERE seq = ?',
-  step: `UPDATE treadle_jobs SET ${writtenColumns.map((column) => `${column} = ?`).join(', ')} WHERE seq = ?`,
+  insertReady: 'INSERT INTO treadle_ready (queue, line, rank, seq, attempt, token) VALUES (?, ?, ?, ?, ?, ?)',
+  dropReady: 'DELETE FROM treadle_ready WHERE queue = ? AND line = ? AND rank = ? AND seq = ?',
+  insertScheduled: 'INSERT INTO treadle_scheduled (due_at, seq, attempt, token) VALUES (?, ?, ?, ?)',
+  dropScheduled: 'DELETE FROM treadle_scheduled WHERE due_at = ? AND seq = ?',
+  // A claim takes from the front of a line, up to the last one that it takes.
+  claimFront: `INSERT INTO treadle_active (seq, worker, attempt, token, started_at) SELECT seq, ?, attempt + 1, token + 1, ? FROM treadle_ready WHERE ${inLine}`,
+  dropFront: `DELETE FROM treadle_ready WHERE ${inLine}`,
+  dropActive: 'DELETE FROM treadle_active WHERE seq = ? AND token = ?',
+  insertCancel: 'INSERT OR IGNORE INTO treadle_cancels (worker, seq) VALUES (?, ?)',
+  dropCancel: 'DELETE FROM treadle_cancels WHERE worker = ? AND seq = ?',
+  insertExpiring: 'INSERT OR IGNORE INTO treadle_expiring (expires_at, seq) VALUES (?, ?)',
+  dropExpiring: 'DELETE FROM treadle_expiring WHERE expires_at = ? AND seq = ?',
+  insertEnding: 'INSERT INTO treadle_endings (seq, state, attempt, token, started_at, finished_at, wall, cpu, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  dropEnding: 'DELETE FROM treadle_endings WHERE seq = ?',
+  insertEnded: 'INSERT INTO treadle_ended (seqs) VALUES (?)',
+  dropEnded: 'DELETE FROM treadle_ended WHERE number <= ?',
+  writeStory: 'INSERT OR REPLACE INTO treadle_stories (seq, due_at, rescues, deaths, suspect, wall, cpu, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  insertHistory: 'INSERT INTO treadle_history (seq, number, at, event, attempt, token, worker, started_at, wall, cpu, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  trimHistory: 'DELETE FROM treadle_history WHERE seq = ? AND number <= ?',
+  writeProgress: 'INSERT OR REPLACE INTO treadle_progress (seq, token, done, total, note) VALUES (?, ?, ?, ?, ?)',
+  insertLog: 'INSERT INTO treadle_logs (seq, number, at, level, attempt, token, message, fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  trimLogs: 'DELETE FROM treadle_logs WHERE seq = ? AND number <= ?',
+  purgeJob: 'DELETE FROM treadle_jobs WHERE seq = ?',
+  purgeStory: 'DELETE FROM treadle_stories WHERE seq = ?',
+  purgeHistory: 'DELETE FROM treadle_history WHERE seq = ?',
+  purgeProgress: 'DELETE FROM treadle_progress WHERE seq = ?',
+  purgeLogs: 'DELETE FROM treadle_logs WHERE seq = ?',
   renew: `INSERT INTO treadle_workers (id, lease_until) VALUES (?, ?)
     ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until`,
+  announce: 'UPDATE treadle_workers SET announced = 1 WHERE id = ?',
   forget: 'DELETE FROM treadle_workers WHERE num = ?',
   count: `INSERT INTO treadle_queues (name, news, ${counted.join(', ')}) VALUES (?, ?, ${counted.map(() => '?').join(', ')})
     ON CONFLICT (name) DO UPDATE SET news = news + excluded.news, ${counted.map((state) => `${state} = ${state} + excluded.${state}`).join(', ')}`
@@ -40,41 +60,51 @@ const commands = {
 
 export const queries = {
   dataVersion: 'PRAGMA data_version',
-  // CROSS JOIN: the ready index leads, so that LIMIT stops both.
-  ready: `SELECT ${delivered} FROM treadle_jobs j CROSS JOIN treadle_payloads p ON p.seq = j.seq
-    WHERE j.state = 1 AND j.queue = ? AND j.place = ? ORDER BY j.priority DESC, j.seq LIMIT ?`,
-  readyRanks: `SELECT priority, seq FROM treadle_jobs
-    WHERE state = 1 AND queue = ? AND place = ? ORDER BY priority DESC, seq LIMIT ?`,
-  readyOne: `SELECT ${delivered} FROM treadle_jobs j CROSS JOIN treadle_payloads p ON p.seq = j.seq WHERE j.seq = ?`,
-  due: 'SELECT seq, queue FROM treadle_jobs WHERE state = 0 AND due_at <= ? ORDER BY due_at LIMIT ?',
-  nextDue: 'SELECT due_at FROM treadle_jobs WHERE state = 0 ORDER BY due_at LIMIT 1',
-  byId: `${standing} WHERE id = ?`,
-  bySeq: `${standing} WHERE seq = ?`,
-  heldBy: `${standing} WHERE worker = ? ORDER BY seq`,
-  expired: `${standing} WHERE expires_at <= ? AND expires_at IS NOT NULL AND attempt = 0 AND ended IS NULL LIMIT ?`,
-  lastEnded: 'SELECT max(ended) FROM treadle_endings',
+  // CROSS JOIN: the line leads, so that LIMIT stops both.
+  ready: `SELECT ${delivered} FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
+    WHERE r.queue = ? AND r.line = ? ORDER BY r.rank, r.seq LIMIT ?`,
+  readyRanks: 'SELECT rank, seq FROM treadle_ready WHERE queue = ? AND line = ? ORDER BY rank, seq LIMIT ?',
+  deaths: 'SELECT deaths FROM treadle_stories WHERE seq = ?',
+  due: `SELECT s.seq, s.due_at, j.queue, iif(t.suspect, 4, j.place), -j.priority, s.attempt, s.token
+    FROM treadle_scheduled s CROSS JOIN treadle_jobs j ON j.seq = s.seq LEFT JOIN treadle_stories t ON t.seq = s.seq
+    WHERE s.due_at <= ? ORDER BY s.due_at, s.seq LIMIT ?`,
+  nextDue: 'SELECT due_at FROM treadle_scheduled ORDER BY due_at LIMIT 1',
+  expired: 'SELECT seq FROM treadle_expiring WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
+  byId: `${jobs} WHERE j.id = ?`,
+  bySeq: `${jobs} WHERE j.seq = ?`,
+  heldBy: 'SELECT seq FROM treadle_active WHERE worker = ? ORDER BY seq',
+  holders: 'SELECT worker FROM treadle_active',
+  holder: 'SELECT a.token, a.worker FROM treadle_jobs j CROSS JOIN treadle_active a ON a.seq = j.seq WHERE j.id = ?',
+  attemptOf: 'SELECT a.seq, a.attempt FROM treadle_jobs j CROSS JOIN treadle_active a ON a.seq = j.seq WHERE j.id = ? AND a.token = ?',
   workerNumber: 'SELECT num FROM treadle_workers WHERE id = ?',
-  lostWorkers: 'SELECT num FROM treadle_workers WHERE lease_until <= ? ORDER BY num',
-  cancelling: 'SELECT id, token FROM treadle_jobs WHERE cancelling = 1 AND worker = ?',
-  holder: `SELECT token, worker FROM treadle_jobs WHERE id = ?`,
-  job: `${selectJobs} WHERE j.id = ?`,
-  jobs: `${selectJobs} WHERE j.id > ?1
-    AND (?2 IS NULL OR j.state = ?2) AND (?3 IS NULL OR j.queue = ?3) AND (?4 IS NULL OR j.task = ?4) ORDER BY j.id LIMIT ?5`,
-  find: 'SELECT seq, ended FROM treadle_jobs WHERE id = ?',
-  purgeable: `SELECT j.seq, j.ended, j.queue, j.state FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq AND j.ended = e.ended
-    WHERE e.ended > 0 AND j.state IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR j.queue = ?2) AND e.finished_at <= ?3 ORDER BY e.ended LIMIT ?4`,
-  endedSince: 'SELECT seq FROM treadle_endings WHERE ended > ? AND ended <= ?',
-  hasEnded: 'SELECT ended FROM treadle_jobs WHERE seq = ?',
-  ending: `SELECT j.id, j.state, j.attempt, j.error, e.result
-    FROM treadle_jobs j JOIN treadle_endings e ON e.ended = j.ended WHERE j.seq = ?`,
+  lostWorkers: 'SELECT num, announced FROM treadle_workers WHERE lease_until <= ? ORDER BY num',
+  anyCancel: 'SELECT 1 FROM treadle_cancels LIMIT 1',
+  cancelling: `SELECT j.id, a.token FROM treadle_cancels c CROSS JOIN treadle_jobs j ON j.seq = c.seq CROSS JOIN treadle_active a ON a.seq = c.seq
+    WHERE c.worker = ?`,
+  seqOf: 'SELECT seq FROM treadle_jobs WHERE id <= ? ORDER BY id DESC LIMIT 1',
+  jobs: `${jobs} WHERE j.seq > ?1 AND ${matching} AND (?5 IS NULL OR coalesce(e.state, iif(a.seq, 2, iif(r.seq, 1, 0))) = ?5) ORDER BY j.seq LIMIT ?6`,
+  activeSeqs: `SELECT j.seq FROM treadle_active a CROSS JOIN treadle_jobs j ON j.seq = a.seq WHERE a.seq > ?1 AND ${matching} ORDER BY a.seq LIMIT ?5`,
+  unsuccessfulSeqs: `SELECT j.seq FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
+    WHERE e.state = ?5 AND e.state <> 4 AND e.seq > ?1 AND ${matching} ORDER BY e.seq LIMIT ?6`,
+  find: 'SELECT j.seq, e.seq FROM treadle_jobs j LEFT JOIN treadle_endings e ON e.seq = j.seq WHERE j.id = ?',
+  purgeable: `SELECT e.seq, j.id, j.queue, e.state FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
+    WHERE e.seq > ?1 AND ${matching} AND e.state IN (SELECT value FROM json_each(?5)) AND e.finished_at <= ?6 ORDER BY e.seq LIMIT ?7`,
+  lastEnded: 'SELECT max(number) FROM treadle_ended',
+  firstEnded: 'SELECT min(number) FROM treadle_ended',
+  endedSince: 'SELECT seqs FROM treadle_ended WHERE number > ? AND number <= ? ORDER BY number',
+  hasEnded: 'SELECT 1 FROM treadle_endings WHERE seq = ?',
+  ending: `SELECT j.id, e.state, e.attempt, t.error, e.result
+    FROM treadle_jobs j CROSS JOIN treadle_endings e ON e.seq = j.seq LEFT JOIN treadle_stories t ON t.seq = j.seq WHERE j.seq = ?`,
+  lastEntry: 'SELECT max(number) FROM treadle_history WHERE seq = ?',
+  history: 'SELECT at, event, attempt, token, worker, started_at, wall, cpu, error FROM treadle_history WHERE seq = ? ORDER BY number',
+  lastLog: 'SELECT max(number) FROM treadle_logs WHERE seq = ?',
+  logs: 'SELECT at, level, attempt, token, message, fields FROM treadle_logs WHERE seq = ? ORDER BY number',
   news: 'SELECT name, news FROM treadle_queues',
   queues: `SELECT name, ${counted.join(', ')} FROM treadle_queues ORDER BY name`,
-  workers: `SELECT id, lease_until, (SELECT count(*) FROM treadle_jobs j WHERE j.worker = w.num) FROM treadle_workers w
-    WHERE lease_until > ? ORDER BY id`,
-  priorityBelow: `SELECT priority FROM treadle_jobs WHERE state = 1 AND queue = ? AND place = ? AND priority < ?
-    ORDER BY priority DESC LIMIT 1`,
-  oldestOf: `SELECT min(due_at) FROM (SELECT due_at FROM treadle_jobs
-    WHERE state = 1 AND queue = ? AND place = ? AND priority = ? ORDER BY seq LIMIT 100)`
+  workers: 'SELECT num, id, lease_until FROM treadle_workers WHERE lease_until > ? ORDER BY id',
+  nextRank: 'SELECT rank FROM treadle_ready WHERE queue = ? AND line = ? AND rank > ? ORDER BY rank LIMIT 1',
+  oldestOf: `SELECT min(due) FROM (SELECT coalesce(t.due_at, j.due_at) AS due FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
+    LEFT JOIN treadle_stories t ON t.seq = r.seq WHERE r.queue = ? AND r.line = ? AND r.rank = ? ORDER BY r.seq LIMIT 100)`
 }
 
 /** Everything that is ever asked of the file, prepared once. */

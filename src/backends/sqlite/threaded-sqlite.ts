@@ -1,12 +1,13 @@
 import { extname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import type { JobStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { milliseconds } from '../../kernel/duration.ts'
 import { BackendError, ClosedError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } from '../store.ts'
 import { type Method, Outbox, type Reply, type Request, type ThreadData, opening } from './messages.ts'
 import type { SqliteOptions } from './sqlite-backend.ts'
@@ -107,11 +108,23 @@ class ThreadedSqlite implements Backend {
     return this.#call('leave', worker)
   }
 
+  announce(worker: string): Promise<void> {
+    return this.#call('announce', worker)
+  }
+
+  report(reports: readonly Report[]): Promise<void> {
+    return this.#call('report', reports)
+  }
+
+  story(job: string): Promise<JobStory | undefined> {
+    return this.#call('story', job)
+  }
+
   stats(): Promise<BrokerStats> {
     return this.#call('stats')
   }
 
-  purge(filter: PurgeFilter): Promise<number> {
+  purge(filter: PurgeFilter): Promise<readonly string[]> {
     return this.#call('purge', filter)
   }
 

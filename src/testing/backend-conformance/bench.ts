@@ -44,7 +44,7 @@ export function nextId(): string {
 
 export function newJob(given: Partial<NewJob> = {}): NewJob {
   return {
-    id: nextId(), task: 'task', queue: 'default', place: 'thread', priority: 0, payload: bytes('payload'), delay: 0, expires: Infinity,
+    id: nextId(), task: 'task', queue: 'default', place: 'thread', priority: 0, payload: bytes('payload'), delay: 0, expires: Infinity, tags: [],
     ...given
   }
 }
@@ -59,7 +59,7 @@ export const result: Uint8Array = bytes('result')
 
 /** The least lease; no test that uses it lets time pass. */
 export function request(given: Partial<ReserveRequest> = {}): ReserveRequest {
-  return { worker: 'worker-1', queues: ['default'], room: { thread: 10, loop: 10, blocking: 10, process: 10 }, lease: 60_000, ...given }
+  return { worker: 'worker-1', queues: ['default'], room: { thread: 10, loop: 10, blocking: 10, process: 10, suspect: 10 }, lease: 60_000, ...given }
 }
 
 export function ids(reservation: Reservation | undefined): readonly string[] {

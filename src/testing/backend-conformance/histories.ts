@@ -1,7 +1,7 @@
 import type * as FastCheck from 'fast-check'
 import type { Backend } from '../../backends/backend.ts'
 import type { AttemptRef, Reservation, ReserveRequest, Settlement } from '../../backends/broker.ts'
-import type { NewJob } from '../../jobs/job.ts'
+import type { NewJob, Progress } from '../../jobs/job.ts'
 import { type FinalState, finalStates } from '../../jobs/states.ts'
 import { places } from '../../tasks/task.ts'
 import { BackendModel } from '../backend-model.ts'
@@ -16,7 +16,8 @@ type Step =
   | { readonly does: 'settle', readonly ends: readonly { readonly delivery: number, readonly outcome: Outcome }[], readonly next: ReserveRequest | undefined }
   | { readonly does: 'extend', readonly worker: string, readonly held: readonly number[], readonly lease: number }
   | { readonly does: 'sweep' }
-  | { readonly does: 'leave', readonly worker: string }
+  | { readonly does: 'leave' | 'announce', readonly worker: string }
+  | { readonly does: 'report', readonly deliveries: readonly number[], readonly progress: Progress }
   | { readonly does: 'cancel' | 'revive', readonly jobs: readonly number[] }
   | { readonly does: 'purge', readonly states: readonly FinalState[], readonly olderThan: number, readonly limit: number }
   | { readonly does: 'pass', readonly ms: number }
@@ -29,12 +30,12 @@ function steps(fc: typeof FastCheck): FastCheck.Arbitrary<Step[]> {
     worker,
     lease,
     queues: fc.constantFrom(['a'], ['b'], ['a', 'b'], ['b', 'a', 'b', 'none'], []),
-    room: fc.record({ loop: fc.nat(2), thread: fc.nat(3), blocking: fc.nat(1), process: fc.nat(1) }, { requiredKeys: [] })
+    room: fc.record({ loop: fc.nat(2), thread: fc.nat(3), blocking: fc.nat(1), process: fc.nat(1), suspect: fc.nat(2) }, { requiredKeys: [] })
   })
   const outcome: FastCheck.Arbitrary<Outcome> = fc.oneof(
     fc.constant<Outcome>({ event: 'succeed', result, spent }),
-    fc.record({ event: fc.constant('retry' as const), delay: fc.constantFrom(0, 33.3, 400), error: fc.constant(error) }),
-    fc.constantFrom<Outcome>({ event: 'fail', error, spent }, { event: 'release' }, { event: 'stop' }, { event: 'bury', error }, { event: 'defer', delay: 90, error })
+    fc.record({ event: fc.constant('retry' as const), delay: fc.constantFrom(0, 33.3, 400), error: fc.constant(error), died: fc.boolean() }),
+    fc.constantFrom<Outcome>({ event: 'fail', error, spent }, { event: 'fail', error, died: true }, { event: 'release' }, { event: 'stop' }, { event: 'bury', error }, { event: 'defer', delay: 90, error })
   )
   const job = fc.record({
     queue: fc.constantFrom('a', 'b'),
@@ -42,6 +43,7 @@ function steps(fc: typeof FastCheck): FastCheck.Arbitrary<Step[]> {
     priority: fc.integer({ min: -1, max: 1 }),
     delay: fc.constantFrom(0, 0, 0, 20, 20.5, 700),
     expires: fc.constantFrom(Infinity, Infinity, 30, 500),
+    tags: fc.constantFrom([], [], ['x'], ['x', 'y']),
     again: fc.option(some, { nil: undefined, freq: 8 })
   })
   const step: FastCheck.Arbitrary<Step> = fc.oneof(
@@ -57,15 +59,22 @@ function steps(fc: typeof FastCheck): FastCheck.Arbitrary<Step[]> {
     { weight: 1, arbitrary: fc.record({ does: fc.constant('purge' as const), states: fc.subarray([...finalStates]), olderThan: fc.constantFrom(0, 1_000), limit: fc.constant(1_000) }) },
     { weight: 2, arbitrary: fc.record({ does: fc.constant('sweep' as const) }) },
     { weight: 1, arbitrary: fc.record({ does: fc.constant('extend' as const), worker, held: fc.array(some, { maxLength: 4 }), lease }) },
-    { weight: 1, arbitrary: fc.record({ does: fc.constant('leave' as const), worker }) }
+    { weight: 1, arbitrary: fc.record({ does: fc.constantFrom('leave' as const, 'announce' as const), worker }) },
+    { weight: 1, arbitrary: fc.record({
+      does: fc.constant('report' as const),
+      deliveries: fc.array(some, { maxLength: 3 }),
+      progress: fc.constantFrom({ done: 1 }, { done: 0.5, total: 2 }, { done: 3, total: 3, note: 'all' })
+    }) }
   )
   return fc.array(step, { maxLength: 30, size: 'max' })
 }
 
+const runs = 300
+
 export const historyCases: Cases = {
   async 'after each step of a random history it is where the model is'(bench) {
     const fc = await import('fast-check')
-    await fc.assert(fc.asyncProperty(steps(fc), (history) => replay(history, bench)), { numRuns: 400 })
+    await fc.assert(fc.asyncProperty(steps(fc), (history) => replay(history, bench)), { numRuns: runs })
   }
 }
 
@@ -78,6 +87,7 @@ async function replay(history: readonly Step[], { fresh, clock, expect }: Bench)
     const story = `step ${at + 1}, ${step.does}`
     expect(got, story).toEqual(expected)
     expect(await backend.read(seen.ids), story).toEqual(seen.ids.map((id) => model.jobs.find((job) => job.id === id)))
+    for (const id of seen.ids) expect((await backend.story(id))?.history, story).toEqual(model.history(id))
     expect(sortedStats(await backend.stats()), story).toEqual(sortedStats(model.stats()))
   }
 }
@@ -130,6 +140,12 @@ async function take(step: Step, { backend, model, clock, seen }: Stage): Promise
     case 'sweep': {
       const [expected, got] = [model.sweep(), await backend.sweep(Infinity)]
       return [expected, got].map(({ rescued, buried, stalled }) => ({ rescued: rescued.toSorted(byJob), buried: buried.toSorted(), stalled })) as [unknown, unknown]
+    }
+    case 'announce':
+      return [model.announce(step.worker), await backend.announce(step.worker)]
+    case 'report': {
+      const reports = step.deliveries.map((at) => ({ ...deliveryAt(at), progress: step.progress }))
+      return [model.report(reports), await backend.report(reports)]
     }
     case 'leave':
       return [model.leave(step.worker), await backend.leave(step.worker)]

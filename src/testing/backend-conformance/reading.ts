@@ -1,4 +1,4 @@
-import { type Cases, deliver, newJob, succeed } from './bench.ts'
+import { type Cases, deliver, error, newJob, read, request, settlement, succeed } from './bench.ts'
 
 export const readingCases: Cases = {
   async 'jobs are read in the order asked'({ backend, expect }) {
@@ -8,9 +8,10 @@ export const readingCases: Cases = {
     expect(jobs.map((job) => job?.id)).toEqual([b.id, undefined, a.id, b.id])
   },
 
-  async 'jobs are listed page by page, in the order of their ids'({ backend, expect }) {
+  async 'jobs are listed page by page, in the order of their arrival'({ backend, expect }) {
     const jobs = Array.from({ length: 7 }, () => newJob())
-    await backend.publish(jobs.toReversed())
+    await backend.publish(jobs.slice(0, 4))
+    await backend.publish(jobs.slice(4))
     const pages: string[][] = []
     for (let after: string | undefined; ;) {
       const page = await backend.list({ limit: 3, ...(after === undefined ? {} : { after }) })
@@ -34,6 +35,24 @@ export const readingCases: Cases = {
     expect(await idsOf({ task: 'sum' })).toEqual([done.job, other.id])
     expect(await idsOf({ task: 'sum', state: 'ready', queue: 'b' })).toEqual([other.id])
     expect(await idsOf({ task: 'sum', state: 'failed' })).toEqual([])
+    const running = await deliver(backend, { queue: 'c' })
+    const failed = await deliver(backend, { queue: 'c', task: 'product' })
+    await backend.settle([settlement(failed, { event: 'fail', error })])
+    expect(await idsOf({ state: 'active' })).toEqual([running.job])
+    expect(await idsOf({ state: 'active', after: running.job })).toEqual([])
+    expect(await idsOf({ state: 'failed', task: 'product' })).toEqual([failed.job])
+    expect(await idsOf({ state: 'failed', queue: 'a' })).toEqual([])
+  },
+
+  async 'jobs are found, and purged, by their tags'({ backend, expect }) {
+    const [both, one, none] = [newJob({ tags: ['tenant-1', 'nightly'] }), newJob({ tags: ['tenant-2'] }), newJob()]
+    await backend.publish([both, one, none])
+    const tagged = async (tag: string): Promise<string[]> => (await backend.list({ limit: 10, tag })).map(({ id }) => id)
+    expect([await tagged('tenant-1'), await tagged('nightly'), await tagged('tenant-2'), await tagged('tenant')]).toEqual([[both.id], [both.id], [one.id], []])
+    expect((await read(backend, both.id)).tags).toEqual(['tenant-1', 'nightly'])
+    await backend.settle((await backend.reserve(request())).deliveries.map(succeed))
+    expect(await backend.purge({ states: ['succeeded'], tag: 'tenant-2', olderThan: 0, limit: 10 })).toEqual([one.id])
+    expect(await tagged('tenant-2')).toEqual([])
   },
 
   async 'statistics count each queue and each state'({ backend, expect }) {

@@ -1,0 +1,116 @@
+import { expired } from '../../jobs/limits.ts'
+import { type Line, lines } from '../../jobs/job.ts'
+import { hasExpired } from '../../jobs/rescue.ts'
+import type { Place } from '../../tasks/task.ts'
+import type { Delivery, ReserveRequest } from '../broker.ts'
+import { lineCodes, lineNames } from './codes.ts'
+import type { JobTables } from './job-tables.ts'
+import type { Row } from './rows.ts'
+import type { Statements } from './statements.ts'
+
+/** A delivery that was made here: its worker settles it here, and then it need not be looked up. */
+export interface Claim {
+  readonly seq: number
+  readonly token: number
+  readonly queue: string
+  readonly attempt: number
+  readonly startedAt: number
+}
+
+/** A transaction buries no more expired jobs than about this many; the rest follows with the next call. */
+const mostBuried = 1_000
+
+/** Claims jobs for one request of a worker. */
+export class Claims {
+  readonly deliveries: Delivery[] = []
+  readonly claimed: Map<string, Claim> = new Map<string, Claim>()
+  /** False where so many had expired that the rest must wait for the next call. */
+  complete: boolean = true
+  readonly #sql: Statements
+  readonly #tables: JobTables
+  readonly #worker: number
+  readonly #now: number
+
+  constructor(sql: Statements, tables: JobTables, worker: number, now: number) {
+    this.#sql = sql
+    this.#tables = tables
+    this.#worker = worker
+    this.#now = now
+  }
+
+  take({ queues, room }: Pick<ReserveRequest, 'queues' | 'room'>): void {
+    const own = [...new Set(queues)]
+    for (const line of lines) {
+      if (!room[line] || own.length === 0) continue
+      const taken: ReadyRow[] = []
+      this.#takeLine(own, line, room[line], taken)
+      if (own.length > 1) taken.sort(inTurn)
+      for (const row of taken) this.deliveries.push(this.#delivery(row, line === 'suspect'))
+    }
+  }
+
+  #takeLine(queues: readonly string[], line: Line, room: number, taken: ReadyRow[]): void {
+    let left = room
+    let buried = 0
+    while (left > 0) {
+      const asked = left
+      const shares = queues.length === 1 ? [[queues[0]!, left] as const] : this.#shares(queues, line, left)
+      let got = 0
+      for (const [queue, share] of shares) {
+        const rows = this.#sql.ready.all(queue, lineCodes[line], share) as ReadyRow[]
+        got += rows.length
+        const dead = rows.filter(([, , attempt, , , , , expiresAt]) => expiresAt !== null && hasExpired({ attempt, expiresAt }, this.#now))
+        for (const [seq] of dead) this.#tables.happen(this.#tables.bySeq(seq), { event: 'bury', error: expired }, this.#now)
+        buried += dead.length
+        // Those are out of the line now, so what is left is its front.
+        const front = dead.length === 0 ? rows : rows.filter((row) => !dead.includes(row))
+        this.#claim(queue, line, front)
+        left -= front.length
+        for (const row of front) taken.push(row)
+      }
+      if (got < asked) return
+      if (buried >= mostBuried) {
+        this.complete = false
+        return
+      }
+    }
+  }
+
+  /** How many of the first `limit` of several queues, as one line, each of them has. */
+  #shares(queues: readonly string[], line: Line, limit: number): [queue: string, share: number][] {
+    const first = queues
+      .flatMap((queue) => (this.#sql.readyRanks.all(queue, lineCodes[line], limit) as [number, number][]).map(([rank, seq]) => ({ queue, rank, seq })))
+      .sort((a, b) => a.rank - b.rank || a.seq - b.seq)
+      .slice(0, limit)
+    const shares = new Map<string, number>()
+    for (const { queue } of first) shares.set(queue, (shares.get(queue) ?? 0) + 1)
+    return [...shares]
+  }
+
+  #claim(queue: string, line: Line, rows: readonly ReadyRow[]): void {
+    const last = rows.at(-1)
+    if (!last) return
+    const [lastSeq, lastRank] = last
+    this.#sql.claimFront.run(this.#worker, this.#now, queue, lineCodes[line], lastRank, lastSeq)
+    this.#sql.dropFront.run(queue, lineCodes[line], lastRank, lastSeq)
+    for (const [seq, , attempt, token, job, , , expiresAt] of rows) {
+      if (expiresAt !== null && attempt === 0) this.#sql.dropExpiring.run(expiresAt, seq)
+      this.claimed.set(job, { seq, token: token + 1, queue, attempt: attempt + 1, startedAt: this.#now })
+    }
+    this.#tables.count(queue, 'ready', -rows.length)
+    this.#tables.count(queue, 'active', rows.length)
+  }
+
+  #delivery([seq, , attempt, token, job, task, place, , payload]: ReadyRow, suspect: boolean): Delivery {
+    const deaths = token === 0 ? 0 : (this.#sql.deaths.get(seq)?.[0] as number | undefined) ?? 0
+    return { job, token: token + 1, task, place: lineNames[place] as Place, attempt: attempt + 1, suspect, deaths, payload }
+  }
+}
+
+function inTurn([seq, rank]: ReadyRow, [otherSeq, otherRank]: ReadyRow): number {
+  return rank - otherRank || seq - otherSeq
+}
+
+type ReadyRow = Row & [
+  seq: number, rank: number, attempt: number, token: number, job: string, task: string, place: number, expiresAt: number | null, payload: Uint8Array
+]

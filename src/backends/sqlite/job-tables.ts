@@ -1,0 +1,162 @@
+import { entryOf, historyLimit } from '../../jobs/history.ts'
+import { type Happening, type Job, happen, lineOf } from '../../jobs/job.ts'
+import { type JobState, isFinal } from '../../jobs/states.ts'
+import { QueueCounts, noJobs } from '../queue-counts.ts'
+import { lineCodes, stateCodes } from './codes.ts'
+import { type Stored, errorBytes, storedOf } from './rows.ts'
+import type { Statements } from './statements.ts'
+
+/** So many transactions are remembered with what they ended. */
+const endedKept = 1_000
+
+/** What a transaction brought about: `queues` where a listener may have something to do, and whether jobs ended. */
+export interface Committed {
+  readonly queues: ReadonlySet<string>
+  readonly ended: boolean
+}
+
+/**
+ * Moves jobs between the tables that say where they stand, and gathers what the transaction must write at its end.
+ *
+ * Invariant: a job is in exactly one of ready, scheduled, active and endings; in cancels only while it is active; in expiring
+ * exactly while it may still expire.
+ */
+export class JobTables {
+  readonly #sql: Statements
+  // Of the transaction that is open:
+  readonly #counts = new QueueCounts()
+  readonly #news = new Set<string>()
+  #ended: number[] = []
+
+  constructor(sql: Statements) {
+    this.#sql = sql
+  }
+
+  byId(id: string): Stored | undefined {
+    const row = this.#sql.byId.get(id)
+    return row && storedOf(row)
+  }
+
+  bySeq(seq: number): Stored {
+    return storedOf(this.#sql.bySeq.get(seq)!)
+  }
+
+  heldBy(worker: number): Stored[] {
+    return this.#sql.heldBy.all(worker).map(([seq]) => this.bySeq(seq as number))
+  }
+
+  count(queue: string, state: JobState, more: number): void {
+    this.#counts.add(queue, state, more)
+  }
+
+  tell(queue: string): void {
+    this.#news.add(queue)
+  }
+
+  /** A job has ended, and its ending is written. */
+  noteEnded(seq: number): void {
+    this.#ended.push(seq)
+  }
+
+  happen(stored: Stored, happening: Happening, now: number): Job {
+    const after = happen(stored.job, happening, now)
+    this.become(stored, happening.event, after, now)
+    return after
+  }
+
+  /** Writes what became of a job. */
+  become(before: Stored, event: Happening['event'], after: Job, now: number): void {
+    const { seq, job } = before
+    if (after.state === job.state && after.cancelling === job.cancelling) return
+    const entry = entryOf(job, event, after, now)
+    if (after.state === 'active') this.#sql.insertCancel.run(before.worker!, seq)
+    else {
+      this.#leave(before)
+      this.#enter(seq, after)
+      this.#writeStory(seq, job, after)
+      this.#counts.add(job.queue, job.state, -1)
+      this.#counts.add(job.queue, after.state, 1)
+    }
+    if (entry) this.#writeEntry(seq, entry)
+    // Ready again, to be ready later, or to be cancelled: somebody must hear of it.
+    if ((job.state === 'active' || isFinal(job.state)) && !isFinal(after.state)) this.#news.add(job.queue)
+  }
+
+  /** Writes what the transaction gathered. */
+  finish(): Committed {
+    const committed = { queues: new Set(this.#news), ended: this.#ended.length > 0 }
+    if (committed.ended) {
+      const { lastInsertRowid } = this.#sql.insertEnded.run(JSON.stringify(this.#ended))
+      this.#sql.dropEnded.run(Number(lastInsertRowid) - endedKept)
+    }
+    const none = noJobs()
+    const counts = this.#counts.take()
+    for (const queue of this.#news) if (!counts.has(queue)) counts.set(queue, none)
+    for (const [queue, c] of counts) {
+      this.#sql.count.run(
+        queue, this.#news.has(queue) ? 1 : 0,
+        c.scheduled, c.ready, c.active, c.waiting, c.succeeded, c.failed, c.cancelled, c.dead
+      )
+    }
+    return committed
+  }
+
+  /** The transaction is over, or was given up. */
+  reset(): void {
+    this.#counts.take()
+    this.#news.clear()
+    this.#ended = []
+  }
+
+  #leave({ seq, worker, job }: Stored): void {
+    const { state, queue, priority, dueAt, token, cancelling, expiresAt } = job
+    if (mayExpire(job)) this.#sql.dropExpiring.run(expiresAt, seq)
+    if (state === 'ready') this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], -priority, seq)
+    else if (state === 'scheduled') this.#sql.dropScheduled.run(dueAt, seq)
+    else if (state === 'active') {
+      this.#sql.dropActive.run(seq, token)
+      if (cancelling) this.#sql.dropCancel.run(worker!, seq)
+    } else {
+      this.#sql.dropEnding.run(seq)
+      // Only a revived job leaves its ending.
+      this.#sql.expireNever.run(seq)
+    }
+  }
+
+  #enter(seq: number, job: Job): void {
+    const { state, queue, priority, dueAt, attempt, token, startedAt, finishedAt, spent, result, expiresAt } = job
+    if (mayExpire(job)) this.#sql.insertExpiring.run(expiresAt, seq)
+    if (state === 'ready') this.#sql.insertReady.run(queue, lineCodes[lineOf(job)], -priority, seq, attempt, token)
+    else if (state === 'scheduled') this.#sql.insertScheduled.run(dueAt, seq, attempt, token)
+    else {
+      this.#sql.insertEnding.run(seq, stateCodes[state], attempt, token, startedAt ?? null, finishedAt!, spent?.wall ?? null, spent?.cpu ?? null, result ?? null)
+      this.#ended.push(seq)
+    }
+  }
+
+  /** What its row, and the table that it stands in, cannot tell. */
+  #writeStory(seq: number, before: Job, after: Job): void {
+    if (isUsual(before) && isUsual(after) && before.dueAt === after.dueAt) return
+    const { dueAt, rescues, deaths, suspect, error } = after
+    const spent = isFinal(after.state) ? undefined : after.spent
+    this.#sql.writeStory.run(seq, dueAt, rescues, deaths, suspect ? 1 : 0, spent?.wall ?? null, spent?.cpu ?? null, error === undefined ? null : errorBytes(error))
+  }
+
+  #writeEntry(seq: number, { at, event, attempt, token, worker, startedAt, spent, error }: NonNullable<ReturnType<typeof entryOf>>): void {
+    const number = Number(this.#sql.lastEntry.get(seq)?.[0] ?? 0) + 1
+    this.#sql.insertHistory.run(
+      seq, number, at, event, attempt, token, worker ?? null, startedAt ?? null, spent?.wall ?? null, spent?.cpu ?? null,
+      error === undefined ? null : errorBytes(error)
+    )
+    if (number > historyLimit) this.#sql.trimHistory.run(seq, number - historyLimit)
+  }
+}
+
+export function mayExpire({ state, attempt, expiresAt }: Pick<Job, 'state' | 'attempt' | 'expiresAt'>): boolean {
+  return expiresAt < Infinity && attempt === 0 && (state === 'ready' || state === 'scheduled')
+}
+
+/** Nothing of it is kept in a story. */
+function isUsual({ state, rescues, deaths, suspect, error, spent }: Job): boolean {
+  return rescues === 0 && deaths === 0 && !suspect && error === undefined && (spent === undefined || isFinal(state))
+}
