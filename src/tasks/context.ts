@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
+import { progressOf } from './progress.ts'
 
 /** What a running call can know of itself. */
 export interface TaskContext {
@@ -18,7 +19,22 @@ export interface TaskContext {
   readonly signal: AbortSignal
   /** When the time is up, in milliseconds since the epoch of this machine's clock; `Infinity` without a timeout. */
   readonly deadline: number
+  /** Lines go to the logger of whoever runs the call, and to the job. The first 1,000 of a call: the rest is dropped, and counted. */
   readonly log: Logger
+  /**
+   * Says how far the call has come. Cheap enough for an inner loop: the latest counts, and it is passed on every 50 ms at most.
+   *
+   * @param done in units of the task's own
+   * @param total what there is to do, where that is known
+   * @param note for people; cut after 1,000 characters
+   * @throws InvalidOptionError where an amount is not finite or below 0
+   *
+   * @example
+   * export const copyAll = task({ name: 'copyAll' }, (files: string[]) => {
+   *   for (const [index, file] of files.entries()) context().progress(index, files.length, file)
+   * })
+   */
+  progress(done: number, total?: number, note?: string): void
 }
 
 const running = new AsyncLocalStorage<TaskContext>()
@@ -30,7 +46,8 @@ const outside: TaskContext = {
   token: 0,
   signal: new AbortController().signal,
   deadline: Infinity,
-  log: silentLogger
+  log: silentLogger,
+  progress: (done, total, note) => void progressOf(done, total, note)
 }
 
 /**
