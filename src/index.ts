@@ -51,6 +51,7 @@ export {
   TaskIsClosureError,
   TaskModuleError,
   TaskNotExportedError,
+  TaskTooOldError,
   ThreadExitedError,
   ThreadReplacedError,
   ThreadStartError,

@@ -18,8 +18,8 @@ export interface Call {
   readonly timeout: number
   /** Cancels the call: its own signal aborts, and after the grace it is stopped. */
   readonly signal?: AbortSignal
-  /** The attempt at a job that this call is. */
-  readonly attempt?: { readonly job: string, readonly number: number, readonly token: number }
+  /** The attempt at a job that this call is. Its version is that of the task which the job was made for; 1 where absent. */
+  readonly attempt?: { readonly job: string, readonly number: number, readonly token: number, readonly version?: number }
   /** Hears how far the call has come, about every 50 ms at most, the last before its outcome. Must not throw. */
   readonly onProgress?: (progress: Progress) => void
   /** Hears what the call logs, before its outcome: so many lines at most (see `CallReports`), with fields that can be sent. Must not throw. */

@@ -1,12 +1,14 @@
 import type { LogFields, Logger } from '../kernel/logger.ts'
 import type { TaskContext } from '../tasks/context.ts'
 import { progressOf } from '../tasks/progress.ts'
+import type { TaskDefinition } from '../tasks/task.ts'
 import { CallReports, type Listener } from './call-reports.ts'
 import type { Call } from './executor.ts'
 
 /** The context of one call while it runs. What most calls never ask for is made when it is asked for. */
 export class RunningCall implements TaskContext {
   readonly task: string
+  readonly version: number
   readonly job: string | undefined
   readonly attempt: number
   readonly token: number
@@ -19,8 +21,9 @@ export class RunningCall implements TaskContext {
   #abort: AbortController | undefined
   #reason: { error: unknown } | undefined
 
-  constructor(task: string, attempt: Call['attempt'], deadline: number, listener: Listener, seq = 0) {
-    this.task = task
+  constructor({ name, version }: Pick<TaskDefinition, 'name' | 'version'>, attempt: Call['attempt'], deadline: number, listener: Listener, seq = 0) {
+    this.task = name
+    this.version = attempt ? attempt.version ?? 1 : version
     this.job = attempt?.job
     this.attempt = attempt?.number ?? 1
     this.token = attempt?.token ?? 0

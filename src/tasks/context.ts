@@ -6,6 +6,8 @@ import { progressOf } from './progress.ts'
 export interface TaskContext {
   /** The task's name; empty where the function was called directly. */
   readonly task: string
+  /** The version of the task that the call was made for: the task's own, or an older one, if the job waited through a release. */
+  readonly version: number
   /** The job that this call is an attempt at; undefined for `run` and `map`. */
   readonly job: string | undefined
   /** 1 for the first attempt. */
@@ -41,6 +43,7 @@ const running = new AsyncLocalStorage<TaskContext>()
 
 const outside: TaskContext = {
   task: '',
+  version: 1,
   job: undefined,
   attempt: 1,
   token: 0,

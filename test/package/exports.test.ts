@@ -32,6 +32,7 @@ test('treadle', () => {
       "TaskIsClosureError",
       "TaskModuleError",
       "TaskNotExportedError",
+      "TaskTooOldError",
       "ThreadExitedError",
       "ThreadReplacedError",
       "ThreadStartError",

@@ -22,6 +22,9 @@ describe('task()', () => {
   test.each<[string, () => unknown]>([
     ['a name with a space', named({ name: 'two words' })],
     ['no name', named({ name: '' })],
+    ['an alias with a space', named({ aliases: ['two words'] })],
+    ['a version that is no whole number', named({ version: 1.5 })],
+    ['a version 0', named({ version: 0 })],
     ['an unknown place', named({ runs: 'moon' as 'loop' })],
     ['a queue with a slash', named({ queue: 'a/b' })],
     ['a priority that is no whole number', named({ priority: 1.5 })],

@@ -224,7 +224,7 @@ export abstract class CallHost {
       let own: readonly unknown[] | number
       if ('encoded' in input) own = parts[parts.push(input.encoded) - 1]!.length
       else own = input.args
-      return attempt ? [seq, task.id, own, timeout, heard, attempt.job, attempt.number, attempt.token] : [seq, task.id, own, timeout, heard]
+      return attempt ? [seq, task.id, own, timeout, heard, attempt.job, attempt.number, attempt.token, attempt.version ?? 1] : [seq, task.id, own, timeout, heard]
     })
     const bytes = parts.length > 0 ? pack(parts) : undefined
     this.post({ ...message, calls: sent, ...(bytes ? { bytes } : {}) }, bytes && [bytes.buffer])

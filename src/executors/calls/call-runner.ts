@@ -142,10 +142,10 @@ export class CallRunner {
   }
 
   #begin(sent: SentCall, bytes: Uint8Array | undefined, definition: TaskDefinition): void {
-    const [seq, , input, timeout, heard, job, number, token] = sent
-    const attempt = job === undefined ? undefined : { job, number: number ?? 1, token: token ?? 0 }
+    const [seq, , input, timeout, heard, job, number, token, version] = sent
+    const attempt = job === undefined ? undefined : { job, number: number ?? 1, token: token ?? 0, version: version ?? 1 }
     const deadline = timeout === Infinity ? Infinity : this.#clock.now() + timeout
-    const running = new RunningCall(definition.name, attempt, deadline, this.#listeners[heard], seq)
+    const running = new RunningCall(definition, attempt, deadline, this.#listeners[heard], seq)
     const begun: Begun = { running, definition, codec: bytes && this.#codec, at: this.#clock.elapsed(), mark: this.#cpu.begin() }
     this.#active.set(seq, begun)
     this.#beat()

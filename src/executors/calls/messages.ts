@@ -8,6 +8,8 @@ import type { PortableError } from '../../wire/portable-error.ts'
 /** A task as plain data: what a supervisor, which holds no user code, knows of it. */
 export interface TaskManifest {
   readonly name: string
+  readonly aliases: readonly string[]
+  readonly version: number
   /** Its first module is the one that it was found in. */
   readonly source: TaskSource
   readonly runs: Place
@@ -27,7 +29,7 @@ export interface RunnerStart {
  * to hear, and the attempt.
  * A number in place of arguments: that many of the message's bytes, encoded.
  */
-export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number, timeout: number, heard: Heard, job?: string, attempt?: number, token?: number]
+export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number, timeout: number, heard: Heard, job?: string, attempt?: number, token?: number, version?: number]
 
 /** What a caller wants to hear of a call: bits that are added. */
 export const hears = { progress: 1, lines: 2 } as const
