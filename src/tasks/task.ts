@@ -27,6 +27,8 @@ export interface CallOptions {
   delay?: Duration
   /** A job that has not started this long after it was enqueued never does. Default: it waits for ever. */
   expires?: Duration
+  /** Words to find the job by: up to 20, each of 1 to 100 letters, digits, or . : - _. Default: none. */
+  tags?: readonly string[]
 }
 
 export interface TaskOptions extends CallOptions {
@@ -59,6 +61,7 @@ export interface CallRules {
   readonly retry: RetryRules
   readonly delay: number
   readonly expires: number
+  readonly tags: readonly string[]
 }
 
 /** What a thread needs to find a task again. */
@@ -133,7 +136,8 @@ export const ruleDefaults: CallRules = {
   timeout: Infinity,
   retry: checkRetry({}),
   delay: 0,
-  expires: Infinity
+  expires: Infinity,
+  tags: []
 }
 
 /**
@@ -157,8 +161,17 @@ export function rulesWith(options: CallOptions, base: CallRules): CallRules {
     timeout: time('timeout'),
     delay: time('delay'),
     expires: time('expires'),
+    tags: options.tags === undefined ? base.tags : checkTags(options.tags),
     retry: options.retry === undefined ? base.retry : checkRetry(options.retry, base.retry)
   }
+}
+
+function checkTags(tags: readonly string[]): readonly string[] {
+  const isTag = (tag: unknown): boolean => typeof tag === 'string' && /^[\w.:-]{1,100}$/.test(tag)
+  if (!Array.isArray(tags) || tags.length > 20 || !tags.every(isTag)) {
+    throw new InvalidOptionError('tags', tags, 'up to 20, each of 1 to 100 letters, digits, or . : - _')
+  }
+  return [...new Set(tags)]
 }
 
 export function isTask(value: unknown): value is AnyTask {
