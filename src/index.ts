@@ -5,7 +5,7 @@ export type { ConnectOptions } from './client/connect.ts'
 export type { Client, PurgeOptions, RetryFilter } from './client/client.ts'
 export type { CancelOutcome, JobHandle, JobRecord, ResultOptions } from './client/job-handle.ts'
 export { local } from './client/local.ts'
-export type { Local, LocalOptions, MapOptions, Runner } from './client/local.ts'
+export type { Local, LocalOptions, MapOptions, Runner, RunnerOptions } from './client/local.ts'
 export { startWorker } from './worker/start-worker.ts'
 export type { Worker } from './worker/worker.ts'
 export type { WorkerOptions } from './worker/start-worker.ts'
@@ -15,6 +15,7 @@ export type { ErrorMatch, RetryOptions } from './tasks/retry-options.ts'
 export type { Tasks } from './tasks/registry.ts'
 export { context } from './tasks/context.ts'
 export type { TaskContext } from './tasks/context.ts'
+export type { Progress } from './tasks/progress.ts'
 export type { Spent } from './jobs/job.ts'
 export type { FinalState, JobState } from './jobs/states.ts'
 export type { Backend } from './backends/backend.ts'
@@ -24,7 +25,7 @@ export { openBackend } from './backends/registry.ts'
 export type { OpenOptions } from './backends/registry.ts'
 export type { Duration } from './kernel/duration.ts'
 export type { Clock, Timer } from './kernel/clock.ts'
-export type { LogFields, Logger, LogLevel } from './kernel/logger.ts'
+export type { LogFields, Logger, LogLevel, LogLine } from './kernel/logger.ts'
 export type { CloseOptions } from './kernel/service.ts'
 export type { PortableError } from './wire/portable-error.ts'
 export {
@@ -50,6 +51,7 @@ export {
   TaskIsClosureError,
   TaskModuleError,
   TaskNotExportedError,
+  TaskTooOldError,
   ThreadExitedError,
   ThreadReplacedError,
   ThreadStartError,

@@ -90,7 +90,8 @@ export class Client extends Service {
   }
 
   /**
-   * Keeps a call of a task that is known by name only: of another program, or from a command line.
+   * Keeps a call of a task that is known by name only: of another program, or from a command line. Where the task is known by an
+   * alias, the job bears its name.
    *
    * @param known the task's definition, where there is one: its options then apply, under `options`
    */
@@ -98,8 +99,8 @@ export class Client extends Service {
     checkTaskName(name)
     const { registry } = this.#parts
     // Where it runs is not known then: counted as computing, of which a worker takes least ahead.
-    const { runs, rules, ownRules } = known ?? (registry.has(name) ? registry.get(name) : { runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
-    const job = this.#newJob({ name, runs, rules: rulesWith(options, rules), ownRules }, args)
+    const definition = known ?? (registry.has(name) ? registry.get(name) : { name, version: 1, runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
+    const job = this.#newJob({ ...definition, rules: rulesWith(options, definition.rules) }, args)
     await this.#enqueuer.add([job])
     return new JobHandle(job.id, this)
   }
@@ -229,11 +230,11 @@ export class Client extends Service {
     return definition
   }
 
-  #newJob(definition: Pick<TaskDefinition, 'name' | 'runs' | 'rules' | 'ownRules'>, args: readonly unknown[]): NewJob {
+  #newJob(definition: Pick<TaskDefinition, 'name' | 'version' | 'runs' | 'rules' | 'ownRules'>, args: readonly unknown[]): NewJob {
     if (this.closing) throw new ClosedError('The client')
-    const { name, runs, rules, ownRules } = definition
+    const { name, version, runs, rules, ownRules } = definition
     refuseUncloneable(args, `The arguments of '${name}'`, 'args')
-    const payload = sealEnvelope(headerOf(rules, ownRules), encode(args))
+    const payload = sealEnvelope(headerOf(rules, ownRules, version), encode(args))
     if (payload.length > this.#parts.payloadLimit) {
       throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, this.#parts.payloadLimit)
     }

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { orderedMap } from '../concurrency/ordered-map.ts'
-import type { Call, Executor } from '../executors/executor.ts'
+import type { Call, Executor, Progress } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { count } from '../kernel/count.ts'
 import { ClosedError, InvalidOptionError } from '../kernel/errors.ts'
@@ -33,6 +33,14 @@ export interface MapOptions {
   signal?: AbortSignal
 }
 
+/** What holds for all calls that are made through a runner. */
+export interface RunnerOptions {
+  /** Cancels them. */
+  signal?: AbortSignal
+  /** Hears of `context().progress()`: about every 50 ms of a call at most, the last before the call settles. What it throws nothing catches. */
+  onProgress?: (progress: Progress) => void
+}
+
 /** What a local runner does; `with` gives the same with other options. */
 export interface Runner {
   /**
@@ -61,8 +69,13 @@ export interface Runner {
 
 /** Runs tasks here and now, on this machine, without a server. */
 export interface Local extends Runner, AsyncDisposable {
-  /** The same, with a signal that cancels every call made through it. */
-  with(options: { signal: AbortSignal }): Runner
+  /**
+   * The same, with a signal that cancels every call made through it, or with somebody who hears how far its calls have come.
+   *
+   * @example
+   * await here.with({ onProgress: ({ done, total }) => console.log(`${done} of ${total}`) }).run(area, 2, 3)   // 6
+   */
+  with(options: RunnerOptions): Runner
   /** Waits for the calls under way until the deadline, then stops them: they reject with ClosedError. */
   close(options?: CloseOptions): Promise<void>
 }
@@ -104,17 +117,17 @@ class LocalRunner implements Local {
   }
 
   async run<Args extends unknown[], Result>(task: Task<Args, Result>, ...args: NoInfer<Args>): Promise<Awaited<Result>> {
-    return await this.#run(this.#known(task, 'run'), args, undefined) as Awaited<Result>
+    return await this.#run(this.#known(task, 'run'), args, {}) as Awaited<Result>
   }
 
   map<Item, Result>(task: Task<[item: Item], Result>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
-    return this.#map(task, items, options)
+    return this.#map(task, items, options, {})
   }
 
-  with({ signal }: { signal: AbortSignal }): Runner {
+  with(own: RunnerOptions): Runner {
     return {
-      run: async (task, ...args) => await this.#run(this.#known(task, 'run'), args, signal) as never,
-      map: (task, items, options = {}) => this.#map(task, items, { ...options, signal: options.signal ? AbortSignal.any([signal, options.signal]) : signal })
+      run: async (task, ...args) => await this.#run(this.#known(task, 'run'), args, own) as never,
+      map: (task, items, options = {}) => this.#map(task, items, options, own)
     }
   }
 
@@ -129,16 +142,17 @@ class LocalRunner implements Local {
     await this.close()
   }
 
-  #map<Item, Result>(task: Task<[item: Item], Result>, items: Iterable<Item> | AsyncIterable<Item>, { concurrency, signal }: MapOptions): AsyncGenerator<Awaited<Result>, void, undefined> {
+  #map<Item, Result>(task: Task<[item: Item], Result>, items: Iterable<Item> | AsyncIterable<Item>, { concurrency, signal }: MapOptions, own: RunnerOptions): AsyncGenerator<Awaited<Result>, void, undefined> {
     const definition = this.#known(task, 'map')
     const limit = concurrency ?? this.#itemsFor(definition.runs)
-    const call = (item: Item, own: AbortSignal): Promise<Awaited<Result>> => this.#run(definition, [item], own) as Promise<Awaited<Result>>
-    return orderedMap(items, count('concurrency', limit), call, signal)
+    const call = (item: Item, signal: AbortSignal): Promise<Awaited<Result>> => this.#run(definition, [item], { ...own, signal }) as Promise<Awaited<Result>>
+    const signals = [signal, own.signal].filter((each) => each !== undefined)
+    return orderedMap(items, count('concurrency', limit), call, signals.length > 1 ? AbortSignal.any(signals) : signals[0])
   }
 
-  async #run(definition: TaskDefinition, args: readonly unknown[], signal: AbortSignal | undefined): Promise<unknown> {
+  async #run(definition: TaskDefinition, args: readonly unknown[], { signal, onProgress }: RunnerOptions): Promise<unknown> {
     signal?.throwIfAborted()
-    const call: Call = { task: definition, input: { args }, timeout: definition.rules.timeout, ...(signal ? { signal } : {}) }
+    const call: Call = { task: definition, input: { args }, timeout: definition.rules.timeout, ...(signal ? { signal } : {}), ...(onProgress ? { onProgress: telling(onProgress) } : {}) }
     const executor = this.#executors.get(definition.runs) ?? await this.#open(definition.runs)
     return resultOf(call, await executor.execute(call))
   }
@@ -186,5 +200,16 @@ class LocalRunner implements Local {
   #itemsFor(place: Place): number {
     const { threads, loopConcurrency, blocking, processes } = this.#options
     return { loop: loopConcurrency, thread: threads * itemsEach, blocking, process: processes * itemsEach }[place]
+  }
+}
+
+/** What the listener throws ends up where that of an event listener does, and not in the call. */
+function telling(onProgress: (progress: Progress) => void): (progress: Progress) => void {
+  return (progress) => {
+    try {
+      onProgress(progress)
+    } catch (error) {
+      queueMicrotask(() => { throw error })
+    }
   }
 }

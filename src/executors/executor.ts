@@ -1,7 +1,11 @@
 import type { Spent } from '../jobs/job.ts'
+import type { LogLine } from '../kernel/logger.ts'
 import type { CloseOptions } from '../kernel/service.ts'
+import type { Progress } from '../tasks/progress.ts'
 import type { Place, TaskRef } from '../tasks/task.ts'
 import type { PortableError } from '../wire/portable-error.ts'
+
+export type { LogLine, Progress }
 
 /** What is called with: values as they are, or encoded, for a caller that must not touch them (the supervisor). */
 export type Input = { readonly args: readonly unknown[] } | { readonly encoded: Uint8Array }
@@ -14,8 +18,12 @@ export interface Call {
   readonly timeout: number
   /** Cancels the call: its own signal aborts, and after the grace it is stopped. */
   readonly signal?: AbortSignal
-  /** The attempt at a job that this call is. */
-  readonly attempt?: { readonly job: string, readonly number: number, readonly token: number }
+  /** The attempt at a job that this call is. Its version is that of the task which the job was made for; 1 where absent. */
+  readonly attempt?: { readonly job: string, readonly number: number, readonly token: number, readonly version?: number }
+  /** Hears how far the call has come, about every 50 ms at most, the last before its outcome. Must not throw. */
+  readonly onProgress?: (progress: Progress) => void
+  /** Hears what the call logs, before its outcome: so many lines at most (see `CallReports`), with fields that can be sent. Must not throw. */
+  readonly onLog?: (line: LogLine) => void
 }
 
 /** The error itself, where it was made on the caller's own thread: with its identity and class. */

@@ -1,29 +1,35 @@
-import type { Logger } from '../kernel/logger.ts'
+import type { LogFields, Logger } from '../kernel/logger.ts'
 import type { TaskContext } from '../tasks/context.ts'
+import { progressOf } from '../tasks/progress.ts'
+import type { TaskDefinition } from '../tasks/task.ts'
+import { CallReports, type Listener } from './call-reports.ts'
 import type { Call } from './executor.ts'
 
 /** The context of one call while it runs. What most calls never ask for is made when it is asked for. */
 export class RunningCall implements TaskContext {
   readonly task: string
+  readonly version: number
   readonly job: string | undefined
   readonly attempt: number
   readonly token: number
   readonly deadline: number
   /** The call's number on its thread; 0 where there is none. */
   readonly seq: number
-  readonly #log: Logger
-  #ownLog: Logger | undefined
+  ended = false
+  readonly #listener: Listener
+  #reports: CallReports | undefined
   #abort: AbortController | undefined
   #reason: { error: unknown } | undefined
 
-  constructor(task: string, attempt: Call['attempt'], deadline: number, log: Logger, seq = 0) {
-    this.task = task
+  constructor({ name, version }: Pick<TaskDefinition, 'name' | 'version'>, attempt: Call['attempt'], deadline: number, listener: Listener, seq = 0) {
+    this.task = name
+    this.version = attempt ? attempt.version ?? 1 : version
     this.job = attempt?.job
     this.attempt = attempt?.number ?? 1
     this.token = attempt?.token ?? 0
     this.deadline = deadline
     this.seq = seq
-    this.#log = log
+    this.#listener = listener
   }
 
   get signal(): AbortSignal {
@@ -35,11 +41,30 @@ export class RunningCall implements TaskContext {
   }
 
   get log(): Logger {
-    return this.#ownLog ??= this.#log.child(this.job === undefined ? { task: this.task } : { task: this.task, job: this.job, attempt: this.attempt })
+    return this.#said.log
+  }
+
+  /** What tells its lines from those of other calls. */
+  get bindings(): LogFields {
+    return this.job === undefined ? { task: this.task } : { task: this.task, job: this.job, attempt: this.attempt }
+  }
+
+  progress(done: number, total?: number, note?: string): void {
+    this.#said.progress(progressOf(done, total, note))
+  }
+
+  /** It is over. What it said last is passed on, and its progress from here on is not. */
+  end(): void {
+    this.#reports?.end()
+    this.ended = true
   }
 
   abort(error: unknown): void {
     this.#reason ??= { error }
     this.#abort?.abort(error)
+  }
+
+  get #said(): CallReports {
+    return this.#reports ??= new CallReports(this.#listener, this)
   }
 }

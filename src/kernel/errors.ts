@@ -77,6 +77,14 @@ export class UnknownTaskError extends TreadleError {
   }
 }
 
+export class TaskTooOldError extends TreadleError {
+  static override readonly className: string = 'TaskTooOldError'
+  override readonly code: string = 'TASK_TOO_OLD'
+  constructor(name: string, version: number, own: number) {
+    super(`The job's arguments are those of version ${version} of '${name}', and this worker has version ${own}. Deploy the newer release here, or let its workers serve the queue.`)
+  }
+}
+
 export class TaskModuleError extends TreadleError {
   static override readonly className: string = 'TaskModuleError'
   override readonly code: string = 'TASK_MODULE_FAILED'

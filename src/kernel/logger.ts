@@ -12,6 +12,15 @@ export interface Logger {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
+/** A line that a call logged. */
+export interface LogLine {
+  readonly level: LogLevel
+  /** Milliseconds since the epoch of its machine's clock. */
+  readonly at: number
+  readonly message: string
+  readonly fields: LogFields
+}
+
 const order: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 
 /** Logs nothing: the default in a library. */

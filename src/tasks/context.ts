@@ -1,10 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
+import { progressOf } from './progress.ts'
 
 /** What a running call can know of itself. */
 export interface TaskContext {
   /** The task's name; empty where the function was called directly. */
   readonly task: string
+  /** The version of the task that the call was made for: the task's own, or an older one, if the job waited through a release. */
+  readonly version: number
   /** The job that this call is an attempt at; undefined for `run` and `map`. */
   readonly job: string | undefined
   /** 1 for the first attempt. */
@@ -18,19 +21,36 @@ export interface TaskContext {
   readonly signal: AbortSignal
   /** When the time is up, in milliseconds since the epoch of this machine's clock; `Infinity` without a timeout. */
   readonly deadline: number
+  /** Lines go to the logger of whoever runs the call, and to the job. The first 1,000 of a call: the rest is dropped, and counted. */
   readonly log: Logger
+  /**
+   * Says how far the call has come. Cheap enough for an inner loop: the latest counts, and it is passed on every 50 ms at most.
+   *
+   * @param done in units of the task's own
+   * @param total what there is to do, where that is known
+   * @param note for people; cut after 1,000 characters
+   * @throws InvalidOptionError where an amount is not finite or below 0
+   *
+   * @example
+   * export const copyAll = task({ name: 'copyAll' }, (files: string[]) => {
+   *   for (const [index, file] of files.entries()) context().progress(index, files.length, file)
+   * })
+   */
+  progress(done: number, total?: number, note?: string): void
 }
 
 const running = new AsyncLocalStorage<TaskContext>()
 
 const outside: TaskContext = {
   task: '',
+  version: 1,
   job: undefined,
   attempt: 1,
   token: 0,
   signal: new AbortController().signal,
   deadline: Infinity,
-  log: silentLogger
+  log: silentLogger,
+  progress: (done, total, note) => void progressOf(done, total, note)
 }
 
 /**

@@ -8,25 +8,36 @@ export type Tasks = Readonly<Record<string, unknown>> | readonly AnyTask[]
 /** The tasks of one `local`, client or thread, by name. */
 export class TaskRegistry {
   readonly #byName = new Map<string, TaskDefinition>()
+  /** By the names that tasks bore before. */
+  readonly #byAlias = new Map<string, TaskDefinition>()
 
   constructor(tasks: Tasks = []) {
     for (const value of Object.values(tasks)) if (isTask(value)) this.add(definitionOf(value, 'tasks'))
   }
 
-  /** @throws DuplicateTaskError where another function already bears the name */
+  /** @throws DuplicateTaskError where another task already bears the name, or one of the aliases */
   add(definition: TaskDefinition): void {
-    const known = this.#byName.get(definition.name)
-    if (!known) this.#byName.set(definition.name, definition)
-    else if (known.fn !== definition.fn) throw new DuplicateTaskError(definition.name, shownSource(known), shownSource(definition))
+    const { name, aliases, fn } = definition
+    for (const each of [name, ...aliases]) {
+      const known = this.#find(each)
+      if (known && (known.fn !== fn || known.name !== name)) throw new DuplicateTaskError(each, shownSource(known), shownSource(definition))
+    }
+    if (this.#byName.has(name)) return
+    this.#byName.set(name, definition)
+    for (const alias of aliases) this.#byAlias.set(alias, definition)
   }
 
+  /** Whether a task bears the name, or bore it before. */
   has(name: string): boolean {
-    return this.#byName.has(name)
+    return this.#find(name) !== undefined
   }
 
-  /** @throws UnknownTaskError */
+  /**
+   * @param name the task's, or one of its aliases
+   * @throws UnknownTaskError
+   */
   get(name: string): TaskDefinition {
-    const found = this.#byName.get(name)
+    const found = this.#find(name)
     if (!found) throw new UnknownTaskError(name, this.names)
     return found
   }
@@ -37,6 +48,10 @@ export class TaskRegistry {
 
   [Symbol.iterator](): IterableIterator<TaskDefinition> {
     return this.#byName.values()
+  }
+
+  #find(name: string): TaskDefinition | undefined {
+    return this.#byName.get(name) ?? this.#byAlias.get(name)
   }
 }
 

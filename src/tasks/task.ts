@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { count } from '../kernel/count.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError, NotATaskError } from '../kernel/errors.ts'
 import { type RetryOptions, type RetryRules, checkRetry } from './retry-options.ts'
@@ -26,6 +27,8 @@ export interface CallOptions {
   delay?: Duration
   /** A job that has not started this long after it was enqueued never does. Default: it waits for ever. */
   expires?: Duration
+  /** Words to find the job by: up to 20, each of 1 to 100 letters, digits, or . : - _. Default: none. */
+  tags?: readonly string[]
 }
 
 export interface TaskOptions extends CallOptions {
@@ -41,6 +44,13 @@ export interface TaskOptions extends CallOptions {
    *   memory with the caller.
    */
   runs?: Place
+  /** Names that the task bore before: jobs that still bear one run this task. Default: none. */
+  aliases?: readonly string[]
+  /**
+   * Raised by one when the arguments change their meaning: a worker whose task is older than a job hands the job back, for one of the
+   * newer release; a newer task runs older jobs, and sees in `context().version` which arguments it has. Default: 1.
+   */
+  version?: number
 }
 
 /** The options of a call, checked, in milliseconds. */
@@ -51,6 +61,7 @@ export interface CallRules {
   readonly retry: RetryRules
   readonly delay: number
   readonly expires: number
+  readonly tags: readonly string[]
 }
 
 /** What a thread needs to find a task again. */
@@ -60,6 +71,8 @@ export interface TaskRef {
 }
 
 export interface TaskDefinition extends TaskRef {
+  readonly aliases: readonly string[]
+  readonly version: number
   readonly runs: Place
   readonly rules: CallRules
   /** The rules as `task()` was given them, whatever `with` changed since. */
@@ -92,12 +105,12 @@ export type AnyTask = Task<never[], unknown>
  * area(2, 3)   // 6: still the plain function
  */
 export function task<Args extends unknown[], Result>(options: TaskOptions, fn: (...args: Args) => Result): Task<Args, Result> {
-  const { name, runs = types.isAsyncFunction(fn) ? 'loop' : 'thread' } = options
-  checkTaskName(name)
+  const { name, runs = types.isAsyncFunction(fn) ? 'loop' : 'thread', aliases = [], version = 1 } = options
+  for (const each of [name, ...aliases]) checkTaskName(each)
   if (typeof fn !== 'function') throw new InvalidOptionError(`the task '${name}'`, fn, 'a function')
   if (!places.includes(runs)) throw new InvalidOptionError('runs', runs, `one of: ${places.join(', ')}`)
   const rules = rulesWith(options, ruleDefaults)
-  return brand({ name, runs, fn, rules, ownRules: rules, source: callerSource() }, fn)
+  return brand({ name, aliases, version: count('version', version), runs, fn, rules, ownRules: rules, source: callerSource() }, fn)
 }
 
 /** @throws InvalidOptionError where no task can bear the name */
@@ -123,7 +136,8 @@ export const ruleDefaults: CallRules = {
   timeout: Infinity,
   retry: checkRetry({}),
   delay: 0,
-  expires: Infinity
+  expires: Infinity,
+  tags: []
 }
 
 /**
@@ -147,8 +161,17 @@ export function rulesWith(options: CallOptions, base: CallRules): CallRules {
     timeout: time('timeout'),
     delay: time('delay'),
     expires: time('expires'),
+    tags: options.tags === undefined ? base.tags : checkTags(options.tags),
     retry: options.retry === undefined ? base.retry : checkRetry(options.retry, base.retry)
   }
+}
+
+function checkTags(tags: readonly string[]): readonly string[] {
+  const isTag = (tag: unknown): boolean => typeof tag === 'string' && /^[\w.:-]{1,100}$/.test(tag)
+  if (!Array.isArray(tags) || tags.length > 20 || !tags.every(isTag)) {
+    throw new InvalidOptionError('tags', tags, 'up to 20, each of 1 to 100 letters, digits, or . : - _')
+  }
+  return [...new Set(tags)]
 }
 
 export function isTask(value: unknown): value is AnyTask {

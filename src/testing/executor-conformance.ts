@@ -6,6 +6,7 @@ import { type Cases, Mark, type OpenOptions, type TestRunner } from './executor-
 import { closingCases } from './executor-conformance/closing.ts'
 import { crashCases } from './executor-conformance/crashes.ts'
 import { errorCases } from './executor-conformance/errors.ts'
+import { reportCases } from './executor-conformance/reports.ts'
 import { stoppingCases } from './executor-conformance/stopping.ts'
 import * as tasks from './executor-conformance/tasks.ts'
 import { valueCases } from './executor-conformance/values.ts'
@@ -28,6 +29,7 @@ export const conformanceTasks: TaskRegistry = new TaskRegistry(tasks)
 const groups: Readonly<Record<string, Cases>> = {
   values: valueCases,
   errors: errorCases,
+  reports: reportCases,
   stopping: stoppingCases,
   crashes: crashCases,
   closing: closingCases

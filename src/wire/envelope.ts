@@ -3,6 +3,8 @@ import { decode, encode } from './codec.ts'
 
 /** What a call's message carries besides its arguments; what is absent is as the worker's own task has it. */
 export interface EnvelopeHeader {
+  /** The version of the task that the arguments are of; absent for the first. */
+  readonly version?: number
   /** Milliseconds that one attempt may take. */
   readonly timeout?: number
   readonly retry?: EnvelopeRetry
@@ -21,8 +23,8 @@ export interface EnvelopeRetry {
 
 function isHeader(value: unknown): value is EnvelopeHeader {
   if (typeof value !== 'object' || value === null || value instanceof Map) return false
-  const { timeout, retry } = value as Record<keyof EnvelopeHeader, unknown>
-  return (timeout === undefined || isAmount(timeout)) && (retry === undefined || isRetry(retry))
+  const { version, timeout, retry } = value as Record<keyof EnvelopeHeader, unknown>
+  return (version === undefined || isVersion(version)) && (timeout === undefined || isAmount(timeout)) && (retry === undefined || isRetry(retry))
 }
 
 function isRetry(value: unknown): value is EnvelopeRetry {
@@ -30,6 +32,10 @@ function isRetry(value: unknown): value is EnvelopeRetry {
   const { limit, initial, factor, max, jitter, on, giveUpOn } = value as Record<keyof EnvelopeRetry, unknown>
   const areNames = (names: unknown): boolean => names === undefined || (Array.isArray(names) && names.every((name) => typeof name === 'string'))
   return [limit, initial, factor, max].every(isAmount) && (jitter === 'full' || jitter === 'none') && areNames(on) && areNames(giveUpOn)
+}
+
+function isVersion(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 1
 }
 
 function isAmount(value: unknown): boolean {
@@ -45,15 +51,17 @@ export interface TravellingRules {
 /**
  * What of a call's rules must travel: those that differ from the task's own, which the worker knows.
  *
+ * @param version the task's
  * @throws InvalidOptionError where a function is among the errors of a changed retry rule
  */
-export function headerOf(rules: TravellingRules, own: TravellingRules): EnvelopeHeader {
+export function headerOf(rules: TravellingRules, own: TravellingRules, version = 1): EnvelopeHeader {
   const { limit, initial, factor, max, jitter, on, giveUpOn } = rules.retry
   const names = (option: string, errors: readonly unknown[]): string[] => errors.map((error) => {
     if (typeof error !== 'string') throw new InvalidOptionError(`retry.${option} of one call`, error, 'names and codes of errors; functions belong to task()')
     return error
   })
   return {
+    ...(version === 1 ? {} : { version }),
     ...(rules.timeout === own.timeout ? {} : { timeout: rules.timeout }),
     ...(rules.retry === own.retry
       ? {}
@@ -62,7 +70,7 @@ export function headerOf(rules: TravellingRules, own: TravellingRules): Envelope
 }
 
 /** The first byte of every payload. A reader refuses versions above its own. */
-const version = 1
+const formVersion = 1
 
 /**
  * A call as bytes: one byte of version, two of the header's length (big-endian), the header, the arguments; both in MessagePack.
@@ -73,7 +81,7 @@ const version = 1
 export function sealEnvelope(header: EnvelopeHeader, args: Uint8Array): Uint8Array<ArrayBuffer> {
   const head = Object.keys(header).length > 0 ? encode(header) : new Uint8Array()
   const bytes = new Uint8Array(3 + head.length + args.length)
-  bytes[0] = version
+  bytes[0] = formVersion
   bytes[1] = head.length >> 8
   bytes[2] = head.length & 0xff
   bytes.set(head, 3)
@@ -84,7 +92,7 @@ export function sealEnvelope(header: EnvelopeHeader, args: Uint8Array): Uint8Arr
 /** @throws MalformedMessageError where the bytes are no envelope, or one of a newer version */
 export function openEnvelope(bytes: Uint8Array): { header: EnvelopeHeader, args: Uint8Array } {
   const length = ((bytes[1] ?? 0) << 8) | (bytes[2] ?? 0)
-  if (bytes[0] !== version || bytes.length < 3 + length) throw new MalformedMessageError("A job's envelope")
+  if (bytes[0] !== formVersion || bytes.length < 3 + length) throw new MalformedMessageError("A job's envelope")
   const header = length === 0 ? {} : decode(bytes.subarray(3, 3 + length))
   if (!isHeader(header)) throw new MalformedMessageError("A job's envelope")
   return { header, args: bytes.subarray(3 + length) }

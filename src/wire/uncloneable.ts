@@ -76,13 +76,18 @@ export function cloneFailure(value: unknown, what: string, root: string, rules: 
 export function cloneableError(error: PortableError, rules: CopyRules = cloning): PortableError {
   if (error.cause === undefined && error.errors === undefined && error.fields === undefined) return error
   if (isCloneable(error, rules)) return error
-  const fields = error.fields && Object.fromEntries(Object.entries(error.fields).map(([key, value]) => [key, cloneable(value, rules)]))
+  const fields = error.fields && cloneableFields(error.fields, rules)
   return {
     ...error,
     ...(error.cause === undefined ? {} : { cause: cloneable(error.cause, rules) }),
     ...(error.errors === undefined ? {} : { errors: error.errors.map((value) => cloneable(value, rules)) }),
     ...(fields === undefined ? {} : { fields })
   }
+}
+
+/** The same fields, with what cannot be cloned replaced by its text. */
+export function cloneableFields(fields: Readonly<Record<string, unknown>>, rules: CopyRules = cloning): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, isPlain(value) ? value : cloneable(value, rules)]))
 }
 
 function cloneable(value: unknown, rules: CopyRules): unknown {

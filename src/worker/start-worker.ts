@@ -81,7 +81,7 @@ export async function startWorker(where: string | Backend, options: WorkerOption
     }
     // Whoever names tasks allows those, not all that their modules export.
     const allowed = manifests.filter(({ name }) => named === undefined || named.some((task) => task.name === name))
-    const tasks = new Map(allowed.map((manifest) => [manifest.name, manifest]))
+    const tasks = new Map(allowed.flatMap((manifest) => [manifest.name, ...manifest.aliases].map((name) => [name, manifest] as const)))
     const backend = owned ? await openBackend(where, { clock, log, threaded: false }) : where
     const id = idMaker(clock)()
     return await new Worker({ id, backend, owned, queues, lease, busyLimit, executors, tasks, clock, log }).start()

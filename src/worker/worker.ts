@@ -4,7 +4,7 @@ import type { Executor } from '../executors/executor.ts'
 import type { TaskManifest } from '../executors/calls/messages.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
-import { StaleAttemptError, UnknownTaskError } from '../kernel/errors.ts'
+import { StaleAttemptError, TaskTooOldError, UnknownTaskError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/logger.ts'
 import { Service } from '../kernel/service.ts'
 import type { Place } from '../tasks/task.ts'
@@ -29,13 +29,14 @@ export interface WorkerParts {
   /** How long all of a place may be busy without one call ending, until the worker is unready. Milliseconds. */
   readonly busyLimit: number
   readonly executors: ReadonlyMap<Place, Executor>
+  /** By their names and aliases. */
   readonly tasks: ReadonlyMap<string, TaskManifest>
   readonly clock: Clock
   readonly log: Logger
 }
 
 /**
- * How long a job rests whose task this worker lacks, in milliseconds: another worker, perhaps of a newer release, may know it.
+ * How long a job rests whose task this worker lacks, or has an older version of, in milliseconds: another worker, perhaps of a newer release, may know it.
  * It rests longer each time, and after so many deliveries (some two hours) it is dead.
  */
 const unknownTaskPause = { first: 5_000, longest: 600_000, deliveries: 20 }
@@ -93,7 +94,7 @@ export class Worker extends Service {
 
   /** The names of the tasks that it runs. */
   get tasks(): string[] {
-    return [...this.#parts.tasks.keys()]
+    return [...new Set(Array.from(this.#parts.tasks.values(), ({ name }) => name))]
   }
 
   /** How many attempts are in its hands. */
@@ -179,7 +180,7 @@ export class Worker extends Service {
     const { job, token, task, attempt, place } = delivery
     const lane = this.#lanes.get(place)!
     const manifest = this.#parts.tasks.get(task)
-    if (!manifest) return this.#unknown(delivery)
+    if (!manifest) return this.#lacking(delivery, new UnknownTaskError(task, this.tasks))
     let envelope
     try {
       envelope = openEnvelope(delivery.payload)
@@ -187,6 +188,8 @@ export class Worker extends Service {
       return this.#feed.settle({ job, token, outcome: { event: 'bury', error: toPortable(error) } }, undefined)
     }
     const { header, args } = envelope
+    const { version = 1 } = header
+    if (version > manifest.version) return this.#lacking(delivery, new TaskTooOldError(task, version, manifest.version))
     const held: Held = { job, token, task, attempt, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, abort: new AbortController() }
     this.#held.set(job, held)
     lane.take()
@@ -197,7 +200,7 @@ export class Worker extends Service {
       input: { encoded: args },
       timeout: header.timeout ?? manifest.rules.timeout,
       signal: held.abort.signal,
-      attempt: { job, number: attempt, token }
+      attempt: { job, number: attempt, token, version }
     })
     lane.drop('spent' in outcome ? outcome.spent.wall : undefined)
     this.tally.count(task, outcome)
@@ -209,8 +212,7 @@ export class Worker extends Service {
     this.#feed.settle(settlementOf(held, outcome, Math.random()), lane)
   }
 
-  #unknown({ job, token, task }: Delivery): void {
-    const error = new UnknownTaskError(task, this.tasks)
+  #lacking({ job, token, task }: Delivery, error: UnknownTaskError | TaskTooOldError): void {
     this.#parts.log.error({ job, task, code: error.code }, error.message)
     const { first, longest, deliveries } = unknownTaskPause
     const outcome = token >= deliveries

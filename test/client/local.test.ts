@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { local } from '../../src/client/local.ts'
 import { ClosedError, DeadlineExceededError, DuplicateTaskError, InvalidOptionError, NotATaskError, ProcessExitedError, ThreadExitedError, UncloneableError } from '../../src/kernel/errors.ts'
+import { context } from '../../src/tasks/context.ts'
 import { type Task, task } from '../../src/tasks/task.ts'
 import { add, addSoon, double } from '../fixtures/tasks/arithmetic.ts'
 import { blockTogether } from '../fixtures/tasks/blocking.ts'
@@ -14,6 +15,12 @@ const boom = new RangeError('boom')
 const failHere: Task<[], Promise<never>> = task({ name: 'failHere' }, async () => { throw boom })
 const identity: Task<[value: object], Promise<object>> = task({ name: 'identity' }, async (value: object) => value)
 const threadedEcho: Task<[value: unknown], unknown> = task({ name: 'threadedEcho' }, (value: unknown) => value)
+
+const reportTwice: Task<[n: number], Promise<number>> = task({ name: 'reportTwice' }, async (n: number) => {
+  context().progress(n)
+  context().progress(n * 10)
+  return n
+})
 
 function addTo(offset: number): Task<[n: number], number> {
   return task({ name: 'addTo' }, (n: number) => n + offset)
@@ -108,6 +115,17 @@ describe('run', () => {
     await expect(threaded).rejects.toBe(reason)
     await expect(here.with({ signal: abort.signal }).run(add, 1, 1)).rejects.toBe(reason)
     expect(await here.run(add, 1, 1)).toBe(2)
+  })
+
+  test('progress is heard, of run and of map', async () => {
+    await using here = local({ threads: 1 })
+    const heard: number[] = []
+    const runner = here.with({ onProgress: ({ done }) => void heard.push(done) })
+    await runner.run(reportTwice, 2)
+    for await (const n of runner.map(reportTwice, [3, 4])) heard.push(-n)
+    await here.run(reportTwice, 9)
+    expect(heard.filter((n) => n > 0).toSorted((a, b) => a - b)).toEqual([2, 3, 4, 20, 30, 40])
+    expect(heard.indexOf(-3)).toBeGreaterThan(heard.indexOf(30))
   })
 
   test('a task that is made inside a function cannot run on a thread, and the error says why', async () => {

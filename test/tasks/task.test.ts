@@ -22,6 +22,9 @@ describe('task()', () => {
   test.each<[string, () => unknown]>([
     ['a name with a space', named({ name: 'two words' })],
     ['no name', named({ name: '' })],
+    ['an alias with a space', named({ aliases: ['two words'] })],
+    ['a version that is no whole number', named({ version: 1.5 })],
+    ['a version 0', named({ version: 0 })],
     ['an unknown place', named({ runs: 'moon' as 'loop' })],
     ['a queue with a slash', named({ queue: 'a/b' })],
     ['a priority that is no whole number', named({ priority: 1.5 })],
@@ -30,6 +33,10 @@ describe('task()', () => {
     ['a timeout without a unit', named({ timeout: '30' as '30s' })],
     ['a negative retry limit', named({ retry: { limit: -1 } })],
     ['a retry factor that shrinks', named({ retry: { factor: 0.5 } })],
+    ['a tag with a space', named({ tags: ['two words'] })],
+    ['an empty tag', named({ tags: [''] })],
+    ['too many tags', named({ tags: Array.from({ length: 21 }, (_, n) => `t${n}`) })],
+    ['a tag alone', named({ tags: 'urgent' as unknown as string[] })],
     ['an unknown jitter', named({ retry: { jitter: 'some' as 'full' } })],
     ['no function', () => task({ name: 'x' }, 'fn' as unknown as () => void)]
   ])('refuses %s', (_, make) => {
@@ -52,6 +59,14 @@ describe('with()', () => {
     expect(copy(1)).toBe(2)
     expect(definitionOf(copy, 'x').fn).toBe(definitionOf(base, 'x').fn)
     expect(definitionOf(copy, 'x').source).toBe(definitionOf(base, 'x').source)
+  })
+
+  test('replaces the tags, and keeps each once', () => {
+    const tagged = base.with({ tags: ['a', 'b', 'a'] })
+    expect(definitionOf(base, 'x').rules.tags).toEqual([])
+    expect(definitionOf(tagged.with({ priority: 1 }), 'x').rules.tags).toEqual(['a', 'b'])
+    expect(definitionOf(tagged.with({ tags: ['c'] }), 'x').rules.tags).toEqual(['c'])
+    expect(definitionOf(tagged.with({ tags: [] }), 'x').rules.tags).toEqual([])
   })
 
   test('can be repeated', () => {

@@ -58,6 +58,11 @@ test('an envelope keeps its header and its arguments apart', () => {
   expect(header).toEqual({ timeout: 500 })
   expect(decode(opened)).toEqual([1, 'two'])
   expect(openEnvelope(sealEnvelope({}, args)).header).toEqual({})
+  expect(openEnvelope(sealEnvelope({ version: 2 }, args)).header).toEqual({ version: 2 })
+})
+
+test.each([0, 1.5, '2', null])('an envelope whose task has the version %s is refused', (version) => {
+  expect(() => openEnvelope(sealEnvelope({ version: version as number }, encode([])))).toThrow(MalformedMessageError)
 })
 
 test('an envelope of a newer version is refused', () => {

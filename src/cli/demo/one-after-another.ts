@@ -1,7 +1,6 @@
 import { retryDelay } from '../../jobs/retry.ts'
 import { systemClock } from '../../kernel/clock.ts'
-import { silentLogger } from '../../kernel/logger.ts'
-import { runInContext } from '../../tasks/context.ts'
+import { context, runInContext } from '../../tasks/context.ts'
 import { encode } from '../../wire/codec.ts'
 import type { Step } from './workload.ts'
 
@@ -27,11 +26,10 @@ export async function * oneAfterAnother(steps: readonly Step[]): AsyncGenerator<
 
 /** What the worker does with a call that fails, by the same rules: so that only the order differs. */
 async function untilItSucceeds({ definition, call }: Step, at: number): Promise<unknown> {
-  const { signal } = new AbortController()
   for (let attempt = 1; ; attempt++) {
-    const context = { task: definition.name, job: undefined, attempt, token: 0, signal, deadline: Infinity, log: silentLogger }
+    const own = { ...context(), task: definition.name, attempt }
     try {
-      return await runInContext(context, () => call(at))
+      return await runInContext(own, () => call(at))
     } catch (error) {
       const wait = retryDelay(definition.rules.retry, attempt, 1)
       if (wait === undefined) throw error

@@ -1,5 +1,5 @@
 import type { TreadleError, UncloneableError } from '../../kernel/errors.ts'
-import type { Logger } from '../../kernel/logger.ts'
+import type { LogFields, LogLine, Logger } from '../../kernel/logger.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
 import { type CopyRules, cloneFailure } from '../../wire/uncloneable.ts'
 import type { Outcome } from '../executor.ts'
@@ -220,11 +220,11 @@ export abstract class CallHost {
 
   #postCalls(message: ToRunner, calls: readonly HostCall[]): void {
     const parts: Uint8Array[] = []
-    const sent = calls.map(({ seq, task, call: { input, timeout, attempt } }): SentCall => {
+    const sent = calls.map(({ seq, task, heard, call: { input, timeout, attempt } }): SentCall => {
       let own: readonly unknown[] | number
       if ('encoded' in input) own = parts[parts.push(input.encoded) - 1]!.length
       else own = input.args
-      return attempt ? [seq, task.id, own, timeout, attempt.job, attempt.number, attempt.token] : [seq, task.id, own, timeout]
+      return attempt ? [seq, task.id, own, timeout, heard, attempt.job, attempt.number, attempt.token, attempt.version ?? 1] : [seq, task.id, own, timeout, heard]
     })
     const bytes = parts.length > 0 ? pack(parts) : undefined
     this.post({ ...message, calls: sent, ...(bytes ? { bytes } : {}) }, bytes && [bytes.buffer])
@@ -246,9 +246,10 @@ export abstract class CallHost {
     }
   }
 
-  #hear({ ready, outcomes, bytes, loaded, passedOver, described, ending, worn, log }: FromRunner): void {
-    if (log) return this.#log[log[0]](log[1], log[2])
+  #hear({ ready, outcomes, bytes, loaded, passedOver, described, ending, worn, progress, log }: FromRunner): void {
+    if (log) return this.#write(...log)
     if (this.#killed) return // what was in flight has been settled
+    if (progress) return this.inFlight.get(progress[0])?.progressed(progress[1])
     if (ready) this.ready = true
     // Either way it has come to the end of the call that it was stuck in.
     if (outcomes || passedOver) this.stuck = false
@@ -279,6 +280,11 @@ export abstract class CallHost {
     }
     this.#listener.onRoom(this)
     this.#hold()
+  }
+
+  #write(seq: number, line: LogLine, bindings: LogFields): void {
+    this.#log[line.level]({ ...bindings, ...line.fields }, line.message)
+    this.inFlight.get(seq)?.logged(line)
   }
 
   /** The program stays alive for one that starts or works, and not for one that idles. */

@@ -2,14 +2,14 @@ import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
 import { Fifo } from '../../concurrency/fifo.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { CancelledError, DeadlineExceededError, MalformedMessageError } from '../../kernel/errors.ts'
-import type { Logger } from '../../kernel/logger.ts'
 import { runInContext } from '../../tasks/context.ts'
 import { TaskLoader } from '../../tasks/loader.ts'
 import type { TaskDefinition, TaskRef } from '../../tasks/task.ts'
 import type * as Codec from '../../wire/codec.ts'
 import { type CpuMark, CpuShare } from '../cpu-share.ts'
+import type { Listener } from '../call-reports.ts'
 import { RunningCall } from '../running-call.ts'
-import type { RunnerStart, SentCall, StopReason, ToRunner } from './messages.ts'
+import type { Heard, RunnerStart, SentCall, StopReason, ToRunner } from './messages.ts'
 import type { OutcomeBox } from './outcome-box.ts'
 import { Unpacker } from './packed-bytes.ts'
 
@@ -60,7 +60,7 @@ export class CallRunner {
   readonly #board: Board
   readonly #box: OutcomeBox
   readonly #clock: Clock
-  readonly #log: Logger
+  readonly #listeners: Readonly<Record<Heard, Listener>>
   readonly #loader = new TaskLoader()
   readonly #cpu = new CpuShare()
   readonly #tasks = new Map<number, KnownTask>()
@@ -76,12 +76,12 @@ export class CallRunner {
   #waking = false
   #beating = false
 
-  constructor(start: RunnerStart, board: Board, box: OutcomeBox, clock: Clock, log: Logger) {
+  constructor(start: RunnerStart, board: Board, box: OutcomeBox, clock: Clock, listeners: Readonly<Record<Heard, Listener>>) {
     this.#start = start
     this.#board = board
     this.#box = box
     this.#clock = clock
-    this.#log = log
+    this.#listeners = listeners
   }
 
   /** Whether nothing is under way: only a message brings more to do. */
@@ -142,10 +142,10 @@ export class CallRunner {
   }
 
   #begin(sent: SentCall, bytes: Uint8Array | undefined, definition: TaskDefinition): void {
-    const [seq, , input, timeout, job, number, token] = sent
-    const attempt = job === undefined ? undefined : { job, number: number ?? 1, token: token ?? 0 }
+    const [seq, , input, timeout, heard, job, number, token, version] = sent
+    const attempt = job === undefined ? undefined : { job, number: number ?? 1, token: token ?? 0, version: version ?? 1 }
     const deadline = timeout === Infinity ? Infinity : this.#clock.now() + timeout
-    const running = new RunningCall(definition.name, attempt, deadline, this.#log, seq)
+    const running = new RunningCall(definition, attempt, deadline, this.#listeners[heard], seq)
     const begun: Begun = { running, definition, codec: bytes && this.#codec, at: this.#clock.elapsed(), mark: this.#cpu.begin() }
     this.#active.set(seq, begun)
     this.#beat()
@@ -200,6 +200,7 @@ export class CallRunner {
 
   #end({ running, at, mark }: Begun): { wall: number, cpu: number } {
     this.#active.delete(running.seq)
+    running.end()
     return { wall: this.#clock.elapsed() - at, cpu: this.#cpu.end(mark) }
   }
 

@@ -1,11 +1,13 @@
-import { inspect } from 'node:util'
-import { type LogFields, type LogLevel, type Logger } from '../../kernel/logger.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { LogLine } from '../../kernel/logger.ts'
 import { context } from '../../tasks/context.ts'
+import type { Progress } from '../../tasks/progress.ts'
 import { type PortableError, toPortable } from '../../wire/portable-error.ts'
-import { cloneableError } from '../../wire/uncloneable.ts'
+import { cloneableError, cloneableFields } from '../../wire/uncloneable.ts'
+import type { Listener } from '../call-reports.ts'
 import { RunningCall } from '../running-call.ts'
 import { describeModules } from './manifest.ts'
-import type { ToRunner } from './messages.ts'
+import type { Heard, ToRunner } from './messages.ts'
 import type { OutcomeBox, Outlet } from './outcome-box.ts'
 
 // What a thread and a child process do alike for their host.
@@ -35,21 +37,16 @@ export async function describe({ id, modules }: NonNullable<ToRunner['describe']
   }
 }
 
-/** A logger whose lines the host writes. */
-export function loggerTo(outlet: Outlet, bindings: LogFields = {}): Logger {
-  const at = (level: LogLevel) => (fields: LogFields, message: string): void => {
-    const all = { ...bindings, ...fields }
+/** What calls say of themselves goes to the host at once: a call that dies of what comes next has said it. */
+export function listenersTo(outlet: Outlet, clock: Clock, logs: boolean): Record<Heard, Listener> {
+  const progress = (progress: Progress, { seq }: RunningCall): void => outlet.post({ progress: [seq, progress] }, [])
+  const log = (line: LogLine, { seq, bindings }: RunningCall): void => {
     try {
-      outlet.post({ log: [level, all, message] }, [])
+      outlet.post({ log: [seq, line, bindings] }, [])
     } catch {
-      outlet.post({ log: [level, { fields: inspect(all) }, message] }, [])
+      outlet.post({ log: [seq, { ...line, fields: cloneableFields(line.fields, outlet.rules) }, bindings] }, [])
     }
   }
-  return {
-    debug: at('debug'),
-    info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
-    child: (more) => loggerTo(outlet, { ...bindings, ...more })
-  }
+  const forLogger = logs ? { log } : {}
+  return [{ clock, ...forLogger }, { clock, progress, ...forLogger }, { clock, log }, { clock, progress, log }]
 }

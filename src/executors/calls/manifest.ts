@@ -21,12 +21,14 @@ export async function describeModules(modules: readonly string[]): Promise<TaskM
   return [...manifests.values()]
 }
 
-function manifestOf({ name, source, runs, rules }: TaskDefinition, module: string): TaskManifest {
+function manifestOf({ name, aliases, version, source, runs, rules }: TaskDefinition, module: string): TaskManifest {
   const { limit, initial, factor, max, jitter, on, giveUpOn } = rules.retry
   // Functions stay behind: they are asked in the thread, about what the task throws.
   const names = (errors: readonly ErrorMatch[]): string[] => errors.filter((error) => typeof error === 'string')
   return {
     name,
+    aliases,
+    version,
     // Found there, so a thread finds it there: exported, whatever function made it.
     source: { modules: [module, ...source.modules.filter((other) => other !== module)], within: source.within },
     runs,

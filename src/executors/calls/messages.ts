@@ -1,5 +1,6 @@
-import type { LogFields, LogLevel } from '../../kernel/logger.ts'
+import type { LogFields, LogLine } from '../../kernel/logger.ts'
 import type { NamedRetryRules } from '../../jobs/retry.ts'
+import type { Progress } from '../../tasks/progress.ts'
 import type { CallRules, Place, TaskRef } from '../../tasks/task.ts'
 import type { TaskSource } from '../../tasks/source.ts'
 import type { PortableError } from '../../wire/portable-error.ts'
@@ -7,6 +8,8 @@ import type { PortableError } from '../../wire/portable-error.ts'
 /** A task as plain data: what a supervisor, which holds no user code, knows of it. */
 export interface TaskManifest {
   readonly name: string
+  readonly aliases: readonly string[]
+  readonly version: number
   /** Its first module is the one that it was found in. */
   readonly source: TaskSource
   readonly runs: Place
@@ -17,15 +20,20 @@ export interface TaskManifest {
 export interface RunnerStart {
   readonly place: Place
   readonly concurrency: number
-  /** Whether anybody reads what calls log. */
+  /** Whether its host's logger is to hear what calls log, also where no caller does. */
   readonly logs: boolean
 }
 
 /**
- * A call on its way: its number on this thread or process, its task's number, its arguments, its timeout, and the attempt.
+ * A call on its way: its number on this thread or process, its task's number, its arguments, its timeout, what its caller wants
+ * to hear, and the attempt.
  * A number in place of arguments: that many of the message's bytes, encoded.
  */
-export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number, timeout: number, job?: string, attempt?: number, token?: number]
+export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number, timeout: number, heard: Heard, job?: string, attempt?: number, token?: number, version?: number]
+
+/** What a caller wants to hear of a call: bits that are added. */
+export const hears = { progress: 1, lines: 2 } as const
+export type Heard = 0 | 1 | 2 | 3
 
 /** Host to thread or process, at most one a tick. */
 export interface ToRunner {
@@ -63,5 +71,7 @@ export interface FromRunner {
   readonly ending?: { readonly culprit: number | undefined, readonly error?: PortableError | undefined }
   /** It holds more memory than it should. */
   readonly worn?: true
-  readonly log?: readonly [level: LogLevel, fields: LogFields, message: string]
+  readonly progress?: readonly [seq: number, progress: Progress]
+  /** A line that a call logged, and what tells it from other calls. */
+  readonly log?: readonly [seq: number, line: LogLine, bindings: LogFields]
 }

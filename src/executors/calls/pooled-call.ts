@@ -1,7 +1,7 @@
 import type { Timer } from '../../kernel/clock.ts'
-import type { Call, Input, Outcome } from '../executor.ts'
+import type { Call, Input, LogLine, Outcome, Progress } from '../executor.ts'
 import type { KnownTask } from './known-task.ts'
-import type { StopReason } from './messages.ts'
+import { type Heard, type StopReason, hears } from './messages.ts'
 
 /** About how much a copy moves in a millisecond. */
 const bytesPerMs = 1_000_000
@@ -41,6 +41,18 @@ export class PooledCall<Host> {
 
   get name(): string {
     return this.task.ref.name
+  }
+
+  get heard(): Heard {
+    return (this.call.onProgress ? hears.progress : 0) + (this.call.onLog ? hears.lines : 0) as Heard
+  }
+
+  progressed(progress: Progress): void {
+    if (!this.settled) this.call.onProgress?.(progress)
+  }
+
+  logged(line: LogLine): void {
+    if (!this.settled) this.call.onLog?.(line)
   }
 
   onAbort(listener: () => void): void {

@@ -9,7 +9,8 @@ import { runInContext } from '../../tasks/context.ts'
 import type { Place, TaskDefinition } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { toPortable } from '../../wire/portable-error.ts'
-import { refuseUncloneable } from '../../wire/uncloneable.ts'
+import { cloneableFields, refuseUncloneable } from '../../wire/uncloneable.ts'
+import type { Listener } from '../call-reports.ts'
 import { CpuShare } from '../cpu-share.ts'
 import type { Call, Executor, Input, Outcome } from '../executor.ts'
 import { retryVerdict } from '../retry-verdict.ts'
@@ -69,6 +70,7 @@ export class LoopExecutor extends Service implements Executor {
           if (own.settled) return
           own.settled = true
           signal?.removeEventListener('abort', cancel)
+          own.running?.end()
           resolve(outcome)
           if (this.#running.delete(own)) this.#next()
         }
@@ -107,7 +109,9 @@ export class LoopExecutor extends Service implements Executor {
 
   async #run(own: LoopCall): Promise<void> {
     const { task: { name }, input, timeout, signal, attempt } = own.call
-    const running = new RunningCall(name, attempt, this.clock.now() + timeout, this.#log)
+    const definition = this.#findFor(own)
+    if (!definition) return
+    const running = new RunningCall(definition, attempt, this.clock.now() + timeout, this.#listenerFor(own.call))
     own.running = running
     const cancel = (): void => running.abort(signal?.reason ?? new CancelledError(`The task '${name}'`))
     signal?.addEventListener('abort', cancel)
@@ -117,10 +121,8 @@ export class LoopExecutor extends Service implements Executor {
     })
     const began = this.clock.elapsed()
     const mark = this.#cpu.begin()
-    let found: TaskDefinition | undefined
     let result: { value: unknown } | { error: unknown }
     try {
-      const definition = found = this.#find(name)
       const args = argsOf(input) as never[]
       const value = await runInContext(running, () => definition.fn(...args))
       result = { value: 'encoded' in input ? encoded(name, value) : value }
@@ -132,7 +134,27 @@ export class LoopExecutor extends Service implements Executor {
     signal?.removeEventListener('abort', cancel)
     if ('value' in result) return own.settle({ kind: 'returned', value: result.value, spent })
     const { error } = result
-    own.settle({ kind: 'threw', error: toPortable(error), thrown: error, mayRetry: retryVerdict(error, found?.rules.retry), spent })
+    own.settle({ kind: 'threw', error: toPortable(error), thrown: error, mayRetry: retryVerdict(error, definition.rules.retry), spent })
+  }
+
+  #findFor(own: LoopCall): TaskDefinition | undefined {
+    try {
+      return this.#find(own.call.task.name)
+    } catch (error) {
+      own.settle({ kind: 'threw', error: toPortable(error), thrown: error, mayRetry: false, spent: { wall: 0, cpu: 0 } })
+      return undefined
+    }
+  }
+
+  #listenerFor({ onProgress, onLog }: Call): Listener {
+    return {
+      clock: this.clock,
+      progress: onProgress,
+      log: (line, { bindings, ended }) => {
+        this.#log[line.level]({ ...bindings, ...line.fields }, line.message)
+        if (!ended) onLog?.({ ...line, fields: cloneableFields(line.fields) })
+      }
+    }
   }
 }
 

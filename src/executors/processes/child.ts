@@ -4,10 +4,9 @@ import { SHARE_ENV, Worker } from 'node:worker_threads'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../kernel/clock.ts'
-import { silentLogger } from '../../kernel/logger.ts'
 import { becomeTaskThread } from '../../tasks/loader.ts'
 import { CallRunner } from '../calls/call-runner.ts'
-import { describe, loggerTo, sayWhoEndsIt } from '../calls/inside.ts'
+import { describe, listenersTo, sayWhoEndsIt } from '../calls/inside.ts'
 import type { FromRunner, ToRunner } from '../calls/messages.ts'
 import { type Outlet, OutcomeBox } from '../calls/outcome-box.ts'
 import { type ChildStart, descriptors } from './child-start.ts'
@@ -23,7 +22,7 @@ function serve(start: ChildStart): void {
   watchdog(start)
   const outlet: Outlet = { rules: copying, post: (message) => writeAll(frameOf(aged(message, start.memoryLimit))) }
   const box = new OutcomeBox(outlet, systemClock)
-  const runner = new CallRunner(start, new ChildBoard(descriptors.claims), box, systemClock, start.logs ? loggerTo(outlet) : silentLogger)
+  const runner = new CallRunner(start, new ChildBoard(descriptors.claims), box, systemClock, listenersTo(outlet, systemClock, start.logs))
   const reader = new FrameReader()
   const inbox = new Socket({ fd: descriptors.inbox, readable: true, writable: false })
   inbox.on('data', (piece: Buffer) => {

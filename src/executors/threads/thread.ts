@@ -1,10 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../kernel/clock.ts'
-import { silentLogger } from '../../kernel/logger.ts'
 import { becomeTaskThread } from '../../tasks/loader.ts'
 import { cloning } from '../../wire/uncloneable.ts'
-import { describe, loggerTo, sayWhoEndsIt } from '../calls/inside.ts'
+import { describe, listenersTo, sayWhoEndsIt } from '../calls/inside.ts'
 import { CallRunner } from '../calls/call-runner.ts'
 import { ClaimBoard } from '../calls/claim-board.ts'
 import type { ToRunner } from '../calls/messages.ts'
@@ -28,7 +27,7 @@ function serve(port: MessagePort, start: ThreadStart): void {
   const board = new ClaimBoard(start.board)
   const outlet: Outlet = { rules: cloning, post: (message, transfer) => port.postMessage(message, transfer) }
   const box = new OutcomeBox(outlet, systemClock)
-  const runner = new CallRunner(start, board, box, systemClock, start.logs ? loggerTo(outlet) : silentLogger)
+  const runner = new CallRunner(start, board, box, systemClock, listenersTo(outlet, systemClock, start.logs))
   const receive = (message: ToRunner): void => {
     if (message.describe) void describe(message.describe, box, outlet)
     runner.receive(message)

@@ -70,7 +70,7 @@ export class Mark {
 export type Cases = Readonly<Record<string, (bench: Bench) => Promise<void>>>
 
 /** A call of a task of the suite. */
-export function callOf(task: AnyTask, args: readonly unknown[], more: Partial<Pick<Call, 'timeout' | 'signal' | 'attempt'>> = {}): Call {
+export function callOf(task: AnyTask, args: readonly unknown[], more: Partial<Pick<Call, 'timeout' | 'signal' | 'attempt' | 'onProgress' | 'onLog'>> = {}): Call {
   return { task: definitionOf(task, 'callOf'), input: { args }, timeout: Infinity, ...more }
 }
 

@@ -115,6 +115,33 @@ export const contextOf: Task<[], unknown> = task({ name: 'conformance.contextOf'
   return { name, job, attempt, hasDeadline: deadline !== Infinity }
 })
 
+/** Says how far it is, synchronously, far more often than anybody wants to hear. */
+export const countUp: Task<[to: number], number> = task({ name: 'conformance.countUp' }, (to: number) => {
+  for (let done = 0; done <= to; done++) context().progress(done, to, 'counting')
+  return to
+})
+
+/** Says two things at once, takes a step, and waits until it is let go. */
+export const sayAndWait: Task<[mark: string], Promise<void>> = task({ name: 'conformance.sayAndWait' }, async (mark: string) => {
+  context().progress(1)
+  context().progress(2)
+  step(mark)
+  while (!existsSync(`${mark}.go`)) await nextTurn()
+})
+
+export const misreport: Task<[done: number, total?: number], void> = task({ name: 'conformance.misreport' }, (done: number, total?: number) => context().progress(done, total))
+
+export const logLines: Task<[lines: number], void> = task({ name: 'conformance.logLines' }, (lines: number) => {
+  const log = context().log.child({ part: 'a' })
+  for (let line = 0; line < lines; line++) log.info({ line }, 'a line')
+})
+
+export const logAndFail: Task<[], Promise<never>> = task({ name: 'conformance.logAndFail' }, async () => {
+  context().log.warn({ handler: () => {}, order: 7 }, 'with a function')
+  await nextTurn()
+  throw new Error('after the line')
+})
+
 class OrderError extends Error {
   override name = 'OrderError'
   readonly code = 'E_ORDER'
