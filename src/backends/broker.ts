@@ -1,5 +1,6 @@
 import type { JobLogLine } from '../jobs/history.ts'
-import type { Happening, Line, NewJob, Progress } from '../jobs/job.ts'
+import type { Happening, Line, NewJob } from '../jobs/job.ts'
+import type { Progress } from '../tasks/progress.ts'
 import type { Place } from '../tasks/task.ts'
 
 /** One delivery of a job: what a worker says whose outcome it reports. */

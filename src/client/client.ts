@@ -1,6 +1,7 @@
 import type { Backend } from '../backends/backend.ts'
 import type { BrokerStats } from '../backends/broker.ts'
 import type { Ending, JobFilter } from '../backends/store.ts'
+import type { JobStory } from '../jobs/history.ts'
 import type { Job, NewJob } from '../jobs/job.ts'
 import { type FinalState, type JobState, isFinal } from '../jobs/states.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -31,11 +32,16 @@ export interface ClientParts {
 /** Which jobs to retry. */
 export type RetryFilter = Omit<JobFilter, 'limit' | 'after' | 'state'> & { readonly state: 'failed' | 'cancelled' | 'dead' }
 
+/** Which jobs to cancel. */
+export type CancelFilter = Omit<JobFilter, 'limit' | 'after' | 'state'> & { readonly state?: 'scheduled' | 'ready' | 'active' }
+
 /** Which jobs to remove. */
 export interface PurgeOptions {
   readonly states: readonly FinalState[]
   /** Default: all queues. */
   readonly queue?: string
+  /** Default: whatever their tags. */
+  readonly tag?: string
   /** Only those that ended at least so long ago. */
   readonly olderThan: Duration
 }
@@ -127,13 +133,43 @@ export class Client extends Service {
     return recordOf(job)
   }
 
-  /** @throws UnknownJobError */
+  /** What happened to a job, oldest first, and what its attempts logged. @throws UnknownJobError */
+  async story(id: string): Promise<JobStory> {
+    const story = await this.#parts.backend.story(id)
+    if (!story) throw new UnknownJobError(id)
+    return story
+  }
+
+  /** See `JobHandle.cancel`. @throws UnknownJobError */
   async cancel(id: string): Promise<CancelOutcome> {
     const before = await this.read(id)
     if (isFinal(before.state)) return 'finished'
     const [state] = await this.#parts.backend.commit([{ job: id, event: 'cancel' }])
     if (state === undefined) throw new UnknownJobError(id)
-    return state === 'cancelled' ? 'cancelled' : isFinal(state) ? 'finished' : 'stopping'
+    if (state !== 'active') return state === 'cancelled' ? 'cancelled' : 'finished'
+    const { worker } = await this.read(id)
+    const { workers } = await this.#parts.backend.stats()
+    return worker === undefined || workers.some((alive) => alive.id === worker) ? 'stopping' : 'unreachable'
+  }
+
+  /**
+   * Cancels every job that matches and has not ended, such as all of one tag.
+   *
+   * @returns how many had what outcome
+   *
+   * @example
+   * await queue.cancelAll({ tag: 'tenant-7' })   // {}
+   */
+  async cancelAll(filter: CancelFilter): Promise<Partial<Record<CancelOutcome, number>>> {
+    const outcomes: Partial<Record<CancelOutcome, number>> = {}
+    for await (const page of this.#pages(filter)) {
+      for (const { id, state } of page) {
+        if (isFinal(state)) continue
+        const outcome = await this.cancel(id)
+        outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
+      }
+    }
+    return outcomes
   }
 
   /**
@@ -159,13 +195,11 @@ export class Client extends Service {
    */
   async retryAll(filter: RetryFilter): Promise<number> {
     let retried = 0
-    for (let after: string | undefined; ;) {
-      const page = await this.#parts.backend.list({ ...filter, ...(after === undefined ? {} : { after }), limit: pageSize })
-      if (page.length === 0) return retried
+    for await (const page of this.#pages(filter)) {
       const states = await this.#parts.backend.commit(page.map(({ id }) => ({ job: id, event: 'revive' as const })))
       retried += states.filter((state) => state === 'ready').length
-      after = page.at(-1)!.id
     }
+    return retried
   }
 
   /**
@@ -176,8 +210,8 @@ export class Client extends Service {
    * @example
    * await queue.purge({ states: ['succeeded'], olderThan: '7d' })   // 0
    */
-  async purge({ states, queue, olderThan }: PurgeOptions): Promise<number> {
-    const filter = { states, ...(queue === undefined ? {} : { queue }), olderThan: milliseconds(olderThan, 'olderThan'), limit: pageSize }
+  async purge({ states, queue, tag, olderThan }: PurgeOptions): Promise<number> {
+    const filter = { states, ...(queue === undefined ? {} : { queue }), ...(tag === undefined ? {} : { tag }), olderThan: milliseconds(olderThan, 'olderThan'), limit: pageSize }
     let purged = 0
     for (let more = true; more;) {
       const { length } = await this.#parts.backend.purge(filter)
@@ -218,6 +252,16 @@ export class Client extends Service {
     this.#results.close()
   }
 
+  /** Jobs that match, some at a time. */
+  async *#pages(filter: Omit<JobFilter, 'limit' | 'after'>): AsyncGenerator<readonly Job[], void, undefined> {
+    for (let after: string | undefined; ;) {
+      const page = await this.#parts.backend.list({ ...filter, ...(after === undefined ? {} : { after }), limit: pageSize })
+      if (page.length === 0) return
+      yield page
+      after = page.at(-1)!.id
+    }
+  }
+
   #known(task: unknown, where: string): TaskDefinition {
     const definition = definitionOf(task, where)
     const { name, source } = definition
@@ -238,8 +282,8 @@ export class Client extends Service {
     if (payload.length > this.#parts.payloadLimit) {
       throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, this.#parts.payloadLimit)
     }
-    const { queue, priority, delay, expires } = rules
-    return { id: this.#nextId(), task: name, queue, place: runs, priority, payload, delay, expires, tags: [] }
+    const { queue, priority, delay, expires, tags } = rules
+    return { id: this.#nextId(), task: name, queue, place: runs, priority, payload, delay, expires, tags }
   }
 }
 

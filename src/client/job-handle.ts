@@ -2,6 +2,7 @@ import type { Ending } from '../backends/store.ts'
 import type { Duration } from '../kernel/duration.ts'
 import { CancelledError, JobDeadError } from '../kernel/errors.ts'
 import type { JobState } from '../jobs/states.ts'
+import type { JobStory } from '../jobs/history.ts'
 import type { Job } from '../jobs/job.ts'
 import { decode } from '../wire/codec.ts'
 import { fromPortable } from '../wire/portable-error.ts'
@@ -13,10 +14,13 @@ export interface ResultOptions {
   signal?: AbortSignal
 }
 
-/** What a cancel found: the job is cancelled, or its worker was asked to stop it, or it had ended already. */
-export type CancelOutcome = 'cancelled' | 'stopping' | 'finished'
+/**
+ * What a cancel found: the job is cancelled, or its worker was asked to stop it, or it had ended already, or its worker has been silent
+ * for longer than its lease: then the job is cancelled when it is taken from that worker.
+ */
+export type CancelOutcome = 'cancelled' | 'stopping' | 'finished' | 'unreachable'
 
-/** A job with its whole story, its result as the task gave it. */
+/** A job as it stands, its result as the task gave it. */
 export type JobRecord = Omit<Job, 'result'> & { readonly result: unknown }
 
 /** What a handle asks of its client. */
@@ -24,6 +28,7 @@ export interface JobAccess {
   end(job: string, options: ResultOptions): Promise<Ending>
   cancel(job: string): Promise<CancelOutcome>
   read(job: string): Promise<JobRecord>
+  story(job: string): Promise<JobStory>
 }
 
 /** A job that is kept, as its enqueuer holds it. */
@@ -81,7 +86,12 @@ export class JobHandle<Result = unknown> {
     return (await this.#access.read(this.id)).state
   }
 
-  /** The job with its whole story. @throws UnknownJobError */
+  /** What happened to the job, oldest first, and what its attempts logged. @throws UnknownJobError */
+  story(): Promise<JobStory> {
+    return this.#access.story(this.id)
+  }
+
+  /** The job as it stands, with its progress. @throws UnknownJobError */
   read(): Promise<JobRecord> {
     return this.#access.read(this.id)
   }

@@ -1,3 +1,4 @@
+import type { Progress } from '../tasks/progress.ts'
 import { type Place, places } from '../tasks/task.ts'
 import type { PortableError } from '../wire/portable-error.ts'
 import { type JobEvent, type JobState, next } from './states.ts'
@@ -24,13 +25,6 @@ export interface NewJob {
 export type Line = Place | 'suspect'
 
 export const lines: readonly Line[] = [...places, 'suspect']
-
-/** How far an attempt has come, in its own units. */
-export interface Progress {
-  readonly done: number
-  readonly total?: number
-  readonly note?: string
-}
 
 /** What an attempt has cost, in milliseconds. */
 export interface Spent {

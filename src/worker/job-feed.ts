@@ -1,9 +1,10 @@
 import type { AttemptRef, Broker, Delivery, Reservation, ReserveRequest, Settlement } from '../backends/broker.ts'
 import { afterMicrotasks } from '../concurrency/after-microtasks.ts'
+import { type Line, lineOf } from '../jobs/job.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/logger.ts'
-import type { Place } from '../tasks/task.ts'
 import type { Lane } from './lane.ts'
+import type { Reports } from './reports.ts'
 
 export interface JobFeedParts {
   readonly broker: Broker
@@ -12,7 +13,8 @@ export interface JobFeedParts {
   readonly worker: string
   readonly queues: readonly string[]
   readonly lease: number
-  readonly lanes: ReadonlyMap<Place, Lane>
+  readonly lanes: ReadonlyMap<Line, Lane>
+  readonly reports: Reports
   start(delivery: Delivery): void
   cancel(attempt: AttemptRef): void
   stale(attempt: AttemptRef): void
@@ -125,7 +127,8 @@ export class JobFeed {
   }
 
   async #exchange(ended: readonly Settlement[], request: ReserveRequest | undefined): Promise<void> {
-    const { broker } = this.#parts
+    const { broker, reports } = this.#parts
+    if (ended.some(({ job }) => reports.has(job))) await reports.flush()
     if (ended.length === 0) return this.#take(request!, await broker.reserve(request!))
     const { stale, reservation } = await broker.settle(ended, request)
     for (const attempt of stale) this.#parts.stale(attempt)
@@ -134,11 +137,11 @@ export class JobFeed {
 
   #request(): ReserveRequest | undefined {
     if (!this.#open) return undefined
-    const room: Partial<Record<Place, number>> = {}
+    const room: Partial<Record<Line, number>> = {}
     let asks = this.#lookAgain
-    for (const [place, lane] of this.#parts.lanes) {
+    for (const [line, lane] of this.#parts.lanes) {
       if (!lane.mayHaveMore || !(this.#lookAgain || lane.hungry)) continue
-      room[place] = lane.room
+      room[line] = lane.room
       asks = true
     }
     const { worker, queues, lease } = this.#parts
@@ -162,11 +165,11 @@ export class JobFeed {
   }
 
   #take(request: ReserveRequest, reservation: Reservation): void {
-    const got = new Map<Place, number>()
+    const got = new Map<Line, number>()
     for (const delivery of reservation.deliveries) this.#parts.start(delivery)
-    for (const delivery of reservation.deliveries) got.set(delivery.place, (got.get(delivery.place) ?? 0) + 1)
-    for (const [place, lane] of this.#parts.lanes) {
-      if (!this.#lookAgain && (got.get(place) ?? 0) < (request.room[place] ?? 0)) lane.mayHaveMore = false
+    for (const delivery of reservation.deliveries) got.set(lineOf(delivery), (got.get(lineOf(delivery)) ?? 0) + 1)
+    for (const [line, lane] of this.#parts.lanes) {
+      if (!this.#lookAgain && (got.get(line) ?? 0) < (request.room[line] ?? 0)) lane.mayHaveMore = false
     }
     for (const attempt of reservation.cancelling) this.#parts.cancel(attempt)
     this.#wakeIn(reservation.nextDue)

@@ -1,6 +1,7 @@
 import type { AttemptRef, Settlement } from '../backends/broker.ts'
 import type { Outcome } from '../executors/executor.ts'
 import type { Spent } from '../jobs/job.ts'
+import { deathLimit, poisoned } from '../jobs/limits.ts'
 import { type NamedRetryRules, allowsRetry, retryDelay } from '../jobs/retry.ts'
 import { DeadlineExceededError, PayloadTooLargeError } from '../kernel/errors.ts'
 import { type PortableError, toPortable } from '../wire/portable-error.ts'
@@ -8,10 +9,17 @@ import { type PortableError, toPortable } from '../wire/portable-error.ts'
 /** The largest result that is kept, in bytes: what a broker refuses would hold up all that is settled with it. */
 const resultLimit = 2 ** 26
 
+/** How long a suspect that ended its child process rests before it is tried again, in milliseconds. */
+const suspectPause = 1_000
+
 /** What of an attempt decides how its outcome is settled. */
 export interface SettledAttempt extends AttemptRef {
   readonly task: string
   readonly attempt: number
+  /** A worker died with it: see `Job.suspect`. */
+  readonly suspect: boolean
+  /** How often it ended the thread or process that ran it, before this attempt. */
+  readonly deaths: number
   readonly retry: NamedRetryRules
   /** The call brought retry rules of its own: they decide, in place of the task's. */
   readonly ownRetry: boolean
@@ -24,26 +32,30 @@ export interface SettledAttempt extends AttemptRef {
  */
 export function settlementOf(attempt: SettledAttempt, outcome: Outcome, random: number): Settlement {
   const { job, token } = attempt
-  const failed = (error: PortableError, mayRetry: boolean, spent?: Spent): Settlement => {
+  const failed = (error: PortableError, mayRetry: boolean, how: { spent?: Spent, died?: true } = {}): Settlement => {
     const delay = mayRetry ? retryDelay(attempt.retry, attempt.attempt, random) : undefined
-    const rest = spent ? { error, spent } : { error }
+    const rest = { error, ...how }
     return { job, token, outcome: delay === undefined ? { event: 'fail', ...rest } : { event: 'retry', delay, ...rest } }
   }
   switch (outcome.kind) {
     case 'returned':
       if ((outcome.value as Uint8Array).length > resultLimit) {
-        return failed(toPortable(new PayloadTooLargeError(`The result of '${attempt.task}'`, (outcome.value as Uint8Array).length, resultLimit)), false, outcome.spent)
+        return failed(toPortable(new PayloadTooLargeError(`The result of '${attempt.task}'`, (outcome.value as Uint8Array).length, resultLimit)), false, { spent: outcome.spent })
       }
       return { job, token, outcome: { event: 'succeed', result: outcome.value as Uint8Array, spent: outcome.spent } }
     case 'threw':
-      return failed(outcome.error, attempt.ownRetry ? allowsRetry(outcome.error, attempt.retry) : outcome.mayRetry, outcome.spent)
-    case 'timedOut':
-    {
+      return failed(outcome.error, attempt.ownRetry ? allowsRetry(outcome.error, attempt.retry) : outcome.mayRetry, { spent: outcome.spent })
+    case 'timedOut': {
       const error = toPortable(new DeadlineExceededError(`Attempt ${attempt.attempt} at '${attempt.task}'`))
       return failed(error, allowsRetry(error, attempt.retry))
     }
-    case 'died':
-      return failed(outcome.error, allowsRetry(outcome.error, attempt.retry))
+    case 'died': {
+      const { error } = outcome
+      const deaths = attempt.deaths + 1
+      if (deaths >= deathLimit) return { job, token, outcome: { event: 'bury', error: poisoned(deaths, error), died: true } }
+      if (attempt.suspect) return { job, token, outcome: { event: 'retry', delay: suspectPause * deaths, error, died: true } }
+      return failed(error, allowsRetry(error, attempt.retry), { died: true })
+    }
     case 'cancelled':
       return { job, token, outcome: { event: 'stop' } }
     case 'handedBack':

@@ -11,10 +11,12 @@ import type { Place } from '../tasks/task.ts'
 import { openEnvelope } from '../wire/envelope.ts'
 import { toPortable } from '../wire/portable-error.ts'
 import { type Health, judge } from './health.ts'
+import { type Line, lines } from '../jobs/job.ts'
 import { JobFeed } from './job-feed.ts'
 import { Lane } from './lane.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { JobRescuer } from './maintenance/job-rescuer.ts'
+import { Reports } from './reports.ts'
 import { type SettledAttempt, settlementOf } from './settle.ts'
 import { Tally } from './tally.ts'
 
@@ -62,9 +64,10 @@ export class Worker extends Service {
   /** What became of the attempts that ended here. */
   readonly tally: Tally = new Tally()
   readonly #parts: WorkerParts
-  readonly #lanes: ReadonlyMap<Place, Lane>
+  readonly #lanes: ReadonlyMap<Line, Lane>
   readonly #feed: JobFeed
   readonly #keeper: LeaseKeeper
+  readonly #reports: Reports
   readonly #held = new Map<string, Held>()
   readonly #suspects = new Set<string>()
   readonly #stopUpkeep = new AbortController()
@@ -76,12 +79,18 @@ export class Worker extends Service {
   constructor(parts: WorkerParts) {
     super(parts.clock)
     this.#parts = parts
-    this.#lanes = new Map(Array.from(parts.executors, ([place, executor]) => [place, new Lane(executor, parts.clock)]))
+    // Suspects run one at a time in each child process: what ends it can only be the one.
+    this.#lanes = new Map(lines.flatMap((line) => {
+      const executor = parts.executors.get(line === 'suspect' ? 'process' : line)
+      return executor ? [[line, new Lane(executor, parts.clock)]] : []
+    }))
     const { backend: broker, clock, log, id: worker, queues, lease } = parts
     this.#keeper = new LeaseKeeper(broker, clock, log)
+    this.#reports = new Reports(broker, clock, log)
     this.#feed = new JobFeed({
       broker, clock, log, worker, queues, lease,
       lanes: this.#lanes,
+      reports: this.#reports,
       start: (delivery) => void this.#run(delivery),
       cancel: ({ job, token }) => this.#heldAs(job, token)?.abort.abort(),
       stale: (attempt) => this.#refused(attempt)
@@ -132,6 +141,11 @@ export class Worker extends Service {
     this.#feed.stop()
     this.#listening?.[Symbol.dispose]()
     log.info({ worker: id, active: this.#held.size }, 'worker drains')
+    // Not waited for: a broker that does not answer must not hold up the drain.
+    backend.announce(id).then(
+      () => log.debug({ worker: id }, 'drain announced'),
+      (error: unknown) => log.warn({ err: error, worker: id }, 'the drain could not be announced')
+    )
     await this.#drain(deadline)
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     const inTime = await this.#leave(left(deadline, this.clock.elapsed()) + lastWord)
@@ -177,8 +191,8 @@ export class Worker extends Service {
   }
 
   async #run(delivery: Delivery): Promise<void> {
-    const { job, token, task, attempt, place } = delivery
-    const lane = this.#lanes.get(place)!
+    const { job, token, task, attempt, place, suspect, deaths } = delivery
+    const lane = this.#lanes.get(suspect ? 'suspect' : place)!
     const manifest = this.#parts.tasks.get(task)
     if (!manifest) return this.#lacking(delivery, new UnknownTaskError(task, this.tasks))
     let envelope
@@ -190,17 +204,19 @@ export class Worker extends Service {
     const { header, args } = envelope
     const { version = 1 } = header
     if (version > manifest.version) return this.#lacking(delivery, new TaskTooOldError(task, version, manifest.version))
-    const held: Held = { job, token, task, attempt, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, abort: new AbortController() }
+    const held: Held = { job, token, task, attempt, suspect, deaths, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, abort: new AbortController() }
     this.#held.set(job, held)
     lane.take()
     // A job that lost the loop it shared may be what made it end: then it has a thread to itself, and only it is lost with that.
-    const executor = this.#parts.executors.get(this.#suspects.has(job) ? 'thread' : manifest.runs) ?? lane.executor
+    const executor = suspect ? lane.executor : this.#parts.executors.get(this.#suspects.has(job) ? 'thread' : manifest.runs) ?? lane.executor
     const outcome = await executor.execute({
       task: manifest,
       input: { encoded: args },
       timeout: header.timeout ?? manifest.rules.timeout,
       signal: held.abort.signal,
-      attempt: { job, number: attempt, token, version }
+      attempt: { job, number: attempt, token, version },
+      onProgress: (progress) => this.#reports.progress(held, progress),
+      onLog: (line) => this.#reports.line(held, line)
     })
     lane.drop('spent' in outcome ? outcome.spent.wall : undefined)
     this.tally.count(task, outcome)
