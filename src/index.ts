@@ -10,8 +10,9 @@ export { startWorker } from './worker/start-worker.ts'
 export type { Worker } from './worker/worker.ts'
 export type { WorkerOptions } from './worker/start-worker.ts'
 export { task } from './tasks/task.ts'
-export type { AnyTask, CallOptions, Place, Task, TaskOptions } from './tasks/task.ts'
-export type { ErrorMatch, RetryOptions } from './tasks/retry-options.ts'
+export type { AnyTask, CallOptions, CallRules, Place, Task, TaskOptions } from './tasks/task.ts'
+export type { CallInfo, EnqueueInfo, Middleware } from './tasks/middleware.ts'
+export type { ErrorMatch, RetryOptions, RetryRules } from './tasks/retry-options.ts'
 export type { Tasks } from './tasks/registry.ts'
 export { context } from './tasks/context.ts'
 export type { TaskContext } from './tasks/context.ts'
@@ -38,6 +39,7 @@ export {
   InvalidOptionError,
   InvalidTransitionError,
   JobDeadError,
+  JobNotKeptError,
   LoopStalledError,
   MalformedMessageError,
   MissingPackageError,

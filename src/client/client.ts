@@ -10,6 +10,7 @@ import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { ClosedError, PayloadTooLargeError, ResultTimeoutError, TaskIsClosureError, UnknownJobError } from '../kernel/errors.ts'
 import { idMaker } from '../kernel/id.ts'
 import { Service } from '../kernel/service.ts'
+import { type Middleware, keepInside } from '../tasks/middleware.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
 import { shownModule } from '../tasks/source.ts'
 import { type CallOptions, type Task, type TaskDefinition, checkTaskName, definitionOf, ruleDefaults, rulesWith } from '../tasks/task.ts'
@@ -25,9 +26,13 @@ export interface ClientParts {
   /** Whether closing the client closes the backend. */
   readonly owned: boolean
   readonly registry: TaskRegistry
+  readonly middleware: readonly Middleware[]
   readonly payloadLimit: number
   readonly clock: Clock
 }
+
+/** What of a task matters for a job of it. */
+type EnqueuedTask = Pick<TaskDefinition, 'name' | 'version' | 'middleware' | 'runs' | 'rules' | 'ownRules'>
 
 /** Which jobs to retry. */
 export type RetryFilter = Omit<JobFilter, 'limit' | 'after' | 'state'> & { readonly state: 'failed' | 'cancelled' | 'dead' }
@@ -68,15 +73,15 @@ export class Client extends Service {
    * Keeps a call as a job. Resolves when the backend has kept it: from then on it survives the end of every process.
    * Calls of the same tick share one commit.
    *
-   * @throws PayloadTooLargeError, UncloneableError, NotATaskError, TaskIsClosureError, DuplicateTaskError, ClosedError
+   * @throws PayloadTooLargeError, UncloneableError, NotATaskError, TaskIsClosureError, DuplicateTaskError, ClosedError; what middleware
+   *   throws, or JobNotKeptError
    *
    * @example
    * const job = await queue.enqueue(area.with({ delay: '5m' }), 2, 3)
    */
   async enqueue<Args extends unknown[], Result>(task: Task<Args, Result>, ...args: NoInfer<Args>): Promise<JobHandle<Awaited<Result>>> {
-    const job = this.#newJob(this.#known(task, 'enqueue'), args)
-    await this.#enqueuer.add([job])
-    return new JobHandle(job.id, this)
+    const [job] = await this.#keep(this.#known(task, 'enqueue'), [args])
+    return new JobHandle(job!.id, this)
   }
 
   /**
@@ -90,8 +95,7 @@ export class Client extends Service {
    */
   async enqueueMany<Args extends unknown[], Result>(task: Task<Args, Result>, calls: Iterable<NoInfer<Args>>): Promise<JobHandle<Awaited<Result>>[]> {
     const definition = this.#known(task, 'enqueueMany')
-    const jobs = Array.from(calls, (args) => this.#newJob(definition, args))
-    if (jobs.length > 0) await this.#enqueuer.add(jobs)
+    const jobs = await this.#keep(definition, Array.from(calls))
     return jobs.map((job) => new JobHandle(job.id, this))
   }
 
@@ -105,10 +109,9 @@ export class Client extends Service {
     checkTaskName(name)
     const { registry } = this.#parts
     // Where it runs is not known then: counted as computing, of which a worker takes least ahead.
-    const definition = known ?? (registry.has(name) ? registry.get(name) : { name, version: 1, runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
-    const job = this.#newJob({ ...definition, rules: rulesWith(options, definition.rules) }, args)
-    await this.#enqueuer.add([job])
-    return new JobHandle(job.id, this)
+    const definition = known ?? (registry.has(name) ? registry.get(name) : { name, version: 1, middleware: [], runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
+    const [job] = await this.#keep({ ...definition, rules: rulesWith(options, definition.rules) }, [args])
+    return new JobHandle(job!.id, this)
   }
 
   /** A handle on a job that was enqueued before, perhaps by another process. Whether it exists shows when the handle is used. */
@@ -274,8 +277,19 @@ export class Client extends Service {
     return definition
   }
 
-  #newJob(definition: Pick<TaskDefinition, 'name' | 'version' | 'runs' | 'rules' | 'ownRules'>, args: readonly unknown[]): NewJob {
-    if (this.closing) throw new ClosedError('The client')
+  async #keep(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<NewJob[]> {
+    const { name: task, rules, middleware } = definition
+    const jobs = calls.map((args) => this.#newJob(definition, args))
+    const keep = async (): Promise<void> => {
+      if (this.closing) throw new ClosedError('The client')
+      await this.#enqueuer.add(jobs)
+    }
+    const infos = jobs.map(({ id }, index) => ({ job: id, task, args: calls[index]!, rules }))
+    if (jobs.length > 0) await keepInside([...this.#parts.middleware, ...middleware], infos, keep)
+    return jobs
+  }
+
+  #newJob(definition: EnqueuedTask, args: readonly unknown[]): NewJob {
     const { name, version, runs, rules, ownRules } = definition
     refuseUncloneable(args, `The arguments of '${name}'`, 'args')
     const payload = sealEnvelope(headerOf(rules, ownRules, version), encode(args))

@@ -3,12 +3,15 @@ import { openBackend } from '../backends/registry.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import { refuseNestedStart } from '../tasks/loader.ts'
+import type { Middleware } from '../tasks/middleware.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
 import type { Client } from './client.ts'
 
 export interface ConnectOptions {
   /** The tasks that may be enqueued: `import * as tasks from './tasks.ts'`, an object, or an array. */
   tasks?: Tasks
+  /** What is done around every `enqueue` of this client, outside of what the tasks themselves say; see `Middleware`. */
+  middleware?: readonly Middleware[]
   /** The largest payload of a job, in bytes. Default: 1 MiB. */
   payloadLimit?: number
   clock?: Clock
@@ -33,11 +36,11 @@ const mebibyte = 2 ** 20
  */
 export async function connect(where: string | Backend, options: ConnectOptions = {}): Promise<Client> {
   refuseNestedStart('connect()')
-  const { clock = systemClock, log = silentLogger, payloadLimit = mebibyte } = options
+  const { clock = systemClock, log = silentLogger, payloadLimit = mebibyte, middleware = [] } = options
   const registry = new TaskRegistry(options.tasks)
   const owned = typeof where === 'string'
   // Loaded when it is needed: every thread of a program imports this module along with its tasks.
   const { Client } = await import('./client.ts')
   const backend = owned ? await openBackend(where, { clock, log, threaded: true }) : where
-  return new Client({ backend, owned, registry, payloadLimit, clock }).start()
+  return new Client({ backend, owned, registry, middleware, payloadLimit, clock }).start()
 }

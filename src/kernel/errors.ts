@@ -85,6 +85,14 @@ export class TaskTooOldError extends TreadleError {
   }
 }
 
+export class JobNotKeptError extends TreadleError {
+  static override readonly className: string = 'JobNotKeptError'
+  override readonly code: string = 'JOB_NOT_KEPT'
+  constructor(task: string) {
+    super(`A call of '${task}' was not kept: its middleware ended without next(). Have enqueue() await next(), or throw what says why the call is refused.`)
+  }
+}
+
 export class TaskModuleError extends TreadleError {
   static override readonly className: string = 'TaskModuleError'
   override readonly code: string = 'TASK_MODULE_FAILED'

@@ -2,6 +2,7 @@ import { types } from 'node:util'
 import { count } from '../kernel/count.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError, NotATaskError } from '../kernel/errors.ts'
+import type { Middleware } from './middleware.ts'
 import { type RetryOptions, type RetryRules, checkRetry } from './retry-options.ts'
 import { type TaskSource, callerSource } from './source.ts'
 
@@ -51,6 +52,8 @@ export interface TaskOptions extends CallOptions {
    * newer release; a newer task runs older jobs, and sees in `context().version` which arguments it has. Default: 1.
    */
   version?: number
+  /** What is done around its calls, the first outermost. It runs where the task runs, not where it is called directly. Default: nothing. */
+  middleware?: readonly Middleware[]
 }
 
 /** The options of a call, checked, in milliseconds. */
@@ -73,6 +76,7 @@ export interface TaskRef {
 export interface TaskDefinition extends TaskRef {
   readonly aliases: readonly string[]
   readonly version: number
+  readonly middleware: readonly Middleware[]
   readonly runs: Place
   readonly rules: CallRules
   /** The rules as `task()` was given them, whatever `with` changed since. */
@@ -105,12 +109,12 @@ export type AnyTask = Task<never[], unknown>
  * area(2, 3)   // 6: still the plain function
  */
 export function task<Args extends unknown[], Result>(options: TaskOptions, fn: (...args: Args) => Result): Task<Args, Result> {
-  const { name, runs = types.isAsyncFunction(fn) ? 'loop' : 'thread', aliases = [], version = 1 } = options
+  const { name, runs = types.isAsyncFunction(fn) ? 'loop' : 'thread', aliases = [], version = 1, middleware = [] } = options
   for (const each of [name, ...aliases]) checkTaskName(each)
   if (typeof fn !== 'function') throw new InvalidOptionError(`the task '${name}'`, fn, 'a function')
   if (!places.includes(runs)) throw new InvalidOptionError('runs', runs, `one of: ${places.join(', ')}`)
   const rules = rulesWith(options, ruleDefaults)
-  return brand({ name, aliases, version: count('version', version), runs, fn, rules, ownRules: rules, source: callerSource() }, fn)
+  return brand({ name, aliases, version: count('version', version), middleware, runs, fn, rules, ownRules: rules, source: callerSource() }, fn)
 }
 
 /** @throws InvalidOptionError where no task can bear the name */

@@ -3,6 +3,7 @@ import { Fifo } from '../../concurrency/fifo.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { CancelledError, DeadlineExceededError, MalformedMessageError } from '../../kernel/errors.ts'
 import { runInContext } from '../../tasks/context.ts'
+import { callOf } from '../../tasks/call.ts'
 import { TaskLoader } from '../../tasks/loader.ts'
 import type { TaskDefinition, TaskRef } from '../../tasks/task.ts'
 import type * as Codec from '../../wire/codec.ts'
@@ -161,7 +162,7 @@ export class CallRunner {
       return this.#box.threw(seq, error, undefined, this.#end(begun))
     }
     try {
-      result = runInContext(running, () => definition.fn(...args as never[]))
+      result = runInContext(running, () => callOf(definition, args))
       this.#learn(definition, this.#clock.elapsed() - begun.at)
     } catch (error) {
       this.#board.firstPart = 0

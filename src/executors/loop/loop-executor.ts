@@ -5,6 +5,7 @@ import type { Deadline } from '../../kernel/deadline.ts'
 import { CancelledError, ClosedError, DeadlineExceededError, MalformedMessageError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
+import { callOf } from '../../tasks/call.ts'
 import { runInContext } from '../../tasks/context.ts'
 import type { Place, TaskDefinition } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
@@ -123,8 +124,8 @@ export class LoopExecutor extends Service implements Executor {
     const mark = this.#cpu.begin()
     let result: { value: unknown } | { error: unknown }
     try {
-      const args = argsOf(input) as never[]
-      const value = await runInContext(running, () => definition.fn(...args))
+      const args = argsOf(input)
+      const value = await runInContext(running, () => callOf(definition, args))
       result = { value: 'encoded' in input ? encoded(name, value) : value }
     } catch (error) {
       result = { error }

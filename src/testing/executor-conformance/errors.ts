@@ -1,7 +1,7 @@
 import { definitionOf } from '../../tasks/task.ts'
 import { encode } from '../../wire/codec.ts'
 import { type Cases, callOf, errorOf } from './bench.ts'
-import { add, echo, fail, failSoon, failUncloneably, failWith, returnFunction } from './tasks.ts'
+import { add, echo, fail, failSoon, failUncloneably, failWith, refused, returnFunction } from './tasks.ts'
 
 export const errorCases: Cases = {
   async 'an error keeps its class name, message, stack, code, cause and fields'({ open, expect }) {
@@ -21,6 +21,10 @@ export const errorCases: Cases = {
     const executor = open()
     expect(await executor.execute(callOf(failSoon, ['E_AGAIN']))).toMatchObject({ kind: 'threw', mayRetry: true, error: { name: 'RangeError', code: 'E_AGAIN' } })
     expect(await executor.execute(callOf(failSoon, ['E_FINAL']))).toMatchObject({ kind: 'threw', mayRetry: false })
+  },
+
+  async 'what middleware throws is the error of the call'({ open, expect }) {
+    expect(await open().execute(callOf(refused, []))).toMatchObject({ kind: 'threw', mayRetry: false, error: { message: 'not today' } })
   },
 
   async 'a thrown value that is no error becomes one'({ open, expect }) {

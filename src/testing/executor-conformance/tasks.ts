@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { context } from '../../tasks/context.ts'
+import type { Middleware } from '../../tasks/middleware.ts'
 import { type Task, task } from '../../tasks/task.ts'
 
 // What the executor conformance suite runs. A mark, the path of a file, tells the test how far a call has come: a byte for each step.
@@ -141,6 +142,38 @@ export const logAndFail: Task<[], Promise<never>> = task({ name: 'conformance.lo
   await nextTurn()
   throw new Error('after the line')
 })
+
+const outer: Middleware = {
+  async run({ task: name, args }, next) {
+    trail.push(`outer ${name} ${String(args[0])} ${context().task}`)
+    const result = await next()
+    trail.push('outer ends')
+    return result
+  }
+}
+
+const inner: Middleware = {
+  async run(_, next) {
+    trail.push('inner')
+    return next()
+  }
+}
+
+const trail: string[] = []
+
+/** Gives what its middleware left, of this call and of those before it on the same thread. */
+export const trailOf: Task<[value: number], string[]> = task({ name: 'conformance.trailOf', middleware: [outer, {}, inner] }, (value: number) => {
+  trail.push(`function ${value}`)
+  return [...trail]
+})
+
+const refusing: Middleware = {
+  run() {
+    throw Object.assign(new Error('not today'), { code: 'E_REFUSED' })
+  }
+}
+
+export const refused: Task<[], number> = task({ name: 'conformance.refused', middleware: [refusing], retry: { giveUpOn: ['E_REFUSED'] } }, () => 1)
 
 class OrderError extends Error {
   override name = 'OrderError'

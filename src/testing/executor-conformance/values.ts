@@ -1,7 +1,7 @@
 import type { Outcome } from '../../executors/executor.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { type Cases, callOf } from './bench.ts'
-import { add, addSoon, contextOf, echo } from './tasks.ts'
+import { add, addSoon, contextOf, echo, trailOf } from './tasks.ts'
 
 const valueOf = (outcome: Outcome): unknown => outcome.kind === 'returned' ? outcome.value : outcome
 
@@ -38,6 +38,14 @@ export const valueCases: Cases = {
       : { ...callOf(add, []), input: { encoded: encode([index, 1]) } })))
     const values = outcomes.map(valueOf).map((value) => value instanceof Uint8Array ? decode(value) : value)
     expect(values).toEqual(calls.map((index) => index + 1))
+  },
+
+  async 'middleware runs around the function, the first outermost'({ open, expect }) {
+    const executor = open({ concurrency: 1 })
+    const before = (valueOf(await executor.execute(callOf(trailOf, [7]))) as string[]).length
+    const trail = valueOf(await executor.execute(callOf(trailOf, [8]))) as string[]
+    expect(before).toBeGreaterThanOrEqual(3)
+    expect(trail.slice(trail.lastIndexOf('outer ends'))).toEqual(['outer ends', 'outer conformance.trailOf 8 conformance.trailOf', 'inner', 'function 8'])
   },
 
   async 'what a call has spent is told'({ open, expect }) {
