@@ -10,6 +10,14 @@ export type { LogLine, Progress }
 /** What is called with: values as they are, or encoded, for a caller that must not touch them (the supervisor). */
 export type Input = { readonly args: readonly unknown[] } | { readonly encoded: Uint8Array }
 
+/** What of an AbortSignal an executor needs. */
+export interface CancelSignal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  addEventListener(type: 'abort', listener: () => void): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 /** One call, to be run now. */
 export interface Call {
   readonly task: TaskRef
@@ -17,7 +25,7 @@ export interface Call {
   /** How long it may run, in milliseconds from when it begins; `Infinity` for no limit. */
   readonly timeout: number
   /** Cancels the call: its own signal aborts, and after the grace it is stopped. */
-  readonly signal?: AbortSignal
+  readonly signal?: CancelSignal
   /** The attempt at a job that this call is. Its version is that of the task which the job was made for; 1 where absent. */
   readonly attempt?: { readonly job: string, readonly number: number, readonly token: number, readonly version?: number }
   /** Hears how far the call has come, about every 50 ms at most, the last before its outcome. Must not throw. */

@@ -10,6 +10,7 @@ import { Service } from '../kernel/service.ts'
 import type { Place } from '../tasks/task.ts'
 import { openEnvelope } from '../wire/envelope.ts'
 import { toPortable } from '../wire/portable-error.ts'
+import { AttemptCancel } from './attempt-cancel.ts'
 import { type Health, judge } from './health.ts'
 import { type Line, lines } from '../jobs/job.ts'
 import { JobFeed } from './job-feed.ts'
@@ -52,7 +53,7 @@ const mostSuspects = 10_000
 /** An attempt in this worker's hands. */
 interface Held extends SettledAttempt {
   readonly lane: Lane
-  readonly abort: AbortController
+  readonly cancel: AttemptCancel
 }
 
 /**
@@ -92,7 +93,7 @@ export class Worker extends Service {
       lanes: this.#lanes,
       reports: this.#reports,
       start: (delivery) => void this.#run(delivery),
-      cancel: ({ job, token }) => this.#heldAs(job, token)?.abort.abort(),
+      cancel: ({ job, token }) => this.#heldAs(job, token)?.cancel.abort(),
       stale: (attempt) => this.#refused(attempt)
     })
   }
@@ -204,7 +205,7 @@ export class Worker extends Service {
     const { header, args } = envelope
     const { version = 1 } = header
     if (version > manifest.version) return this.#lacking(delivery, new TaskTooOldError(task, version, manifest.version))
-    const held: Held = { job, token, task, attempt, suspect, deaths, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, abort: new AbortController() }
+    const held: Held = { job, token, task, attempt, suspect, deaths, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, cancel: new AttemptCancel() }
     this.#held.set(job, held)
     lane.take()
     // A job that lost the loop it shared may be what made it end: then it has a thread to itself, and only it is lost with that.
@@ -213,7 +214,7 @@ export class Worker extends Service {
       task: manifest,
       input: { encoded: args },
       timeout: header.timeout ?? manifest.rules.timeout,
-      signal: held.abort.signal,
+      signal: held.cancel,
       attempt: { job, number: attempt, token, version },
       onProgress: (progress) => this.#reports.progress(held, progress),
       onLog: (line) => this.#reports.line(held, line)
@@ -246,7 +247,7 @@ export class Worker extends Service {
     const held = this.#heldAs(job, token)
     if (!held) return
     this.#parts.log.warn({ job, task: held.task, delivery: token }, 'lease lost: another worker may have the job, and this outcome will be refused')
-    held.abort.abort()
+    held.cancel.abort()
   }
 
   #refused({ job, token }: AttemptRef): void {

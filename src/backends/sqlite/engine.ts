@@ -73,18 +73,27 @@ export class SqliteEngine {
 
   settle(settlements: readonly Settlement[], next?: ReserveRequest): Settled {
     const claimed = new Map<string, Claim>()
-    const settled = this.#write((now): Settled => {
+    const settle = (inBatch: boolean): Settled => this.#write((now): Settled => {
       const stale: AttemptRef[] = []
-      const mayBeCancelling = this.#sql.anyCancel.get() !== undefined
+      const first: FirstSuccess[] = []
+      const mayBatch = inBatch && this.#sql.anyCancel.get() === undefined
       for (const settlement of settlements) {
-        const claim = this.#claims.get(settlement.job)
-        const held = claim?.token === settlement.token && claim.token === 1 && !mayBeCancelling && settlement.outcome.event === 'succeed'
-          ? this.#succeed(claim, settlement.outcome, now)
-          : this.#settle(settlement, now)
-        if (!held) stale.push({ job: settlement.job, token: settlement.token })
+        const { job, token, outcome } = settlement
+        const claim = this.#claims.get(job)
+        if (mayBatch && outcome.event === 'succeed' && token === 1 && claim?.token === 1) first.push({ claim, outcome })
+        else if (!this.#settle(settlement, now)) stale.push({ job, token })
       }
+      if (first.length > 0) this.#succeed(first, now)
       return next ? { stale, reservation: this.#reserve(next, now, claimed) } : { stale }
     })
+    let settled: Settled
+    try {
+      settled = settle(true)
+    } catch (error) {
+      if (error !== notAllHeld) throw error
+      claimed.clear()
+      settled = settle(false)
+    }
     for (const { job } of settlements) this.#claims.delete(job)
     this.#remember(claimed)
     return settled
@@ -235,14 +244,20 @@ export class SqliteEngine {
     for (const [job, claim] of claimed) this.#claims.set(job, claim)
   }
 
-  /** What `happen` makes of the success of a job that was delivered once and never went another way. False where it is held no more. */
-  #succeed({ seq, token, queue, attempt, startedAt }: Claim, { result, spent }: Extract<Settlement['outcome'], { event: 'succeed' }>, now: number): boolean {
-    if (this.#sql.dropActive.run(seq, token).changes === 0) return false
-    this.#sql.insertEnding.run(seq, stateCodes.succeeded, attempt, token, startedAt, now, spent.wall, spent.cpu, result)
-    this.#tables.noteEnded(seq)
-    this.#tables.count(queue, 'active', -1)
-    this.#tables.count(queue, 'succeeded', 1)
-    return true
+  /**
+   * What `happen` makes of the success of jobs that were delivered once and never went another way.
+   *
+   * @throws notAllHeld where one of them is not in its worker's hands any more
+   */
+  #succeed(all: readonly FirstSuccess[], now: number): void {
+    const { dropFirsts, insertEnding } = this.#sql
+    if (dropFirsts.run(JSON.stringify(all.map(({ claim }) => claim.seq))).changes !== all.length) throw notAllHeld
+    for (const { claim: { seq, queue, startedAt }, outcome: { spent, result } } of all) {
+      insertEnding.run(seq, stateCodes.succeeded, 1, 1, startedAt, now, spent.wall, spent.cpu, result)
+      this.#tables.noteEnded(seq)
+      this.#tables.count(queue, 'active', -1)
+      this.#tables.count(queue, 'succeeded', 1)
+    }
   }
 
   #settle({ job, token, outcome }: Settlement, now: number): boolean {
@@ -300,6 +315,14 @@ export class SqliteEngine {
     }
   }
 }
+
+interface FirstSuccess {
+  readonly claim: Claim
+  readonly outcome: Extract<Settlement['outcome'], { event: 'succeed' }>
+}
+
+/** Thrown, and caught, where a batch must be taken apart: nothing of it is kept. */
+const notAllHeld = new Error('not all of these are held')
 
 /** The number of the last transaction that ended jobs. */
 export function lastEnded(sql: Statements): number {

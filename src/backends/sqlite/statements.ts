@@ -31,6 +31,7 @@ const commands = {
   claimFront: `INSERT INTO treadle_active (seq, worker, attempt, token, started_at) SELECT seq, ?, attempt + 1, token + 1, ? FROM treadle_ready WHERE ${inLine}`,
   dropFront: `DELETE FROM treadle_ready WHERE ${inLine}`,
   dropActive: 'DELETE FROM treadle_active WHERE seq = ? AND token = ?',
+  dropFirsts: 'DELETE FROM treadle_active WHERE seq IN (SELECT value FROM json_each(?)) AND token = 1',
   insertCancel: 'INSERT OR IGNORE INTO treadle_cancels (worker, seq) VALUES (?, ?)',
   dropCancel: 'DELETE FROM treadle_cancels WHERE worker = ? AND seq = ?',
   insertExpiring: 'INSERT OR IGNORE INTO treadle_expiring (expires_at, seq) VALUES (?, ?)',

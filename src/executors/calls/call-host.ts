@@ -3,6 +3,7 @@ import type { LogFields, LogLine, Logger } from '../../kernel/logger.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
 import { type CopyRules, cloneFailure } from '../../wire/uncloneable.ts'
 import type { Outcome } from '../executor.ts'
+import { callsPart, outcomesOf } from './columns.ts'
 import type { KnownTask } from './known-task.ts'
 import type { FromRunner, SentCall, StopReason, TaskManifest, ToRunner } from './messages.ts'
 import { outcomeOf } from './outcome-of.ts'
@@ -227,7 +228,8 @@ export abstract class CallHost {
       return attempt ? [seq, task.id, own, timeout, heard, attempt.job, attempt.number, attempt.token, attempt.version ?? 1] : [seq, task.id, own, timeout, heard]
     })
     const bytes = parts.length > 0 ? pack(parts) : undefined
-    this.post({ ...message, calls: sent, ...(bytes ? { bytes } : {}) }, bytes && [bytes.buffer])
+    const { part, transfer } = callsPart(sent)
+    this.post({ ...message, ...part, ...(bytes ? { bytes } : {}) }, bytes ? [...transfer, bytes.buffer] : [...transfer])
     this.#lastPosted = calls.at(-1)?.seq ?? this.#lastPosted
   }
 
@@ -246,13 +248,15 @@ export abstract class CallHost {
     }
   }
 
-  #hear({ ready, outcomes, bytes, loaded, passedOver, described, ending, worn, progress, log }: FromRunner): void {
+  #hear(message: FromRunner): void {
+    const { ready, bytes, loaded, passedOver, described, ending, worn, progress, log } = message
     if (log) return this.#write(...log)
     if (this.#killed) return // what was in flight has been settled
     if (progress) return this.inFlight.get(progress[0])?.progressed(progress[1])
     if (ready) this.ready = true
+    const outcomes = outcomesOf(message)
     // Either way it has come to the end of the call that it was stuck in.
-    if (outcomes || passedOver) this.stuck = false
+    if (outcomes.length > 0 || passedOver) this.stuck = false
     if (passedOver) this.#putBack(passedOver)
     if (ending) this.#ending = ending
     if (worn) this.worn = true
@@ -262,7 +266,7 @@ export abstract class CallHost {
         this.#listener.onLoaded(this, task)
       }
     }
-    if (outcomes) {
+    if (outcomes.length > 0) {
       const unpacker = new Unpacker(bytes)
       for (const sent of outcomes) {
         const outcome = outcomeOf(sent, unpacker)

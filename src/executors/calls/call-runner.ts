@@ -11,6 +11,7 @@ import { type CpuMark, CpuShare } from '../cpu-share.ts'
 import type { Listener } from '../call-reports.ts'
 import { RunningCall } from '../running-call.ts'
 import type { Heard, RunnerStart, SentCall, StopReason, ToRunner } from './messages.ts'
+import { callsOf } from './columns.ts'
 import type { OutcomeBox } from './outcome-box.ts'
 import { Unpacker } from './packed-bytes.ts'
 
@@ -63,7 +64,7 @@ export class CallRunner {
   readonly #clock: Clock
   readonly #listeners: Readonly<Record<Heard, Listener>>
   readonly #loader = new TaskLoader()
-  readonly #cpu = new CpuShare()
+  readonly #cpu: CpuShare
   readonly #tasks = new Map<number, KnownTask>()
   readonly #inbox = new Fifo<{ readonly sent: SentCall, readonly bytes: Uint8Array | undefined }>()
   readonly #active = new Map<number, Begun>()
@@ -82,6 +83,7 @@ export class CallRunner {
     this.#board = board
     this.#box = box
     this.#clock = clock
+    this.#cpu = new CpuShare(() => clock.elapsed())
     this.#listeners = listeners
   }
 
@@ -90,9 +92,11 @@ export class CallRunner {
     return this.#active.size === 0 && !this.#loading
   }
 
-  receive({ tasks, calls, bytes, stops }: ToRunner): void {
+  receive(message: ToRunner): void {
+    const { tasks, bytes, stops } = message
     if (tasks) for (const [id, ref] of tasks) this.#tasks.set(id, { ref })
-    if (calls) {
+    const calls = callsOf(message)
+    if (calls.length > 0) {
       const unpacker = new Unpacker(bytes)
       for (const sent of calls) this.#inbox.push({ sent, bytes: typeof sent[2] === 'number' ? unpacker.take(sent[2]) : undefined })
     }

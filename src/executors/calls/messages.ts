@@ -40,6 +40,8 @@ export interface ToRunner {
   /** Tasks that the calls name and it does not know yet. */
   readonly tasks?: readonly (readonly [task: number, ref: TaskRef])[]
   readonly calls?: readonly SentCall[]
+  /** In their place, where they are many: see columns.ts. */
+  readonly callColumns?: { readonly numbers: Float64Array<ArrayBuffer>, readonly jobs: string }
   /** The encoded arguments of all calls that have some, one after another. */
   readonly bytes?: Uint8Array
   /** Calls whose signal is to abort. */
@@ -60,6 +62,8 @@ export interface FromRunner {
   /** It has started and listens. */
   readonly ready?: true
   readonly outcomes?: readonly SentOutcome[]
+  /** In their place, where they are many: see columns.ts. */
+  readonly outcomeColumns?: Float64Array<ArrayBuffer>
   /** The encoded results, one after another. */
   readonly bytes?: Uint8Array
   /** Tasks whose modules have been imported. */

@@ -6,6 +6,7 @@ import type * as Codec from '../../wire/codec.ts'
 import { toPortable } from '../../wire/portable-error.ts'
 import { type CopyRules, cloneFailure, cloneableError, refuseUncloneable } from '../../wire/uncloneable.ts'
 import { retryVerdict } from '../retry-verdict.ts'
+import { outcomesPart } from './columns.ts'
 import type { FromRunner, SentOutcome } from './messages.ts'
 import { pack } from './packed-bytes.ts'
 
@@ -62,19 +63,20 @@ export class OutcomeBox {
   flush(more?: FromRunner): void {
     if (this.#outcomes.length === 0 && this.#loaded.length === 0 && this.#passedOver.length === 0 && !more) return
     const bytes = this.#parts.length > 0 ? pack(this.#parts) : undefined
+    const { part, transfer } = outcomesPart(this.#outcomes)
     const message: FromRunner = {
       ...more,
-      ...(this.#outcomes.length > 0 ? { outcomes: this.#outcomes } : {}),
+      ...part,
       ...(bytes ? { bytes } : {}),
       ...(this.#loaded.length > 0 ? { loaded: this.#loaded } : {}),
       ...(this.#passedOver.length > 0 ? { passedOver: this.#passedOver } : {})
     }
-    const transfer = bytes ? [bytes.buffer] : []
+    const moved = bytes ? [...transfer, bytes.buffer] : [...transfer]
     try {
-      this.#outlet.post(message, transfer)
+      this.#outlet.post(message, moved)
     } catch {
       // Serializing fails before anything is moved: the same bytes can go again.
-      this.#outlet.post({ ...message, outcomes: this.#outcomes.map((outcome, index) => this.#sendable(outcome, this.#names[index]!)) }, transfer)
+      this.#outlet.post({ ...message, outcomes: this.#outcomes.map((outcome, index) => this.#sendable(outcome, this.#names[index]!)) }, moved)
     }
     this.#outcomes = []
     this.#names = []

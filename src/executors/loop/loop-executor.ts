@@ -44,7 +44,7 @@ export class LoopExecutor extends Service implements Executor {
   readonly concurrency: number
   readonly #find: (name: string) => TaskDefinition
   readonly #log: Logger
-  readonly #cpu = new CpuShare()
+  readonly #cpu: CpuShare
   readonly #waiting = new Fifo<LoopCall>()
   readonly #running = new Set<LoopCall>()
   readonly #drain: Drain
@@ -52,6 +52,7 @@ export class LoopExecutor extends Service implements Executor {
   constructor({ find, concurrency = 100, clock = systemClock, log = silentLogger }: LoopExecutorOptions) {
     super(clock)
     this.#find = find
+    this.#cpu = new CpuShare(() => clock.elapsed())
     this.#drain = new Drain(clock)
     this.concurrency = concurrency
     this.#log = log

@@ -45,7 +45,7 @@ function writeAll(bytes: Buffer): void {
 
 /** The message, with a note where this process holds more than it may now that calls have ended. */
 function aged(message: FromRunner, limit: number | null): FromRunner {
-  return limit !== null && message.outcomes && process.memoryUsage.rss() > limit ? { ...message, worn: true } : message
+  return limit !== null && (message.outcomes ?? message.outcomeColumns) && process.memoryUsage.rss() > limit ? { ...message, worn: true } : message
 }
 
 /** Ends this process when its host ends or it holds far too much, however busy the main thread is. */

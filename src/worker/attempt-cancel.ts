@@ -1,0 +1,25 @@
+import type { CancelSignal } from '../executors/executor.ts'
+import { CancelledError } from '../kernel/errors.ts'
+
+/** The cancel signal of one attempt. An AbortController for each of a hundred thousand attempts a second would cost more than running them. */
+export class AttemptCancel implements CancelSignal {
+  aborted = false
+  reason: unknown
+  readonly #listeners: (() => void)[] = []
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    const at = this.#listeners.indexOf(listener)
+    if (at >= 0) this.#listeners.splice(at, 1)
+  }
+
+  abort(): void {
+    if (this.aborted) return
+    this.aborted = true
+    this.reason = new CancelledError('The job')
+    for (const listener of [...this.#listeners]) listener()
+  }
+}
