@@ -10,6 +10,7 @@ import type { Change, ChangeOutcome, JobFilter, PurgeFilter } from '../store.ts'
 import { type Claim, Claims } from './claims.ts'
 import { lineCodes, stateCodes, stateNames } from './codes.ts'
 import { type Durability, openFile } from './file.ts'
+import { type JobBatch, batchOf } from './job-batch.ts'
 import { type Committed, JobTables, mayExpire } from './job-tables.ts'
 import { historyEntryOf, logLineOf, storedOf } from './rows.ts'
 import { type Statements, prepareAll } from './statements.ts'
@@ -45,22 +46,11 @@ export class SqliteEngine {
     this.#tables = new JobTables(this.#sql)
   }
 
-  publish(jobs: readonly NewJob[]): void {
-    const { insertJob, insertReady, insertScheduled, insertExpiring } = this.#sql
+  publish(jobs: readonly NewJob[] | JobBatch): void {
     this.#write((now) => {
-      for (const newJob of jobs) {
-        const job = born(newJob, now)
-        const { id, task, queue, place, priority, tags, state, dueAt, expiresAt } = job
-        const { changes, lastInsertRowid } = insertJob.run(
-          id, task, queue, lineCodes[place], priority, now, dueAt, expiresAt === Infinity ? null : expiresAt, tags.length === 0 ? null : JSON.stringify(tags), newJob.payload
-        )
-        if (changes === 0) continue
-        if (state === 'ready') insertReady.run(queue, lineCodes[place], -priority, lastInsertRowid, 0, 0)
-        else insertScheduled.run(dueAt, lastInsertRowid, 0, 0)
-        if (mayExpire(job)) insertExpiring.run(expiresAt, lastInsertRowid)
-        this.#tables.count(queue, state, 1)
-        this.#tables.tell(queue)
-      }
+      const batch = 'shared' in jobs ? jobs : batchOf(jobs)
+      if (batch) return this.#publishBatch(batch, now)
+      for (const job of jobs as readonly NewJob[]) this.#publishOne(job, now)
     })
   }
 
@@ -226,6 +216,34 @@ export class SqliteEngine {
     this.#db.close()
   }
 
+  #publishOne(newJob: NewJob, now: number): void {
+    const job = born(newJob, now)
+    const { id, task, queue, place, priority, tags, state, dueAt, expiresAt } = job
+    const { changes, lastInsertRowid } = this.#sql.insertJob.run(
+      id, task, queue, lineCodes[place], priority, now, dueAt, expiresAt === Infinity ? null : expiresAt, textOf(tags), newJob.payload
+    )
+    if (changes === 0) return
+    if (state === 'ready') this.#sql.insertReady.run(queue, lineCodes[place], -priority, lastInsertRowid, 0, 0)
+    else this.#sql.insertScheduled.run(dueAt, lastInsertRowid, 0, 0)
+    if (mayExpire(job)) this.#sql.insertExpiring.run(expiresAt, lastInsertRowid)
+    this.#tables.count(queue, state, 1)
+    this.#tables.tell(queue)
+  }
+
+  /** As `publishOne` for each of them. Those that are new come after all that were there. */
+  #publishBatch({ shared, payloads, parts }: JobBatch, now: number): void {
+    const { task, queue, place, priority, tags, state, dueAt, expiresAt } = born({ ...shared, id: '', payload: payloads }, now)
+    const last = Number(this.#sql.lastSeq.get()?.[0] ?? 0)
+    const expires = expiresAt === Infinity ? null : expiresAt
+    const { changes } = this.#sql.insertJobs.run(parts, task, queue, lineCodes[place], priority, now, dueAt, expires, textOf(tags), payloads)
+    if (changes === 0) return
+    if (state === 'ready') this.#sql.readyAfter.run(queue, lineCodes[place], -priority, last)
+    else this.#sql.scheduledAfter.run(dueAt, last)
+    if (expires !== null) this.#sql.expiringAfter.run(expires, last)
+    this.#tables.count(queue, state, Number(changes))
+    this.#tables.tell(queue)
+  }
+
   #reserve({ worker, queues, room, lease }: ReserveRequest, now: number, claimed: Map<string, Claim>): Reservation {
     const number = this.#renew(worker, now + lease)
     this.#promote(now)
@@ -314,6 +332,10 @@ export class SqliteEngine {
       this.#sql.commit.run()
     }
   }
+}
+
+function textOf(tags: readonly string[]): string | null {
+  return tags.length === 0 ? null : JSON.stringify(tags)
 }
 
 interface FirstSuccess {

@@ -14,6 +14,7 @@ import { EndingWatch } from './ending-watch.ts'
 import { SqliteEngine } from './engine.ts'
 import { backendError } from './errors.ts'
 import type { Durability } from './file.ts'
+import type { JobBatch } from './job-batch.ts'
 import type { Committed } from './job-tables.ts'
 import { LockQueue } from './lock-queue.ts'
 
@@ -68,7 +69,8 @@ class SqliteBackend implements Backend {
     })
   }
 
-  publish(jobs: readonly NewJob[]): Promise<void> {
+  /** @param jobs as the port has them, or as the thread's host sends them */
+  publish(jobs: readonly NewJob[] | JobBatch): Promise<void> {
     return this.#ask(() => this.#engine.publish(jobs))
   }
 

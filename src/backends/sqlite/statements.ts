@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { partSql } from './job-batch.ts'
 import { type Row, jobColumns, standingTables } from './rows.ts'
 
 type Value = number | string | Uint8Array | null
@@ -22,6 +23,11 @@ const commands = {
   rollback: 'ROLLBACK',
   insertJob: `INSERT INTO treadle_jobs (id, task, queue, place, priority, created_at, due_at, expires_at, tags, payload)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  insertJobs: `INSERT INTO treadle_jobs (id, task, queue, place, priority, created_at, due_at, expires_at, tags, payload)
+    SELECT ${partSql.id}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ${partSql.payload('?10')} FROM json_each(?1) WHERE true ON CONFLICT (id) DO NOTHING`,
+  readyAfter: 'INSERT INTO treadle_ready (queue, line, rank, seq, attempt, token) SELECT ?, ?, ?, seq, 0, 0 FROM treadle_jobs WHERE seq > ?',
+  scheduledAfter: 'INSERT INTO treadle_scheduled (due_at, seq, attempt, token) SELECT ?, seq, 0, 0 FROM treadle_jobs WHERE seq > ?',
+  expiringAfter: 'INSERT INTO treadle_expiring (expires_at, seq) SELECT ?, seq FROM treadle_jobs WHERE seq > ?',
   expireNever: 'UPDATE treadle_jobs SET expires_at = NULL WHERE seq = ?',
   insertReady: 'INSERT INTO treadle_ready (queue, line, rank, seq, attempt, token) VALUES (?, ?, ?, ?, ?, ?)',
   dropReady: 'DELETE FROM treadle_ready WHERE queue = ? AND line = ? AND rank = ? AND seq = ?',
@@ -82,6 +88,7 @@ export const queries = {
   anyCancel: 'SELECT 1 FROM treadle_cancels LIMIT 1',
   cancelling: `SELECT j.id, a.token FROM treadle_cancels c CROSS JOIN treadle_jobs j ON j.seq = c.seq CROSS JOIN treadle_active a ON a.seq = c.seq
     WHERE c.worker = ?`,
+  lastSeq: 'SELECT max(seq) FROM treadle_jobs',
   seqOf: 'SELECT seq FROM treadle_jobs WHERE id <= ? ORDER BY id DESC LIMIT 1',
   jobs: `${jobs} WHERE j.seq > ?1 AND ${matching} AND (?5 IS NULL OR coalesce(e.state, iif(a.seq, 2, iif(r.seq, 1, 0))) = ?5) ORDER BY j.seq LIMIT ?6`,
   activeSeqs: `SELECT j.seq FROM treadle_active a CROSS JOIN treadle_jobs j ON j.seq = a.seq WHERE a.seq > ?1 AND ${matching} ORDER BY a.seq LIMIT ?5`,

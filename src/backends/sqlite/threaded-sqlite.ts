@@ -9,6 +9,7 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } from '../store.ts'
+import { batchOf } from './job-batch.ts'
 import { type Method, Outbox, type Reply, type Request, type ThreadData, opening } from './messages.ts'
 import type { SqliteOptions } from './sqlite-backend.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
@@ -85,7 +86,7 @@ class ThreadedSqlite implements Backend {
   }
 
   publish(jobs: readonly NewJob[]): Promise<void> {
-    return this.#call('publish', jobs)
+    return this.#call('publish', batchOf(jobs) ?? jobs)
   }
 
   reserve(request: ReserveRequest): Promise<Reservation> {
