@@ -47,12 +47,12 @@ function print({ name, unit, better }: Case, figure: string, byContender: Readon
   const medians = Object.fromEntries(Array.from(byContender, ([contender, values]) => [contender, rounded(quantile(values, 0.5))]))
   const { treadle = Number.NaN, ...peers } = medians
   const best = Object.values(peers).reduce((a, b) => better === 'higher' ? Math.max(a, b) : Math.min(a, b), better === 'higher' ? 0 : Infinity)
-  const ratio = rounded(better === 'higher' ? treadle / best : best / treadle)
+  const ratio = Object.keys(peers).length === 0 ? null : rounded(better === 'higher' ? treadle / best : best / treadle)
   if (values.json) {
     console.log(JSON.stringify({ suite: suite.name, case: name + figure, unit, better, treadle, peers, ratio }))
   } else {
     const shown = Object.entries(peers).map(([peer, value]) => `${peer} ${value}`).join(', ')
-    console.log(`${(name + figure).padEnd(20)} ${String(treadle).padStart(9)} ${unit.padEnd(7)} ${shown.padEnd(20)} ${ratio}x`)
+    console.log(`${(name + figure).padEnd(20)} ${String(treadle).padStart(9)} ${unit.padEnd(7)} ${shown.padEnd(20)} ${ratio === null ? '' : `${ratio}x`}`)
   }
 }
 

@@ -10,7 +10,8 @@ export const concurrent = 64
 export const concurrentTotal = 64_000
 export const bulk = 1_000
 export const bulkTotal = 100_000
-export const drained = 20_000
+export const drained = 40_000
+export const backlog = 500_000
 export const probes = 1_000
 
 /** A database file of its own, removed with the process. */

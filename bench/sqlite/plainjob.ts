@@ -4,7 +4,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { type Connection, JobStatus, defineQueue, defineWorker } from 'plainjob'
 import { type Measure, percentiles, perSecond } from '../suite.ts'
-import { awaited, bulk, bulkTotal, concurrent, concurrentTotal, drained, freshFile, idleShare, pause, payload, probes, sharedNow } from './load.ts'
+import { awaited, backlog, bulk, bulkTotal, concurrent, concurrentTotal, drained, freshFile, idleShare, pause, payload, probes, sharedNow } from './load.ts'
 
 const silent = { error() {}, warn() {}, info() {}, debug() {} }
 
@@ -66,8 +66,11 @@ export const measure: Measure = async (name) => {
       for (let i = 0; i < total; i++) queue.add('noop', payload)
       return { '': perSecond(total, start) }
     }
-    case 'drain': {
-      for (let i = 0; i < drained; i += bulk) queue.addMany('noop', Array.from({ length: bulk }, () => payload))
+    case 'command':
+      return {} // it has none
+    case 'drain':
+    case 'backlog': {
+      for (let i = 0; i < (kind === 'drain' ? drained : backlog); i += bulk) queue.addMany('noop', Array.from({ length: bulk }, () => payload))
       const done = Promise.withResolvers<void>()
       let left = drained
       const workers = Array.from({ length: Number(size) }, () =>

@@ -16,8 +16,12 @@ export const suite: Suite = {
     { name: 'drain-1', ...rate },
     { name: 'drain-10', ...rate },
     { name: 'drain-100', ...rate },
+    { name: 'backlog-1', ...rate },
+    { name: 'backlog-10', ...rate },
+    { name: 'backlog-100', ...rate },
     { name: 'latency-start', ...latency },
     { name: 'latency-result', ...latency },
-    { name: 'idle-worker', unit: '% CPU', better: 'lower' }
+    { name: 'idle-worker', unit: '% CPU', better: 'lower' },
+    { name: 'command-start', ...latency }
   ]
 }

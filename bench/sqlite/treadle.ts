@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connect, startWorker } from '../../src/index.ts'
-import { type Measure, percentiles, perSecond } from '../suite.ts'
-import { awaited, bulk, bulkTotal, concurrent, concurrentTotal, drained, freshFile, idleShare, pause, payload, probes, sharedNow } from './load.ts'
+import { buildPackage } from '../../test/support/build.ts'
+import { type Measure, percentiles, perSecond, quantile } from '../suite.ts'
+import { awaited, backlog, bulk, bulkTotal, concurrent, concurrentTotal, drained, freshFile, idleShare, pause, payload, probes, sharedNow } from './load.ts'
 import * as tasks from './tasks.ts'
 
 const { noop, stamp } = tasks
@@ -29,8 +31,12 @@ export const measure: Measure = async (name) => {
       }
       return { '': perSecond(concurrentTotal, start) }
     }
-    case 'drain': {
-      const jobs = await queue.enqueueMany(noop, Array.from({ length: drained }, () => [payload]))
+    case 'drain':
+    case 'backlog': {
+      // Of a backlog the first are drained, as many as there are where there is none behind them.
+      const jobs = []
+      for (let i = 0; i < drained; i += bulk) jobs.push(...await queue.enqueueMany(noop, Array.from({ length: bulk }, () => [payload])))
+      if (kind === 'backlog') for (let i = drained; i < backlog; i += bulk) await queue.enqueueMany(noop, Array.from({ length: bulk }, () => [payload]))
       await using _worker = await startWorker(`sqlite:${file}`, { tasks, loopConcurrency: Number(size) })
       const start = performance.now()
       await jobs.at(-1)!.result()
@@ -40,9 +46,23 @@ export const measure: Measure = async (name) => {
       if (queues['default']!.succeeded < drained - Number(size)) throw new Error(`only ${queues['default']!.succeeded} of ${drained} jobs were done`)
       return { '': rate }
     }
+    case 'command':
+      return { '': await commandStart() }
     default:
       return await withWorker(file, name, queue)
   }
+}
+
+/** How long the installed command takes to say its version, as the median of ten times. In milliseconds. */
+async function commandStart(): Promise<number> {
+  using built = buildPackage()
+  const took: number[] = []
+  for (let i = 0; i < 10; i++) {
+    const asked = performance.now()
+    await once(spawn(process.execPath, [join(built.folder, 'bin/treadle.js'), '--version'], { stdio: 'ignore' }), 'exit')
+    took.push(performance.now() - asked)
+  }
+  return quantile(took, 0.5)
 }
 
 async function withWorker(file: string, name: string, queue: Awaited<ReturnType<typeof connect>>): Promise<Record<string, number>> {

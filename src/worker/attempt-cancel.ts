@@ -5,21 +5,20 @@ import { CancelledError } from '../kernel/errors.ts'
 export class AttemptCancel implements CancelSignal {
   aborted = false
   reason: unknown
-  readonly #listeners: (() => void)[] = []
+  #listeners: (() => void)[] = []
 
   addEventListener(_type: 'abort', listener: () => void): void {
     this.#listeners.push(listener)
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    const at = this.#listeners.indexOf(listener)
-    if (at >= 0) this.#listeners.splice(at, 1)
+    this.#listeners = this.#listeners.filter((own) => own !== listener)
   }
 
   abort(): void {
     if (this.aborted) return
     this.aborted = true
     this.reason = new CancelledError('The job')
-    for (const listener of [...this.#listeners]) listener()
+    for (const listener of this.#listeners) listener()
   }
 }
