@@ -11,7 +11,7 @@ export class TestProcess implements AsyncDisposable {
   readonly lines: string[] = []
   readonly #watchers = new Set<() => void>()
 
-  constructor(script: string, args: readonly string[], options: { cwd?: string } = {}) {
+  constructor(script: string, args: readonly string[], options: { cwd?: string, env?: NodeJS.ProcessEnv } = {}) {
     this.child = spawn(process.execPath, [script, ...args], { ...options, stdio: ['pipe', 'pipe', 'pipe'] })
     for (const stream of [this.child.stdout!, this.child.stderr!]) {
       createInterface({ input: stream }).on('line', (line) => {
@@ -62,7 +62,21 @@ export class TestProcess implements AsyncDisposable {
 /** A `treadle worker`, ready to run jobs; its log lines are objects. */
 export class WorkerProcess extends TestProcess {
   constructor(broker: string, tasks: string, ...flags: string[]) {
-    super(join(root, 'bin/treadle.js'), ['worker', '--json', '--broker', broker, '--tasks', tasks, ...flags])
+    super(join(root, 'bin/treadle.js'), ['worker', '--json', '--broker', broker, '--tasks', tasks, ...flags], { env: WorkerProcess.env })
+  }
+
+  /** The environment of the next ones. */
+  protected static env: NodeJS.ProcessEnv = process.env
+
+  /** Whose clock, as its programs see it, is off by so many milliseconds, in its threads and children too. */
+  static withClockOff(ms: number, ...args: ConstructorParameters<typeof WorkerProcess>): WorkerProcess {
+    const shift = `const now = Date.now; Date.now = () => now() + ${ms}`
+    WorkerProcess.env = { ...process.env, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(shift)}` }
+    try {
+      return new WorkerProcess(...args)
+    } finally {
+      WorkerProcess.env = process.env
+    }
   }
 
   async ready(): Promise<this> {

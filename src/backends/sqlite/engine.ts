@@ -30,19 +30,23 @@ const mostAtOnce = 1_000
  */
 export class SqliteEngine {
   readonly #db: DatabaseSync
-  readonly #clock: Pick<Clock, 'now'>
+  readonly #now: () => number
   readonly #sql: Statements
   readonly #tables: JobTables
   readonly #committed: (what: Committed) => void
   /** Deliveries that were made here and are not settled yet. */
   readonly #claims = new Map<string, Claim>()
 
-  /** @throws BackendError; SQLite's own error where the file is locked */
-  constructor(path: string, durability: Durability, clock: Pick<Clock, 'now'>, committed: (what: Committed) => void) {
+  /**
+   * @param clock leases and delays run on it; without one, on the system's as SQLite reads it: all processes that have the file open are on
+   * one machine, so they agree, whatever one of them makes of `Date`
+   * @throws BackendError; SQLite's own error where the file is locked
+   */
+  constructor(path: string, durability: Durability, clock: Pick<Clock, 'now'> | undefined, committed: (what: Committed) => void) {
     this.#db = openFile(path, durability)
-    this.#clock = clock
     this.#committed = committed
     this.#sql = prepareAll(this.#db)
+    this.#now = clock ? () => clock.now() : () => Math.round(1_000 * (this.#sql.now.get()![0] as number))
     this.#tables = new JobTables(this.#sql)
   }
 
@@ -199,7 +203,7 @@ export class SqliteEngine {
   }
 
   stats(): BrokerStats {
-    return this.#read(() => readStats(this.#sql, this.#clock.now()))
+    return this.#read(() => readStats(this.#sql, this.#now()))
   }
 
   /** Changes when another connection, here or in another process, has committed anything. */
@@ -309,7 +313,7 @@ export class SqliteEngine {
     let result: T
     let committed: Committed
     try {
-      result = change(this.#clock.now())
+      result = change(this.#now())
       committed = this.#tables.finish()
       this.#sql.commit.run()
     } catch (error) {

@@ -61,7 +61,7 @@ class SqliteBackend implements Backend {
     this.#path = path
     this.#lock = lock
     this.#clock = clock
-    this.#engine = new SqliteEngine(path, durability, clock, (what) => this.#committed(what))
+    this.#engine = new SqliteEngine(path, durability, clock === systemClock ? undefined : clock, (what) => this.#committed(what))
     this.#changes = new ChangeWatch({
       path, clock, log,
       version: () => this.#engine.dataVersion(),

@@ -66,6 +66,7 @@ const commands = {
 }
 
 export const queries = {
+  now: "SELECT unixepoch('subsec')",
   dataVersion: 'PRAGMA data_version',
   // CROSS JOIN: the line leads, so that LIMIT stops both.
   ready: `SELECT ${delivered} FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
