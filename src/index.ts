@@ -16,6 +16,8 @@ export type { ErrorMatch, RetryOptions, RetryRules } from './tasks/retry-options
 export type { Tasks } from './tasks/registry.ts'
 export { context } from './tasks/context.ts'
 export type { TaskContext } from './tasks/context.ts'
+export { resource } from './tasks/resource.ts'
+export type { Resource, ResourceOptions } from './tasks/resource.ts'
 export type { Progress } from './tasks/progress.ts'
 export type { Spent } from './jobs/job.ts'
 export type { FinalState, JobState } from './jobs/states.ts'
@@ -48,6 +50,8 @@ export {
   ProcessExitedError,
   ProcessReplacedError,
   ProcessStartError,
+  ResourceError,
+  ResourceNotOpenError,
   ResultTimeoutError,
   StaleAttemptError,
   TaskIsClosureError,

@@ -109,6 +109,22 @@ export class NestedStartError extends TreadleError {
   }
 }
 
+export class ResourceError extends TreadleError {
+  static override readonly className: string = 'ResourceError'
+  override readonly code: string = 'RESOURCE_FAILED'
+  constructor(name: string, cause: unknown) {
+    super(`The resource '${name}' could not be opened: ${cause instanceof Error ? cause.message : String(cause)}. The next call that needs it tries again; see the cause.`, { cause })
+  }
+}
+
+export class ResourceNotOpenError extends TreadleError {
+  static override readonly className: string = 'ResourceNotOpenError'
+  override readonly code: string = 'RESOURCE_NOT_OPEN'
+  constructor(name: string) {
+    super(`The resource '${name}' is not open here. In a task, declare it: task({ name, resources: [${name}] }, …). Where the function is called directly, as in a test, give what stands in for it: ${name}.with(value, () => …).`)
+  }
+}
+
 export class UncloneableError extends TreadleError {
   static override readonly className: string = 'UncloneableError'
   override readonly code: string = 'UNCLONEABLE'

@@ -3,6 +3,7 @@ import { count } from '../kernel/count.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError, NotATaskError } from '../kernel/errors.ts'
 import type { Middleware } from './middleware.ts'
+import { type Resource, isResource } from './resource.ts'
 import { type RetryOptions, type RetryRules, checkRetry } from './retry-options.ts'
 import { type TaskSource, callerSource } from './source.ts'
 
@@ -54,6 +55,8 @@ export interface TaskOptions extends CallOptions {
   version?: number
   /** What is done around its calls, the first outermost. It runs where the task runs, not where it is called directly. Default: nothing. */
   middleware?: readonly Middleware[]
+  /** What its calls find opened; see `resource`. Default: nothing. */
+  resources?: readonly Resource<unknown>[]
 }
 
 /** The options of a call, checked, in milliseconds. */
@@ -77,6 +80,7 @@ export interface TaskDefinition extends TaskRef {
   readonly aliases: readonly string[]
   readonly version: number
   readonly middleware: readonly Middleware[]
+  readonly resources: readonly Resource<unknown>[]
   readonly runs: Place
   readonly rules: CallRules
   /** The rules as `task()` was given them, whatever `with` changed since. */
@@ -109,12 +113,13 @@ export type AnyTask = Task<never[], unknown>
  * area(2, 3)   // 6: still the plain function
  */
 export function task<Args extends unknown[], Result>(options: TaskOptions, fn: (...args: Args) => Result): Task<Args, Result> {
-  const { name, runs = types.isAsyncFunction(fn) ? 'loop' : 'thread', aliases = [], version = 1, middleware = [] } = options
+  const { name, runs = types.isAsyncFunction(fn) ? 'loop' : 'thread', aliases = [], version = 1, middleware = [], resources = [] } = options
   for (const each of [name, ...aliases]) checkTaskName(each)
   if (typeof fn !== 'function') throw new InvalidOptionError(`the task '${name}'`, fn, 'a function')
   if (!places.includes(runs)) throw new InvalidOptionError('runs', runs, `one of: ${places.join(', ')}`)
+  if (!resources.every(isResource)) throw new InvalidOptionError('resources', resources, 'a list of what resource() gives')
   const rules = rulesWith(options, ruleDefaults)
-  return brand({ name, aliases, version: count('version', version), middleware, runs, fn, rules, ownRules: rules, source: callerSource() }, fn)
+  return brand({ name, aliases, version: count('version', version), middleware, resources, runs, fn, rules, ownRules: rules, source: callerSource() }, fn)
 }
 
 /** @throws InvalidOptionError where no task can bear the name */

@@ -5,10 +5,11 @@ import { CancelledError, DeadlineExceededError, MalformedMessageError } from '..
 import { runInContext } from '../../tasks/context.ts'
 import { callOf } from '../../tasks/call.ts'
 import { TaskLoader } from '../../tasks/loader.ts'
+import { OpenResources } from '../../tasks/resource.ts'
 import type { TaskDefinition, TaskRef } from '../../tasks/task.ts'
 import type * as Codec from '../../wire/codec.ts'
 import { type CpuMark, CpuShare } from '../cpu-share.ts'
-import type { Listener } from '../call-reports.ts'
+import { type Listener, nobody, notClosed } from '../call-reports.ts'
 import { RunningCall } from '../running-call.ts'
 import type { Heard, RunnerStart, SentCall, StopReason, ToRunner } from './messages.ts'
 import type { OutcomeBox } from './outcome-box.ts'
@@ -71,6 +72,7 @@ export class CallRunner {
   readonly #habits = new Map<TaskDefinition, { calls: number, longest: number }>()
   /** Loaded with the first call whose arguments are encoded: most threads never need it, and all would wait for it. */
   #codec: typeof Codec | undefined
+  readonly #opened: OpenResources
   #loading = false
   /** The call that waits for its module, if it was told to stop meanwhile. */
   #stoppedEarly = 0
@@ -83,6 +85,7 @@ export class CallRunner {
     this.#box = box
     this.#clock = clock
     this.#listeners = listeners
+    this.#opened = new OpenResources(() => box.flush({ opens: true }))
   }
 
   /** Whether nothing is under way: only a message brings more to do. */
@@ -104,6 +107,11 @@ export class CallRunner {
       }
     }
     this.#pump()
+  }
+
+  /** Closes what calls have opened. */
+  async close(): Promise<void> {
+    await this.#opened.close((name, error) => this.#listeners[0].log?.(notClosed(name, error, this.#clock), nobody))
   }
 
   #pump(): void {
@@ -146,7 +154,7 @@ export class CallRunner {
     const [seq, , input, timeout, heard, job, number, token, version] = sent
     const attempt = job === undefined ? undefined : { job, number: number ?? 1, token: token ?? 0, version: version ?? 1 }
     const deadline = timeout === Infinity ? Infinity : this.#clock.now() + timeout
-    const running = new RunningCall(definition, attempt, deadline, this.#listeners[heard], seq)
+    const running = new RunningCall(definition, attempt, deadline, this.#opened, this.#listeners[heard], seq)
     const begun: Begun = { running, definition, codec: bytes && this.#codec, at: this.#clock.elapsed(), mark: this.#cpu.begin() }
     this.#active.set(seq, begun)
     this.#beat()
@@ -162,7 +170,7 @@ export class CallRunner {
       return this.#box.threw(seq, error, undefined, this.#end(begun))
     }
     try {
-      result = runInContext(running, () => callOf(definition, args))
+      result = runInContext(running, () => callOf(definition, args, this.#opened))
       this.#learn(definition, this.#clock.elapsed() - begun.at)
     } catch (error) {
       this.#board.firstPart = 0
