@@ -93,6 +93,27 @@ export class JobNotKeptError extends TreadleError {
   }
 }
 
+/** What a schema has against an argument. */
+export interface ArgumentIssue {
+  /** Where it is: `args[0].id`. */
+  readonly path: string
+  readonly message: string
+}
+
+/** So many issues are told in the message. */
+const issuesTold = 3
+
+export class InvalidArgumentsError extends TreadleError {
+  static override readonly className: string = 'InvalidArgumentsError'
+  override readonly code: string = 'INVALID_ARGUMENTS'
+  readonly issues: readonly ArgumentIssue[]
+  constructor(task: string, issues: readonly ArgumentIssue[]) {
+    const told = issues.slice(0, issuesTold).map(({ path, message }) => `${path}: ${message}`).join('; ')
+    super(`The arguments of '${task}' are not what its schema takes: ${told}${issues.length > issuesTold ? `; and ${issues.length - issuesTold} more` : ''}.`)
+    this.issues = issues
+  }
+}
+
 export class TaskModuleError extends TreadleError {
   static override readonly className: string = 'TaskModuleError'
   override readonly code: string = 'TASK_MODULE_FAILED'
