@@ -10,12 +10,15 @@ export { startWorker } from './worker/start-worker.ts'
 export type { Worker } from './worker/worker.ts'
 export type { WorkerOptions } from './worker/start-worker.ts'
 export { task } from './tasks/task.ts'
-export type { AnyTask, CallOptions, CallRules, Place, Task, TaskOptions } from './tasks/task.ts'
+export type { AnyTask, CallOptions, CallRules, CheckedTaskOptions, Place, Task, TaskOptions } from './tasks/task.ts'
+export type { ArgsSchema, SchemaInput, SchemaOutput, StandardIssue, StandardResult, StandardSchema } from './tasks/standard-schema.ts'
 export type { CallInfo, EnqueueInfo, Middleware } from './tasks/middleware.ts'
 export type { ErrorMatch, RetryOptions, RetryRules } from './tasks/retry-options.ts'
 export type { Tasks } from './tasks/registry.ts'
 export { context } from './tasks/context.ts'
 export type { TaskContext } from './tasks/context.ts'
+export { resource } from './tasks/resource.ts'
+export type { Resource, ResourceOptions } from './tasks/resource.ts'
 export type { Progress } from './tasks/progress.ts'
 export type { HistoryEntry, JobLogLine, JobStory } from './jobs/history.ts'
 export type { Spent } from './jobs/job.ts'
@@ -29,6 +32,7 @@ export type { Duration } from './kernel/duration.ts'
 export type { Clock, Timer } from './kernel/clock.ts'
 export type { LogFields, Logger, LogLevel, LogLine } from './kernel/logger.ts'
 export type { CloseOptions } from './kernel/service.ts'
+export type { ArgumentIssue } from './kernel/errors.ts'
 export type { PortableError } from './wire/portable-error.ts'
 export {
   BackendError,
@@ -36,6 +40,7 @@ export {
   ClosedError,
   DeadlineExceededError,
   DuplicateTaskError,
+  InvalidArgumentsError,
   InvalidOptionError,
   InvalidTransitionError,
   JobDeadError,
@@ -49,6 +54,8 @@ export {
   ProcessExitedError,
   ProcessReplacedError,
   ProcessStartError,
+  ResourceError,
+  ResourceNotOpenError,
   ResultTimeoutError,
   StaleAttemptError,
   TaskIsClosureError,

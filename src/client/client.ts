@@ -10,6 +10,7 @@ import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { ClosedError, PayloadTooLargeError, ResultTimeoutError, TaskIsClosureError, UnknownJobError } from '../kernel/errors.ts'
 import { idMaker } from '../kernel/id.ts'
 import { Service } from '../kernel/service.ts'
+import { checkedArgs } from '../tasks/checked-args.ts'
 import { type Middleware, keepInside } from '../tasks/middleware.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
 import { shownModule } from '../tasks/source.ts'
@@ -32,7 +33,7 @@ export interface ClientParts {
 }
 
 /** What of a task matters for a job of it. */
-type EnqueuedTask = Pick<TaskDefinition, 'name' | 'version' | 'middleware' | 'runs' | 'rules' | 'ownRules'>
+type EnqueuedTask = Pick<TaskDefinition, 'name' | 'version' | 'schema' | 'middleware' | 'runs' | 'rules' | 'ownRules'>
 
 /** Which jobs to retry. */
 export type RetryFilter = Omit<JobFilter, 'limit' | 'after' | 'state'> & { readonly state: 'failed' | 'cancelled' | 'dead' }
@@ -73,13 +74,13 @@ export class Client extends Service {
    * Keeps a call as a job. Resolves when the backend has kept it: from then on it survives the end of every process.
    * Calls of the same tick share one commit.
    *
-   * @throws PayloadTooLargeError, UncloneableError, NotATaskError, TaskIsClosureError, DuplicateTaskError, ClosedError; what middleware
+   * @throws InvalidArgumentsError, PayloadTooLargeError, UncloneableError, NotATaskError, TaskIsClosureError, DuplicateTaskError, ClosedError; what middleware
    *   throws, or JobNotKeptError
    *
    * @example
    * const job = await queue.enqueue(area.with({ delay: '5m' }), 2, 3)
    */
-  async enqueue<Args extends unknown[], Result>(task: Task<Args, Result>, ...args: NoInfer<Args>): Promise<JobHandle<Awaited<Result>>> {
+  async enqueue<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<JobHandle<Awaited<Result>>> {
     const [job] = await this.#keep(this.#known(task, 'enqueue'), [args])
     return new JobHandle(job!.id, this)
   }
@@ -93,7 +94,7 @@ export class Client extends Service {
    * @example
    * const jobs = await queue.enqueueMany(area, [[1, 2], [3, 4]])
    */
-  async enqueueMany<Args extends unknown[], Result>(task: Task<Args, Result>, calls: Iterable<NoInfer<Args>>): Promise<JobHandle<Awaited<Result>>[]> {
+  async enqueueMany<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, calls: Iterable<NoInfer<Args>>): Promise<JobHandle<Awaited<Result>>[]> {
     const definition = this.#known(task, 'enqueueMany')
     const jobs = await this.#keep(definition, Array.from(calls))
     return jobs.map((job) => new JobHandle(job.id, this))
@@ -279,6 +280,8 @@ export class Client extends Service {
 
   async #keep(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<NewJob[]> {
     const { name: task, rules, middleware } = definition
+    const checks = calls.map((args) => checkedArgs(definition, args)).filter((checked) => checked instanceof Promise)
+    if (checks.length > 0) await Promise.all(checks)
     const jobs = calls.map((args) => this.#newJob(definition, args))
     const keep = async (): Promise<void> => {
       if (this.closing) throw new ClosedError('The client')

@@ -56,7 +56,7 @@ export interface Runner {
    * await here.run(area, 2, 3)                              // 6
    * await here.run(area.with({ timeout: '1s' }), 2, 3)      // 6
    */
-  run<Args extends unknown[], Result>(task: Task<Args, Result>, ...args: NoInfer<Args>): Promise<Awaited<Result>>
+  run<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<Awaited<Result>>
   /**
    * Calls the task for each item and gives the results in order, several calls at a time. The source is read no further than
    * needed, so it may be endless. The first error in that order ends it and cancels the rest; so does leaving the loop.
@@ -64,7 +64,7 @@ export interface Runner {
    * @example
    * for await (const sum of here.map(sumTo, [10, 100, 1_000], { concurrency: 2 })) console.log(sum)
    */
-  map<Item, Result>(task: Task<[item: Item], Result>, items: Iterable<NoInfer<Item>> | AsyncIterable<NoInfer<Item>>, options?: MapOptions): AsyncGenerator<Awaited<Result>, void, undefined>
+  map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<NoInfer<Item>> | AsyncIterable<NoInfer<Item>>, options?: MapOptions): AsyncGenerator<Awaited<Result>, void, undefined>
 }
 
 /** Runs tasks here and now, on this machine, without a server. */
@@ -116,11 +116,11 @@ class LocalRunner implements Local {
     this.#options = options
   }
 
-  async run<Args extends unknown[], Result>(task: Task<Args, Result>, ...args: NoInfer<Args>): Promise<Awaited<Result>> {
+  async run<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<Awaited<Result>> {
     return await this.#run(this.#known(task, 'run'), args, {}) as Awaited<Result>
   }
 
-  map<Item, Result>(task: Task<[item: Item], Result>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
+  map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
     return this.#map(task, items, options, {})
   }
 
@@ -142,7 +142,7 @@ class LocalRunner implements Local {
     await this.close()
   }
 
-  #map<Item, Result>(task: Task<[item: Item], Result>, items: Iterable<Item> | AsyncIterable<Item>, { concurrency, signal }: MapOptions, own: RunnerOptions): AsyncGenerator<Awaited<Result>, void, undefined> {
+  #map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, { concurrency, signal }: MapOptions, own: RunnerOptions): AsyncGenerator<Awaited<Result>, void, undefined> {
     const definition = this.#known(task, 'map')
     const limit = concurrency ?? this.#itemsFor(definition.runs)
     const call = (item: Item, signal: AbortSignal): Promise<Awaited<Result>> => this.#run(definition, [item], { ...own, signal }) as Promise<Awaited<Result>>

@@ -7,7 +7,17 @@ import type { RunningCall } from './running-call.ts'
 export interface Listener {
   readonly clock: Clock
   readonly progress?: ((progress: Progress, call: RunningCall) => void) | undefined
-  readonly log?: ((line: LogLine, call: RunningCall) => void) | undefined
+  readonly log?: ((line: LogLine, call: Speaker) => void) | undefined
+}
+
+type Speaker = Pick<RunningCall, 'seq' | 'bindings' | 'ended'>
+
+/** What speaks where no call does. */
+export const nobody: Speaker = { seq: 0, bindings: {}, ended: true }
+
+/** The line for a resource that could not be closed. */
+export function notClosed(resource: string, err: unknown, clock: Clock): LogLine {
+  return { level: 'warn', at: clock.now(), message: 'a resource could not be closed', fields: { resource, err } }
 }
 
 /** How often at most a call's progress is passed on, in milliseconds. */

@@ -1,12 +1,13 @@
 import type { LogFields, Logger } from '../kernel/logger.ts'
-import type { TaskContext } from '../tasks/context.ts'
+import type { OwnContext } from '../tasks/context.ts'
 import { progressOf } from '../tasks/progress.ts'
+import type { OpenResources, Resource } from '../tasks/resource.ts'
 import type { TaskDefinition } from '../tasks/task.ts'
 import { CallReports, type Listener } from './call-reports.ts'
 import type { Call } from './executor.ts'
 
 /** The context of one call while it runs. What most calls never ask for is made when it is asked for. */
-export class RunningCall implements TaskContext {
+export class RunningCall implements OwnContext {
   readonly task: string
   readonly version: number
   readonly job: string | undefined
@@ -16,12 +17,14 @@ export class RunningCall implements TaskContext {
   /** The call's number on its thread; 0 where there is none. */
   readonly seq: number
   ended = false
+  readonly #declared: TaskDefinition['resources']
+  readonly #opened: OpenResources
   readonly #listener: Listener
   #reports: CallReports | undefined
   #abort: AbortController | undefined
   #reason: { error: unknown } | undefined
 
-  constructor({ name, version }: Pick<TaskDefinition, 'name' | 'version'>, attempt: Call['attempt'], deadline: number, listener: Listener, seq = 0) {
+  constructor({ name, version, resources }: TaskDefinition, attempt: Call['attempt'], deadline: number, opened: OpenResources, listener: Listener, seq = 0) {
     this.task = name
     this.version = attempt ? attempt.version ?? 1 : version
     this.job = attempt?.job
@@ -29,6 +32,8 @@ export class RunningCall implements TaskContext {
     this.token = attempt?.token ?? 0
     this.deadline = deadline
     this.seq = seq
+    this.#declared = resources
+    this.#opened = opened
     this.#listener = listener
   }
 
@@ -57,6 +62,10 @@ export class RunningCall implements TaskContext {
   end(): void {
     this.#reports?.end()
     this.ended = true
+  }
+
+  opened(resource: Resource<unknown>): { readonly value: unknown } | undefined {
+    return this.#declared.includes(resource) ? this.#opened.get(resource) : undefined
   }
 
   abort(error: unknown): void {

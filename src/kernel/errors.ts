@@ -93,6 +93,27 @@ export class JobNotKeptError extends TreadleError {
   }
 }
 
+/** What a schema has against an argument. */
+export interface ArgumentIssue {
+  /** Where it is: `args[0].id`. */
+  readonly path: string
+  readonly message: string
+}
+
+/** So many issues are told in the message. */
+const issuesTold = 3
+
+export class InvalidArgumentsError extends TreadleError {
+  static override readonly className: string = 'InvalidArgumentsError'
+  override readonly code: string = 'INVALID_ARGUMENTS'
+  readonly issues: readonly ArgumentIssue[]
+  constructor(task: string, issues: readonly ArgumentIssue[]) {
+    const told = issues.slice(0, issuesTold).map(({ path, message }) => `${path}: ${message}`).join('; ')
+    super(`The arguments of '${task}' are not what its schema takes: ${told}${issues.length > issuesTold ? `; and ${issues.length - issuesTold} more` : ''}.`)
+    this.issues = issues
+  }
+}
+
 export class TaskModuleError extends TreadleError {
   static override readonly className: string = 'TaskModuleError'
   override readonly code: string = 'TASK_MODULE_FAILED'
@@ -106,6 +127,22 @@ export class NestedStartError extends TreadleError {
   override readonly code: string = 'NESTED_START'
   constructor(what: string) {
     super(`${what} was called while a Treadle thread loads this module to find its tasks. Put what only the program itself may do behind a guard: if (import.meta.main) { … }, or move the tasks to a module of their own.`)
+  }
+}
+
+export class ResourceError extends TreadleError {
+  static override readonly className: string = 'ResourceError'
+  override readonly code: string = 'RESOURCE_FAILED'
+  constructor(name: string, cause: unknown) {
+    super(`The resource '${name}' could not be opened: ${cause instanceof Error ? cause.message : String(cause)}. The next call that needs it tries again; see the cause.`, { cause })
+  }
+}
+
+export class ResourceNotOpenError extends TreadleError {
+  static override readonly className: string = 'ResourceNotOpenError'
+  override readonly code: string = 'RESOURCE_NOT_OPEN'
+  constructor(name: string) {
+    super(`The resource '${name}' is not open here. In a task, declare it: task({ name, resources: [${name}] }, …). Where the function is called directly, as in a test, give what stands in for it: ${name}.with(value, () => …).`)
   }
 }
 

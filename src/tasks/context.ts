@@ -39,7 +39,13 @@ export interface TaskContext {
   progress(done: number, total?: number, note?: string): void
 }
 
-const running = new AsyncLocalStorage<TaskContext>()
+/** The context as it is made by whoever runs the call. */
+export interface OwnContext extends TaskContext {
+  /** What was opened of a resource, where the call's task has it. */
+  opened?(resource: object): { readonly value: unknown } | undefined
+}
+
+const running = new AsyncLocalStorage<OwnContext>()
 
 const outside: TaskContext = {
   task: '',
@@ -64,8 +70,17 @@ export function context(): TaskContext {
   return running.getStore() ?? outside
 }
 
-export function runInContext<T>(own: TaskContext, fn: () => T): T {
+export function runInContext<T>(own: OwnContext, fn: () => T): T {
   return running.run(own, fn)
+}
+
+/** For what a call begins and that is not its own. It may do what a call may. */
+export function runOutside<T>(fn: () => T): T {
+  return running.run(outside, fn)
+}
+
+export function openedHere(resource: object): { readonly value: unknown } | undefined {
+  return running.getStore()?.opened?.(resource)
 }
 
 /** Whether this code runs inside a call. */

@@ -2,8 +2,11 @@ import { types } from 'node:util'
 import { count } from '../kernel/count.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError, NotATaskError } from '../kernel/errors.ts'
+import { isSchema } from './checked-args.ts'
 import type { Middleware } from './middleware.ts'
+import { type Resource, isResource } from './resource.ts'
 import { type RetryOptions, type RetryRules, checkRetry } from './retry-options.ts'
+import type { ArgsSchema, SchemaInput, SchemaOutput, StandardSchema } from './standard-schema.ts'
 import { type TaskSource, callerSource } from './source.ts'
 
 /**
@@ -54,6 +57,8 @@ export interface TaskOptions extends CallOptions {
   version?: number
   /** What is done around its calls, the first outermost. It runs where the task runs, not where it is called directly. Default: nothing. */
   middleware?: readonly Middleware[]
+  /** What its calls find opened; see `resource`. Default: nothing. */
+  resources?: readonly Resource<unknown>[]
 }
 
 /** The options of a call, checked, in milliseconds. */
@@ -73,10 +78,22 @@ export interface TaskRef {
   readonly source: TaskSource
 }
 
+/** Options of a task whose arguments a schema checks. */
+export interface CheckedTaskOptions<Schema extends ArgsSchema> extends TaskOptions {
+  /**
+   * A Standard Schema of the list of all arguments, such as `z.tuple([z.string()])`. It is checked where a call is enqueued and where it
+   * runs; a job whose arguments it refuses fails, and is not tried again. The function gets what the schema makes of them; what
+   * travels is what was given. It must also take what older jobs bring.
+   */
+  args: Schema
+}
+
 export interface TaskDefinition extends TaskRef {
   readonly aliases: readonly string[]
   readonly version: number
+  readonly schema?: StandardSchema
   readonly middleware: readonly Middleware[]
+  readonly resources: readonly Resource<unknown>[]
   readonly runs: Place
   readonly rules: CallRules
   /** The rules as `task()` was given them, whatever `with` changed since. */
@@ -87,11 +104,18 @@ export interface TaskDefinition extends TaskRef {
 // Not a local symbol: a program may hold two installs of Treadle, and its threads load one of their own.
 const definition = Symbol.for('treadle.task')
 
-/** A plain function that also knows its name and options. Call it as the function that it is, or give it to `run`, `map` or `enqueue`. */
-export interface Task<Args extends unknown[], Result> {
-  (...args: Args): Result
+/**
+ * A plain function that also knows its name and options. Call it as the function that it is, or give it to `run`, `map` or `enqueue`.
+ *
+ * @typeParam Args what `run`, `map` and `enqueue` take
+ * @typeParam Own what the function itself takes: the same, unless a schema makes something else of it
+ */
+export interface Task<Args extends unknown[], Result, Own extends unknown[] = Args> {
+  (...args: Own): Result
   /** The same task with other options for this call. */
-  with(options: CallOptions): Task<Args, Result>
+  with(options: CallOptions): Task<Args, Result, Own>
+  /** For types alone; never there. */
+  readonly '~args'?: (...args: Args) => void
 }
 
 /** Any task. */
@@ -108,13 +132,17 @@ export type AnyTask = Task<never[], unknown>
  * export const area = task({ name: 'area', timeout: '5s' }, (width: number, height: number) => width * height)
  * area(2, 3)   // 6: still the plain function
  */
-export function task<Args extends unknown[], Result>(options: TaskOptions, fn: (...args: Args) => Result): Task<Args, Result> {
-  const { name, runs = types.isAsyncFunction(fn) ? 'loop' : 'thread', aliases = [], version = 1, middleware = [] } = options
+export function task<Schema extends ArgsSchema, Result>(options: CheckedTaskOptions<Schema>, fn: (...args: SchemaOutput<Schema>) => Result): Task<SchemaInput<Schema>, Result, SchemaOutput<Schema>>
+export function task<Args extends unknown[], Result>(options: TaskOptions, fn: (...args: Args) => Result): Task<Args, Result>
+export function task<Args extends unknown[], Result>(options: TaskOptions & { args?: StandardSchema }, fn: (...args: Args) => Result): Task<Args, Result> {
+  const { name, runs = types.isAsyncFunction(fn) ? 'loop' : 'thread', aliases = [], version = 1, middleware = [], resources = [], args: schema } = options
   for (const each of [name, ...aliases]) checkTaskName(each)
   if (typeof fn !== 'function') throw new InvalidOptionError(`the task '${name}'`, fn, 'a function')
   if (!places.includes(runs)) throw new InvalidOptionError('runs', runs, `one of: ${places.join(', ')}`)
+  if (!resources.every(isResource)) throw new InvalidOptionError('resources', resources, 'a list of what resource() gives')
+  if (schema !== undefined && !isSchema(schema)) throw new InvalidOptionError('args', schema, 'a Standard Schema of the list of arguments, such as z.tuple([z.string()])')
   const rules = rulesWith(options, ruleDefaults)
-  return brand({ name, aliases, version: count('version', version), middleware, runs, fn, rules, ownRules: rules, source: callerSource() }, fn)
+  return brand({ name, aliases, version: count('version', version), middleware, resources, ...(schema ? { schema } : {}), runs, fn, rules, ownRules: rules, source: callerSource() }, fn)
 }
 
 /** @throws InvalidOptionError where no task can bear the name */

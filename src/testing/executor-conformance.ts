@@ -7,6 +7,8 @@ import { closingCases } from './executor-conformance/closing.ts'
 import { crashCases } from './executor-conformance/crashes.ts'
 import { errorCases } from './executor-conformance/errors.ts'
 import { reportCases } from './executor-conformance/reports.ts'
+import * as resourceTasks from './executor-conformance/resource-tasks.ts'
+import { resourceCases } from './executor-conformance/resources.ts'
 import { stoppingCases } from './executor-conformance/stopping.ts'
 import * as tasks from './executor-conformance/tasks.ts'
 import { valueCases } from './executor-conformance/values.ts'
@@ -24,12 +26,13 @@ export interface ExecutorDriver {
 }
 
 /** The tasks that the suite runs, for an adapter that is given definitions. */
-export const conformanceTasks: TaskRegistry = new TaskRegistry(tasks)
+export const conformanceTasks: TaskRegistry = new TaskRegistry({ ...tasks, ...resourceTasks })
 
 const groups: Readonly<Record<string, Cases>> = {
   values: valueCases,
   errors: errorCases,
   reports: reportCases,
+  resources: resourceCases,
   stopping: stoppingCases,
   crashes: crashCases,
   closing: closingCases

@@ -1,5 +1,6 @@
 import { inspect, types } from 'node:util'
 import { UncloneableError } from '../kernel/errors.ts'
+import { writtenStep } from '../kernel/path.ts'
 import type { PortableError } from './portable-error.ts'
 
 /** A value that cannot be sent, and where it is: `args[0].callback`. */
@@ -155,14 +156,13 @@ const longestPath = 400
 function written(place: Place): string {
   let path = ''
   for (let at: Place | undefined = place; at; at = at.parent) {
-    path = at.parent ? writtenStep(at.step) + path : at.step + path
+    path = at.parent && !isWritten(at.step) ? writtenStep(at.step) + path : at.step + path
     if (path.length > longestPath) return `…${path}`
   }
   return path
 }
 
-function writtenStep(step: string | number): string {
-  if (typeof step === 'number') return `[${step}]`
-  if (step.startsWith('(')) return step
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`
+/** A place in a Map or a Set, which `parts` has written. */
+function isWritten(step: string | number): boolean {
+  return typeof step === 'string' && step.startsWith('(')
 }

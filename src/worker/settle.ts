@@ -44,7 +44,7 @@ export function settlementOf(attempt: SettledAttempt, outcome: Outcome, random: 
       }
       return { job, token, outcome: { event: 'succeed', result: outcome.value as Uint8Array, spent: outcome.spent } }
     case 'threw':
-      return failed(outcome.error, attempt.ownRetry ? allowsRetry(outcome.error, attempt.retry) : outcome.mayRetry, { spent: outcome.spent })
+      return failed(outcome.error, attempt.ownRetry && outcome.error.code !== 'INVALID_ARGUMENTS' ? allowsRetry(outcome.error, attempt.retry) : outcome.mayRetry, { spent: outcome.spent })
     case 'timedOut': {
       const error = toPortable(new DeadlineExceededError(`Attempt ${attempt.attempt} at '${attempt.task}'`))
       return failed(error, allowsRetry(error, attempt.retry))

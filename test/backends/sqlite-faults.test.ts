@@ -19,12 +19,14 @@ describe.each([['in process', sqlite], ['in a thread', threadedSqlite]] as const
     const path = join(disk.path, 'jobs.db')
     const backend = await open(path)
     const kept: string[] = []
-    let error: unknown
-    while (error === undefined) {
-      const job = newJob({ payload: new Uint8Array(50_000) })
-      await backend.publish([job]).then(() => kept.push(job.id), (thrown: unknown) => { error = thrown })
+    const fill = async (): Promise<never> => {
+      for (;;) {
+        const job = newJob({ payload: new Uint8Array(50_000) })
+        await backend.publish([job])
+        kept.push(job.id)
+      }
     }
-    expect(error).toMatchObject({ code: 'BACKEND_FAILED', message: expect.stringMatching(/the disk is full\. Nothing of this call was kept; make room/) })
+    await expect(fill()).rejects.toMatchObject({ code: 'BACKEND_FAILED', message: expect.stringMatching(/the disk is full\. Nothing of this call was kept; make room/) })
     expect(kept.length).toBeGreaterThan(0)
     expect((await backend.read(kept)).every((job) => job?.state === 'ready')).toBe(true)
     expect((await backend.stats()).queues['default']).toMatchObject({ ready: kept.length })

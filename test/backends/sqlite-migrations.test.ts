@@ -60,7 +60,7 @@ test('an older file is brought up to date: every job stands where it stood', asy
 test('two that open an older file at the same moment migrate it once', async () => {
   const path = versionOne('at once.db')
   const backends = await Promise.all([sqlite(path), sqlite(path), sqlite(path)])
-  expect((await backends[2]!.list({ limit: 100 })).length).toBe(11)
+  expect((await backends[2].list({ limit: 100 })).length).toBe(11)
   await Promise.all(backends.map((backend) => backend.close()))
 })
 

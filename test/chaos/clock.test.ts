@@ -41,7 +41,7 @@ test.each([['ahead', hour], ['behind', -hour]])('a worker whose clock is an hour
 
   // One that dies with its clock off is noticed in time too.
   const last = await queue.enqueue(tasks.journaled.with({ queue: 'wrong' }), journal, 600_000)
-  while ((await last.state()) !== 'active') await right.logged()
+  while ((await last.state()) !== 'active') await queue.stats()
   await wrong.kill()
   await using _heir = new WorkerProcess(broker, tasksFile, '--lease', '1s', '--queues', 'wrong')
   while ((await last.read()).token === 1) await queue.stats()

@@ -22,12 +22,15 @@ test('the README does what it says, with the package as it is published', { time
   using folder = temporaryFolder()
   mkdirSync(join(folder.path, 'node_modules'))
   symlinkSync(built.folder, join(folder.path, 'node_modules/treadle'))
+  symlinkSync(join(root, 'node_modules/zod'), join(folder.path, 'node_modules/zod'))
   writeFileSync(join(folder.path, 'package.json'), '{"type":"module"}')
   for (const [name, code] of files) writeFileSync(join(folder.path, name), code)
   const node = async (...args: string[]): Promise<string> => (await run(process.execPath, args, { cwd: folder.path })).stdout
   const bin = join(folder.path, 'node_modules/treadle/bin/treadle.js')
 
   expect(await node('here.ts')).toBe(`5\n1\n2\n${Math.sqrt(8)}\n`)
+
+  expect(await node('orders.ts')).toBe('1/2 looked up\nDear Ada, you have it by 2026.\n')
 
   const [worker, status, enqueue, inspect] = commands.map((command) => command.split(' '))
   expect(commands).toHaveLength(4)

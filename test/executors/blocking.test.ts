@@ -1,14 +1,17 @@
 import { execFile } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { ThreadExecutor } from '../../src/executors/threads/thread-executor.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { executorConformance } from '../../src/testing/executor-conformance.ts'
+import { Mark } from '../../src/testing/executor-conformance/bench.ts'
+import { journalVariable, usePool } from '../../src/testing/executor-conformance/resource-tasks.ts'
 import { blockTogether } from '../fixtures/tasks/blocking.ts'
 import { maybeBlock } from '../fixtures/tasks/cells.ts'
 import { buildPackage } from '../support/build.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { call, cells, letGo, limits, skippedOnThreads } from './support.ts'
 
 executorConformance({
@@ -18,6 +21,16 @@ executorConformance({
 }, { describe, test, expect })
 
 describe('calls that block', () => {
+  test('a thread that is ended since it idles closes first what its calls opened', async () => {
+    using folder = temporaryFolder()
+    const journal = new Mark(join(folder.path, 'journal'))
+    process.env[journalVariable] = journal.path
+    await using executor = new ThreadExecutor({ place: 'blocking', threads: 1, idleAfter: 10 })
+    expect(await executor.execute(call(usePool, []))).toMatchObject({ kind: 'returned' })
+    await journal.reaches(2)
+    expect(readFileSync(journal.path, 'utf8')).toBe('oc')
+  })
+
   test('as many block at once as there may be threads, and a thread comes with each', { timeout: 60_000 }, async () => {
     await using executor = new ThreadExecutor({ place: 'blocking' })
     expect(executor.size).toBe(0)

@@ -65,6 +65,8 @@ export abstract class CallHost {
   abstract readonly board: HostBoard
   /** It holds more memory than it should: it is replaced once it has nothing in flight. */
   worn = false
+  /** It has something open that it must close before it ends. */
+  opens = false
   /** It has started and listens. */
   ready = false
   /** Its current call took so long that the others were taken from it: nothing is given before it answers. */
@@ -97,7 +99,7 @@ export abstract class CallHost {
   protected abstract post(message: ToRunner, transfer?: ArrayBuffer[]): void
   /** Ends it, wherever its code is. */
   protected abstract terminate(): void
-  /** Lets it end when it comes to rest. */
+  /** Lets it end when it comes to rest, and has closed what it opened. */
   protected abstract dismiss(): void
   /** Whether the program stays alive for it. */
   protected abstract hold(busy: boolean): void
@@ -249,7 +251,7 @@ export abstract class CallHost {
   }
 
   #hear(message: FromRunner): void {
-    const { ready, bytes, loaded, passedOver, described, ending, worn, progress, log } = message
+    const { ready, bytes, loaded, passedOver, described, ending, worn, opens, progress, log } = message
     if (log) return this.#write(...log)
     if (this.#killed) return // what was in flight has been settled
     if (progress) return this.inFlight.get(progress[0])?.progressed(progress[1])
@@ -260,6 +262,7 @@ export abstract class CallHost {
     if (passedOver) this.#putBack(passedOver)
     if (ending) this.#ending = ending
     if (worn) this.worn = true
+    if (opens) this.opens = true
     if (loaded) {
       for (const task of loaded) {
         this.loaded.add(task)

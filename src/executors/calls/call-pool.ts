@@ -48,7 +48,10 @@ const startsAtOnce = availableParallelism()
 /** So many hosts in a row may fail to start; then what waits is handed back. */
 const failedStartLimit = 3
 
-/** How long `close` waits for hosts that were told to end, in milliseconds, and then once more: a thread inside native code ends when that returns. */
+/**
+ * How long hosts that were told to end may take, in milliseconds; then they are ended by force, and `close` waits as long once more: a thread inside native code ends when that returns,
+ * and what was opened may take its time to close.
+ */
 const lastWait = 1_000
 
 /**
@@ -303,6 +306,8 @@ export abstract class CallPool extends Service implements Executor {
     this.#hosts.delete(host)
     this.#idleSince.delete(host)
     host.retire()
+    const late = this.clock.after(lastWait, () => host.kill(), { background: true })
+    void host.ended.then(() => late[Symbol.dispose]())
   }
 
   /** Ends those that have idled for long. */

@@ -5,10 +5,11 @@ import { CancelledError, DeadlineExceededError, MalformedMessageError } from '..
 import { runInContext } from '../../tasks/context.ts'
 import { callOf } from '../../tasks/call.ts'
 import { TaskLoader } from '../../tasks/loader.ts'
+import { OpenResources } from '../../tasks/resource.ts'
 import type { TaskDefinition, TaskRef } from '../../tasks/task.ts'
 import type * as Codec from '../../wire/codec.ts'
 import { type CpuMark, CpuShare } from '../cpu-share.ts'
-import type { Listener } from '../call-reports.ts'
+import { type Listener, nobody, notClosed } from '../call-reports.ts'
 import { RunningCall } from '../running-call.ts'
 import type { Heard, RunnerStart, SentCall, StopReason, ToRunner } from './messages.ts'
 import { callsOf } from './columns.ts'
@@ -72,6 +73,7 @@ export class CallRunner {
   readonly #habits = new Map<TaskDefinition, { calls: number, longest: number }>()
   /** Loaded with the first call whose arguments are encoded: most threads never need it, and all would wait for it. */
   #codec: typeof Codec | undefined
+  readonly #opened: OpenResources
   #loading = false
   /** The call that waits for its module, if it was told to stop meanwhile. */
   #stoppedEarly = 0
@@ -85,6 +87,7 @@ export class CallRunner {
     this.#clock = clock
     this.#cpu = new CpuShare(() => clock.elapsed())
     this.#listeners = listeners
+    this.#opened = new OpenResources(() => box.flush({ opens: true }))
   }
 
   /** Whether nothing is under way: only a message brings more to do. */
@@ -108,6 +111,11 @@ export class CallRunner {
       }
     }
     this.#pump()
+  }
+
+  /** Closes what calls have opened. */
+  async close(): Promise<void> {
+    await this.#opened.close((name, error) => this.#listeners[0].log?.(notClosed(name, error, this.#clock), nobody))
   }
 
   #pump(): void {
@@ -150,7 +158,7 @@ export class CallRunner {
     const [seq, , input, timeout, heard, job, number, token, version] = sent
     const attempt = job === undefined ? undefined : { job, number: number ?? 1, token: token ?? 0, version: version ?? 1 }
     const deadline = timeout === Infinity ? Infinity : this.#clock.now() + timeout
-    const running = new RunningCall(definition, attempt, deadline, this.#listeners[heard], seq)
+    const running = new RunningCall(definition, attempt, deadline, this.#opened, this.#listeners[heard], seq)
     const begun: Begun = { running, definition, codec: bytes && this.#codec, at: this.#clock.elapsed(), mark: this.#cpu.begin() }
     this.#active.set(seq, begun)
     this.#beat()
@@ -166,7 +174,7 @@ export class CallRunner {
       return this.#box.threw(seq, error, undefined, this.#end(begun))
     }
     try {
-      result = runInContext(running, () => callOf(definition, args))
+      result = runInContext(running, () => callOf(definition, args, this.#opened))
       this.#learn(definition, this.#clock.elapsed() - begun.at)
     } catch (error) {
       this.#board.firstPart = 0

@@ -1,7 +1,5 @@
 import type { Clock } from '../../kernel/clock.ts'
-import type { LogLine } from '../../kernel/logger.ts'
 import { context } from '../../tasks/context.ts'
-import type { Progress } from '../../tasks/progress.ts'
 import { type PortableError, toPortable } from '../../wire/portable-error.ts'
 import { cloneableError, cloneableFields } from '../../wire/uncloneable.ts'
 import type { Listener } from '../call-reports.ts'
@@ -39,8 +37,8 @@ export async function describe({ id, modules }: NonNullable<ToRunner['describe']
 
 /** What calls say of themselves goes to the host at once: a call that dies of what comes next has said it. */
 export function listenersTo(outlet: Outlet, clock: Clock, logs: boolean): Record<Heard, Listener> {
-  const progress = (progress: Progress, { seq }: RunningCall): void => outlet.post({ progress: [seq, progress] }, [])
-  const log = (line: LogLine, { seq, bindings }: RunningCall): void => {
+  const progress: Listener['progress'] = (progress, { seq }) => outlet.post({ progress: [seq, progress] }, [])
+  const log: Listener['log'] = (line, { seq, bindings }) => {
     try {
       outlet.post({ log: [seq, line, bindings] }, [])
     } catch {

@@ -47,6 +47,8 @@ export interface ToRunner {
   /** Calls whose signal is to abort. */
   readonly stops?: readonly (readonly [seq: number, why: StopReason])[]
   readonly describe?: { readonly id: number, readonly modules: readonly string[] }
+  /** Closes what its calls have opened, and ends it. */
+  readonly close?: true
 }
 
 export type StopReason = 'cancelled' | 'timedOut'
@@ -73,6 +75,8 @@ export interface FromRunner {
   readonly described?: { readonly id: number, readonly manifests?: readonly TaskManifest[], readonly error?: PortableError }
   /** It is about to end, by the doing of this call, so far as that is known. */
   readonly ending?: { readonly culprit: number | undefined, readonly error?: PortableError | undefined }
+  /** Its calls open something that it must close before it ends. */
+  readonly opens?: true
   /** It holds more memory than it should. */
   readonly worn?: true
   readonly progress?: readonly [seq: number, progress: Progress]

@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
 import { callOf } from '../../tasks/call.ts'
 import { runInContext } from '../../tasks/context.ts'
+import { OpenResources } from '../../tasks/resource.ts'
 import type { Place, TaskDefinition } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { toPortable } from '../../wire/portable-error.ts'
@@ -25,6 +26,9 @@ export interface LoopExecutorOptions {
   clock?: Clock
   log?: Logger
 }
+
+/** How long what was opened may take to close, in milliseconds. */
+const closeLimit = 1_000
 
 interface LoopCall {
   readonly call: Call
@@ -47,6 +51,7 @@ export class LoopExecutor extends Service implements Executor {
   readonly #cpu: CpuShare
   readonly #waiting = new Fifo<LoopCall>()
   readonly #running = new Set<LoopCall>()
+  readonly #opened = new OpenResources()
   readonly #drain: Drain
 
   constructor({ find, concurrency = 100, clock = systemClock, log = silentLogger }: LoopExecutorOptions) {
@@ -93,6 +98,10 @@ export class LoopExecutor extends Service implements Executor {
       own.running?.abort(new ClosedError('The executor'))
       own.settle(closedOutcome())
     }
+    const waited = new AbortController()
+    const closed = this.#opened.close((resource, err) => this.#log.warn({ resource, err }, 'a resource could not be closed'))
+    await Promise.race([closed, this.clock.sleep(closeLimit, waited.signal)])
+    waited.abort()
   }
 
   protected override onHurry(deadline: Deadline): void {
@@ -113,7 +122,7 @@ export class LoopExecutor extends Service implements Executor {
     const { task: { name }, input, timeout, signal, attempt } = own.call
     const definition = this.#findFor(own)
     if (!definition) return
-    const running = new RunningCall(definition, attempt, this.clock.now() + timeout, this.#listenerFor(own.call))
+    const running = new RunningCall(definition, attempt, this.clock.now() + timeout, this.#opened, this.#listenerFor(own.call))
     own.running = running
     const cancel = (): void => running.abort(signal?.reason ?? new CancelledError(`The task '${name}'`))
     signal?.addEventListener('abort', cancel)
@@ -126,7 +135,7 @@ export class LoopExecutor extends Service implements Executor {
     let result: { value: unknown } | { error: unknown }
     try {
       const args = argsOf(input)
-      const value = await runInContext(running, () => callOf(definition, args))
+      const value = await runInContext(running, () => callOf(definition, args, this.#opened))
       result = { value: 'encoded' in input ? encoded(name, value) : value }
     } catch (error) {
       result = { error }

@@ -31,7 +31,7 @@ function serve(start: ChildStart): void {
       runner.receive(message)
     }
   })
-  inbox.on('close', () => process.exit())
+  inbox.on('close', () => void runner.close().then(() => process.exit()))
   // A signal to the whole group, such as Ctrl+C, is for the host to judge: it may want to let calls end.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
   sayWhoEndsIt(box, outlet)

@@ -59,7 +59,9 @@ export class TaskThread extends CallHost {
   }
 
   protected dismiss(): void {
-    this.terminate()
+    if (!this.opens) return this.terminate()
+    this.hold(true)
+    this.post({ close: true })
   }
 
   protected hold(busy: boolean): void {

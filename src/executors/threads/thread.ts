@@ -30,6 +30,7 @@ function serve(port: MessagePort, start: ThreadStart): void {
   const runner = new CallRunner(start, board, box, systemClock, listenersTo(outlet, systemClock, start.logs))
   const receive = (message: ToRunner): void => {
     if (message.describe) void describe(message.describe, box, outlet)
+    if (message.close) return void runner.close().then(() => process.exit())
     runner.receive(message)
   }
   let posts = 0
