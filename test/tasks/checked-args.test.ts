@@ -75,7 +75,7 @@ describe('a schema of the arguments', () => {
   test.each([['the task', {}], ['the call', { retry: { limit: 3, initial: 1, factor: 1, max: 1, jitter: 'none' as const } }]])('a job that it refuses where it runs fails, and is not tried again, whatever %s says', async (_, header) => {
     await using own = await open()
     const id = `job-${Object.keys(header).length}`
-    await own.backend.publish([{ id, task: 'shipOnThread', queue: 'default', place: 'thread', priority: 0, payload: sealEnvelope(header, encode(['x'])), delay: 0, expires: Infinity }])
+    await own.backend.publish([{ id, task: 'shipOnThread', queue: 'default', place: 'thread', priority: 0, payload: sealEnvelope(header, encode(['x'])), delay: 0, expires: Infinity, tags: [] }])
     await expect(own.queue.job(id).result()).rejects.toMatchObject({ code: 'INVALID_ARGUMENTS' })
     expect(await own.queue.read(id)).toMatchObject({ state: 'failed', attempt: 1 })
   })
