@@ -7,6 +7,7 @@ import { runInContext } from '../../tasks/context.ts'
 import { TaskLoader } from '../../tasks/loader.ts'
 import type { TaskDefinition, TaskRef } from '../../tasks/task.ts'
 import type * as Codec from '../../wire/codec.ts'
+import { decode } from '../../wire/codec.ts'
 import { type CpuMark, CpuShare } from '../cpu-share.ts'
 import { RunningCall } from '../running-call.ts'
 import type { RunnerStart, SentCall, StopReason, ToRunner } from './messages.ts'
@@ -155,7 +156,7 @@ export class CallRunner {
     let result: unknown
     let args: readonly unknown[]
     try {
-      args = bytes ? argsOf(this.#codec!.decode(bytes)) : input as readonly unknown[]
+      args = bytes ? argsOf(this.#codec!.decode(bytes)) : input instanceof Uint8Array ? argsOf(decode(input)) : input as readonly unknown[]
     } catch (error) {
       this.#board.firstPart = 0
       return this.#box.threw(seq, error, undefined, this.#end(begun))

@@ -23,9 +23,9 @@ export interface RunnerStart {
 
 /**
  * A call on its way: its number on this thread or process, its task's number, its arguments, its timeout, and the attempt.
- * A number in place of arguments: that many of the message's bytes, encoded.
+ * A number in place of arguments: that many of the message's bytes, encoded. Bytes in their place: arguments of which a clone would not be equal.
  */
-export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number, timeout: number, job?: string, attempt?: number, token?: number]
+export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number | Uint8Array, timeout: number, job?: string, attempt?: number, token?: number]
 
 /** Host to thread or process, at most one a tick. */
 export interface ToRunner {
@@ -44,6 +44,8 @@ export type StopReason = 'cancelled' | 'timedOut'
 /** How a call ended: with a value, with bytes of the message (their length), or by an error that may or may not be tried again. */
 export type SentOutcome =
   | readonly [seq: number, kind: 'value', value: unknown, wall: number, cpu: number]
+  /** The bytes of a value of which a clone would not be equal. */
+  | readonly [seq: number, kind: 'packed', value: Uint8Array, wall: number, cpu: number]
   | readonly [seq: number, kind: 'bytes', length: number, wall: number, cpu: number]
   | readonly [seq: number, kind: 'error' | 'finalError', error: PortableError, wall: number, cpu: number]
 

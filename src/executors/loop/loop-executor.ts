@@ -9,7 +9,6 @@ import { runInContext } from '../../tasks/context.ts'
 import type { Place, TaskDefinition } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { toPortable } from '../../wire/portable-error.ts'
-import { refuseUncloneable } from '../../wire/uncloneable.ts'
 import { CpuShare } from '../cpu-share.ts'
 import type { Call, Executor, Input, Outcome } from '../executor.ts'
 import { retryVerdict } from '../retry-verdict.ts'
@@ -144,8 +143,7 @@ function argsOf(input: Input): readonly unknown[] {
 }
 
 function encoded(name: string, value: unknown): Uint8Array {
-  refuseUncloneable(value, `The result of '${name}'`, 'result')
-  return encode(value)
+  return encode(value, `The result of '${name}'`, 'result')
 }
 
 function closedOutcome(): Outcome {

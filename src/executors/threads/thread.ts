@@ -30,7 +30,7 @@ function serve(port: MessagePort, start: ThreadStart): void {
   const box = new OutcomeBox(outlet, systemClock)
   const runner = new CallRunner(start, board, box, systemClock, start.logs ? loggerTo(outlet) : silentLogger)
   const receive = (message: ToRunner): void => {
-    if (message.describe) void describe(message.describe, box, outlet)
+    if (message.describe) void describe(message.describe, box)
     runner.receive(message)
   }
   let posts = 0
@@ -49,6 +49,6 @@ function serve(port: MessagePort, start: ThreadStart): void {
       until = systemClock.elapsed() + lookout
     }
   })
-  sayWhoEndsIt(box, outlet)
+  sayWhoEndsIt(box)
   box.flush({ ready: true })
 }
