@@ -17,7 +17,6 @@ import { shownModule } from '../tasks/source.ts'
 import { type CallOptions, type Task, type TaskDefinition, checkTaskName, definitionOf, ruleDefaults, rulesWith } from '../tasks/task.ts'
 import { decode, encode } from '../wire/codec.ts'
 import { headerOf, sealEnvelope } from '../wire/envelope.ts'
-import { refuseUncloneable } from '../wire/uncloneable.ts'
 import { Enqueuer } from './enqueuer.ts'
 import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions } from './job-handle.ts'
 import { ResultWaiter } from './result-waiter.ts'
@@ -294,8 +293,7 @@ export class Client extends Service {
 
   #newJob(definition: EnqueuedTask, args: readonly unknown[]): NewJob {
     const { name, version, runs, rules, ownRules } = definition
-    refuseUncloneable(args, `The arguments of '${name}'`, 'args')
-    const payload = sealEnvelope(headerOf(rules, ownRules, version), encode(args))
+    const payload = sealEnvelope(headerOf(rules, ownRules, version), encode(args, `The arguments of '${name}'`, 'args'))
     if (payload.length > this.#parts.payloadLimit) {
       throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, this.#parts.payloadLimit)
     }

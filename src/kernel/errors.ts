@@ -149,8 +149,8 @@ export class ResourceNotOpenError extends TreadleError {
 export class UncloneableError extends TreadleError {
   static override readonly className: string = 'UncloneableError'
   override readonly code: string = 'UNCLONEABLE'
-  constructor(what: string, path: string, value: unknown, options?: ErrorOptions) {
-    super(`${what} cannot be sent: ${path} is ${shown(value)}. Send plain data (objects, arrays, Map, Set, Date, BigInt, typed arrays, errors) instead.`, options)
+  constructor(what: string, path: string, value: unknown, { is = shown(value), ...options }: ErrorOptions & { is?: string } = {}) {
+    super(`${what} cannot be sent: ${path} is ${is}. Send plain data (objects, arrays, Map, Set, Date, BigInt, typed arrays, errors) instead.`, options)
   }
 }
 

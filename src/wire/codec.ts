@@ -1,21 +1,35 @@
-import { Packr } from 'msgpackr'
 import { MalformedMessageError } from '../kernel/errors.ts'
+import { Decoder } from './decoder.ts'
+import { Encoder } from './encoder.ts'
+import { refusal } from './uncloneable.ts'
+
+/** Kept between messages; taken away while one is written, since a getter in it may write another. */
+let idle: Encoder | undefined
 
 /**
- * MessagePack with its extensions for what JSON lacks: Date, Map, Set, BigInt, undefined, typed arrays, errors, cycles.
- * Plain objects are written as records, whose keys stand in the message itself: so they differ from Maps, and each message is readable alone.
+ * A value as bytes of its own: never a view of a larger buffer, so that they can be transferred. MessagePack, with the extensions of
+ * `extensions.ts` for what that lacks.
+ *
+ * @param what the value, for the error: `The arguments of 'area'`
+ * @param root what to call the value itself in the path
+ * @throws UncloneableError where something in it cannot be sent, with its path
  */
-const packr = new Packr({ structuredClone: true, moreTypes: true, mapsAsObjects: false })
-
-/** A value as bytes of its own: never a view of a larger buffer, so that they can be transferred. */
-export function encode(value: unknown): Uint8Array<ArrayBuffer> {
-  return Uint8Array.prototype.slice.call(packr.pack(value))
+export function encode(value: unknown, what = 'A value', root = 'value'): Uint8Array<ArrayBuffer> {
+  const encoder = idle ?? new Encoder()
+  idle = undefined
+  try {
+    return encoder.encode(value)
+  } catch (error) {
+    throw refusal(value, what, root, error)
+  } finally {
+    idle = encoder
+  }
 }
 
 /** @throws MalformedMessageError where the bytes are not a message */
 export function decode(bytes: Uint8Array): unknown {
   try {
-    return packr.unpack(bytes)
+    return new Decoder(bytes).decode()
   } catch (error) {
     throw new MalformedMessageError('A message', { cause: error })
   }

@@ -36,8 +36,7 @@ export function toPortable(thrown: unknown, depth = 0): PortableError {
     return { name: 'ThrownValueError', message: `A value that is not an Error was thrown: ${describe(thrown)}`, cause: thrown }
   }
   const { message, stack, code, cause, errors } = thrown as Error & { code?: unknown, errors?: unknown }
-  // A class that only inherits a built-in name still has one of its own in its constructor.
-  const name = thrown.name in builtIn ? thrown.constructor?.name || thrown.name : thrown.name
+  const name = errorName(thrown)
   const nest = (value: unknown): unknown =>
     value instanceof Error && depth < deepest ? { $error: toPortable(value, depth + 1) } satisfies NestedError : value
   const fields: Record<string, unknown> = {}
@@ -65,17 +64,42 @@ export function toPortable(thrown: unknown, depth = 0): PortableError {
 /** The error again: same name, message, stack, code, cause and fields; an `instanceof` the built-in class that it was. */
 export function fromPortable(portable: PortableError): Error {
   const { name, message, stack, code, own, cause, errors, fields } = portable
-  const error: Error = name === 'AggregateError'
-    ? new AggregateError((errors ?? []).map(revive), message)
-    : new (builtIn[name] ?? Error)(message)
-  define(error, 'name', name)
+  const error = newError(name, message, own === true)
   if (stack !== undefined) define(error, 'stack', stack)
   if (cause !== undefined) define(error, 'cause', revive(cause))
-  if (errors !== undefined && name !== 'AggregateError') define(error, 'errors', errors.map(revive))
+  if (errors !== undefined) define(error, 'errors', errors.map(revive))
   for (const [key, value] of Object.entries(fields ?? {})) define(error, key, revive(value), true)
   if (code !== undefined) define(error, 'code', code, true)
+  return error
+}
+
+/** An error of that name: an `instanceof` the built-in class, or Treadle's own, where it names one; else a plain Error. */
+export function newError(name: string, message: string, own: boolean): Error {
+  const error: Error = name === 'AggregateError' ? new AggregateError([], message) : new (builtIn[name] ?? Error)(message)
+  define(error, 'name', name)
   if (own) TreadleError.brand(error)
   return error
+}
+
+/** The name of the error's class. */
+export function errorName(error: Error): string {
+  // A class that only inherits a built-in name still has one of its own in its constructor.
+  return textOf(error.name in builtIn ? error.constructor?.name || error.name : error.name)
+}
+
+/** Nothing keeps a program from setting a name or message that is no text. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : String(value)
+}
+
+/** What an error holds beside its name, message and stack, as keys and values: its cause, gathered errors, code and own fields. */
+export function* propertiesOf(error: Error): Iterable<[string, unknown]> {
+  const own = error as Error & Record<string, unknown>
+  for (const key of ['cause', 'errors']) if (Object.hasOwn(error, key)) yield [key, own[key]]
+  const { code } = own
+  // It may be a getter of the class.
+  if ((typeof code === 'string' || typeof code === 'number') && !Object.prototype.propertyIsEnumerable.call(error, 'code')) yield ['code', code]
+  for (const key of Object.keys(error)) if (key === 'code' || !handled.has(key)) yield [key, own[key]]
 }
 
 // Defined, not assigned: a field named __proto__ stays a field.

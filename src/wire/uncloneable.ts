@@ -1,34 +1,47 @@
-import { inspect, types } from 'node:util'
+import { inspect } from 'node:util'
 import { UncloneableError } from '../kernel/errors.ts'
 import { writtenStep } from '../kernel/path.ts'
-import type { PortableError } from './portable-error.ts'
+import { deepest, kindOf } from './kinds.ts'
+import { type PortableError, propertiesOf } from './portable-error.ts'
 
 /** A value that cannot be sent, and where it is: `args[0].callback`. */
 export interface Uncloneable {
   readonly path: string
   readonly value: unknown
+  /** What it is, where the value itself does not show it. */
+  readonly is?: string
 }
 
-/** What a way of sending takes. */
+/** What a way of sending takes beside what all do. */
 export interface CopyRules {
-  /** Throws where the value, or something in it, cannot be sent. */
-  copy(value: unknown): unknown
-  /** Whether this object is refused beside those that no way takes. */
-  refuses(value: object): boolean
+  /** Whether memory that is shared stays so. */
+  readonly shares: boolean
 }
 
-/** The structured clone algorithm, as between threads. */
-export const cloning: CopyRules = { copy: (value) => structuredClone(value), refuses: () => false }
+/** Between threads. */
+export const cloning: CopyRules = { shares: true }
+
+/** Between processes, and through brokers. */
+export const copying: CopyRules = { shares: false }
 
 /** A value on the way through a structure, with what leads to it: the path is written only where it is needed. */
 interface Place {
   readonly value: unknown
   readonly parent: Place | undefined
   readonly step: string | number
+  readonly depth: number
+}
+
+/** Stands for a property whose getter throws. */
+class Unreadable {
+  readonly error: unknown
+  constructor(error: unknown) {
+    this.error = error
+  }
 }
 
 /**
- * The first value that the structured clone algorithm refuses: a function, a symbol, a promise, a WeakMap and the like.
+ * The first value that cannot be sent: a function, a symbol, an instance of a class, a promise and the like; see `kindOf`.
  * Each object is looked at once, so cycles end.
  *
  * @param root what to call the value itself in the path
@@ -36,85 +49,58 @@ interface Place {
  * @example
  * findUncloneable([{ callback() {} }], 'args')?.path   // 'args[0].callback'
  */
-export function findUncloneable(value: unknown, root: string, rules: CopyRules = cloning): Uncloneable | undefined {
+export function findUncloneable(value: unknown, root: string, rules: CopyRules = copying): Uncloneable | undefined {
   if (isPlain(value)) return undefined
   const seen = new Set<unknown>()
-  const stack: Place[] = [{ value, parent: undefined, step: root }]
+  const stack: Place[] = [{ value, parent: undefined, step: root, depth: 0 }]
   for (let place = stack.pop(); place; place = stack.pop()) {
-    if (isRefused(place.value) || rules.refuses(place.value as object)) return { path: written(place), value: place.value }
     if (seen.has(place.value)) continue
     seen.add(place.value)
+    const found = refused(place, rules)
+    if (found) return { path: written(place), ...found }
     const inside: Place[] = []
-    for (const [step, part] of parts(place.value as object)) if (!isPlain(part)) inside.push({ value: part, parent: place, step })
+    for (const [step, part] of parts(place.value as object)) if (!isPlain(part)) inside.push({ value: part, parent: place, step, depth: place.depth + 1 })
     // Backwards, so that the first is looked at first.
     for (let index = inside.length - 1; index >= 0; index--) stack.push(inside[index]!)
   }
   return undefined
 }
 
-/**
- * @param what the value, for the error: `The arguments of 'area'`
- * @param root what to call the value itself in the path
- * @throws UncloneableError where something in `value` cannot be sent
- */
-export function refuseUncloneable(value: unknown, what: string, root: string): void {
-  const found = findUncloneable(value, root)
-  if (found) throw new UncloneableError(what, found.path, found.value)
-}
-
-/** The error for a value that could not be cloned, whatever the reason; undefined where it can be after all. */
-export function cloneFailure(value: unknown, what: string, root: string, rules: CopyRules = cloning): UncloneableError | undefined {
-  try {
-    rules.copy(value)
-    return undefined
-  } catch (cause) {
-    const found = findSafely(value, root, rules) ?? { path: root, value }
-    return new UncloneableError(what, found.path, found.value, { cause: cause instanceof Error ? new Error(cause.message) : cause })
-  }
+/** The error for a value that could not be sent, with the path of the culprit. */
+export function refusal(value: unknown, what: string, root: string, cause: unknown, rules: CopyRules = copying): UncloneableError {
+  const found = findUncloneable(value, root, rules) ?? { path: root, value }
+  return new UncloneableError(what, found.path, found.value, { ...('is' in found ? { is: found.is } : {}), cause: cause instanceof Error ? new Error(cause.message) : cause })
 }
 
 /** The same error, with what cannot be cloned of it replaced by its text. */
-export function cloneableError(error: PortableError, rules: CopyRules = cloning): PortableError {
+export function cloneableError(error: PortableError): PortableError {
   if (error.cause === undefined && error.errors === undefined && error.fields === undefined) return error
-  if (isCloneable(error, rules)) return error
-  const fields = error.fields && cloneableFields(error.fields, rules)
+  if (isCloneable(error)) return error
+  const fields = error.fields && cloneableFields(error.fields)
   return {
     ...error,
-    ...(error.cause === undefined ? {} : { cause: cloneable(error.cause, rules) }),
-    ...(error.errors === undefined ? {} : { errors: error.errors.map((value) => cloneable(value, rules)) }),
+    ...(error.cause === undefined ? {} : { cause: cloneable(error.cause) }),
+    ...(error.errors === undefined ? {} : { errors: error.errors.map((value) => cloneable(value)) }),
     ...(fields === undefined ? {} : { fields })
   }
 }
 
 /** The same fields, with what cannot be cloned replaced by its text. */
-export function cloneableFields(fields: Readonly<Record<string, unknown>>, rules: CopyRules = cloning): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, isPlain(value) ? value : cloneable(value, rules)]))
+export function cloneableFields(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, isPlain(value) ? value : cloneable(value)]))
 }
 
-function cloneable(value: unknown, rules: CopyRules): unknown {
-  if (typeof value === 'object' && value !== null && '$error' in value) return { $error: cloneableError(value.$error as PortableError, rules) }
-  return isCloneable(value, rules) ? value : inspect(value, { depth: 1 })
+function cloneable(value: unknown): unknown {
+  if (typeof value === 'object' && value !== null && '$error' in value) return { $error: cloneableError(value.$error as PortableError) }
+  return isCloneable(value) ? value : inspect(value, { depth: 1 })
 }
 
-function isCloneable(value: unknown, rules: CopyRules): boolean {
-  try {
-    rules.copy(value)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function findSafely(value: unknown, root: string, rules: CopyRules): Uncloneable | undefined {
-  try {
-    return findUncloneable(value, root, rules)
-  } catch {
-    return undefined // a getter threw, which is why it could not be cloned
-  }
+function isCloneable(value: unknown): boolean {
+  return findUncloneable(value, '') === undefined
 }
 
 /** Cannot be refused and holds nothing: the bulk of what is sent. */
-function isPlain(value: unknown): boolean {
+export function isPlain(value: unknown): boolean {
   switch (typeof value) {
     case 'object':
       return value === null
@@ -126,27 +112,49 @@ function isPlain(value: unknown): boolean {
   }
 }
 
-function isRefused(value: unknown): boolean {
-  return typeof value !== 'object' || types.isPromise(value) || types.isProxy(value) || types.isWeakMap(value)
-    || types.isWeakSet(value) || types.isGeneratorObject(value) || value instanceof WeakRef || types.isExternal(value)
+function refused({ value, depth }: Place, { shares }: CopyRules): Omit<Uncloneable, 'path'> | undefined {
+  if (value instanceof Unreadable) return { value: value.error, is: `a getter that throws ${inspect(value.error, { depth: -1 })}` }
+  if (typeof value !== 'object' || value === null) return { value }
+  const kind = kindOf(value)
+  if (kind === 'refused' || (kind === 'shared' && !shares)) return { value }
+  return depth > deepest ? { value, is: `nested more than ${deepest} levels deep` } : undefined
 }
 
 function* parts(value: object): Iterable<[string | number, unknown]> {
-  if (Array.isArray(value)) {
-    yield* value.entries()
-  } else if (value instanceof Map) {
-    let index = 0
-    for (const [key, item] of value) {
-      yield [`(key ${index++})`, key]
-      yield [`(${inspect(key, { depth: 0, breakLength: Infinity, maxStringLength: 40 })})`, item]
+  switch (kindOf(value)) {
+    case 'array':
+      for (const [index, item] of (value as unknown[]).entries()) yield [index, item]
+      break
+    case 'map': {
+      let index = 0
+      for (const [key, item] of value as Map<unknown, unknown>) {
+        yield [`(key ${index++})`, key]
+        yield [`(${inspect(key, { depth: 0, breakLength: Infinity, maxStringLength: 40 })})`, item]
+      }
+      break
     }
-  } else if (value instanceof Set) {
-    let index = 0
-    for (const item of value) yield [`(${index++})`, item]
-  } else if (value instanceof Error) {
-    yield ['cause', value.cause]
-  } else if (!ArrayBuffer.isView(value) && !types.isAnyArrayBuffer(value) && !types.isDate(value) && !types.isRegExp(value) && !types.isBoxedPrimitive(value)) {
-    yield* Object.entries(value)
+    case 'set': {
+      let index = 0
+      for (const item of value as Set<unknown>) yield [`(${index++})`, item]
+      break
+    }
+    case 'error':
+      try {
+        yield* propertiesOf(value as Error)
+      } catch (error) {
+        yield ['(a field)', new Unreadable(error)]
+      }
+      break
+    case 'object':
+      for (const key of Object.keys(value)) yield [key, readOf(value as Record<string, unknown>, key)]
+  }
+}
+
+function readOf(value: Record<string, unknown>, key: string): unknown {
+  try {
+    return value[key]
+  } catch (error) {
+    return new Unreadable(error)
   }
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { toPortable } from '../../src/wire/portable-error.ts'
-import { cloneFailure, cloneableError, findUncloneable, refuseUncloneable } from '../../src/wire/uncloneable.ts'
+import { encode } from '../../src/wire/codec.ts'
+import { cloneFailure } from '../../src/wire/sendable.ts'
+import { cloneableError, cloning, findUncloneable } from '../../src/wire/uncloneable.ts'
 
 describe('findUncloneable', () => {
   const cases: readonly (readonly [string, unknown, string])[] = [
@@ -27,7 +29,8 @@ describe('findUncloneable', () => {
     const cyclic: Record<string, unknown> = { list: [1, 'a', null, undefined, 1n], map: new Map([[{}, new Set()]]) }
     cyclic['self'] = cyclic
     const value = [cyclic, new Date(), /x/, new Error('e', { cause: 'c' }), new Uint8Array(3), new ArrayBuffer(1), new SharedArrayBuffer(1)]
-    expect(findUncloneable(value, 'args')).toBeUndefined()
+    expect(findUncloneable(value, 'args', cloning)).toBeUndefined()
+    expect(findUncloneable(value, 'args')?.path).toBe('args[6]')
   })
 
   test('a structure as deep as one likes does not exhaust the stack', () => {
@@ -37,16 +40,16 @@ describe('findUncloneable', () => {
   })
 })
 
-test('refuseUncloneable says what, where, and what to send instead', () => {
-  expect(() => refuseUncloneable([{ callback() {} }], "The arguments of 'area'", 'args'))
+test('encode says what, where, and what to send instead', () => {
+  expect(() => encode([{ callback() {} }], "The arguments of 'area'", 'args'))
     .toThrow("The arguments of 'area' cannot be sent: args[0].callback is [Function: callback].")
-  expect(() => refuseUncloneable([1, { a: 'b' }], 'x', 'args')).not.toThrow()
 })
 
-test('a getter that throws is why a value cannot be cloned', () => {
+test('a getter that throws is why a value cannot be sent', () => {
   const value = { get broken(): number { throw new Error('no') } }
-  expect(cloneFailure(value, 'The result', 'result')?.message).toContain('The result cannot be sent: result is')
-  expect(cloneFailure({ fine: 1 }, 'The result', 'result')).toBeUndefined()
+  expect(() => encode(value, 'The result', 'result')).toThrow('The result cannot be sent: result.broken is a getter that throws')
+  expect(cloneFailure(value, 'The result', 'result', cloning)?.message).toContain('The result cannot be sent: result.broken is')
+  expect(cloneFailure({ fine: 1 }, 'The result', 'result', cloning)).toBeUndefined()
 })
 
 test('of an error, only what cannot be cloned is replaced by its text', () => {

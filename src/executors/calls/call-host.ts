@@ -1,7 +1,8 @@
 import type { TreadleError, UncloneableError } from '../../kernel/errors.ts'
 import type { LogFields, LogLine, Logger } from '../../kernel/logger.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
-import { type CopyRules, cloneFailure } from '../../wire/uncloneable.ts'
+import { cloneFailure, packWhereNeeded } from '../../wire/sendable.ts'
+import type { CopyRules } from '../../wire/uncloneable.ts'
 import type { Outcome } from '../executor.ts'
 import { callsPart, outcomesOf } from './columns.ts'
 import type { KnownTask } from './known-task.ts'
@@ -143,7 +144,7 @@ export abstract class CallHost {
     } catch {
       const failures = new Map<HostCall, UncloneableError>()
       for (const call of calls) {
-        const failure = 'args' in call.call.input ? cloneFailure(call.call.input.args, `The arguments of '${call.name}'`, 'args', this.#rules) : undefined
+        const failure = this.#failureOf(call)
         if (failure) failures.set(call, failure)
       }
       this.#postCalls(message, calls.filter((call) => !failures.has(call)))
@@ -153,6 +154,16 @@ export abstract class CallHost {
       }
     }
     this.#hold()
+  }
+
+  #failureOf({ name, call: { input } }: HostCall): UncloneableError | undefined {
+    if ('encoded' in input) return undefined
+    try {
+      packWhereNeeded(input.args, argumentsOf(name), 'args', this.#rules)
+      return cloneFailure(input.args, argumentsOf(name), 'args', this.#rules)
+    } catch (error) {
+      return error as UncloneableError
+    }
   }
 
   /** Has the call's own signal abort. */
@@ -223,10 +234,10 @@ export abstract class CallHost {
 
   #postCalls(message: ToRunner, calls: readonly HostCall[]): void {
     const parts: Uint8Array[] = []
-    const sent = calls.map(({ seq, task, heard, call: { input, timeout, attempt } }): SentCall => {
-      let own: readonly unknown[] | number
+    const sent = calls.map(({ seq, name, task, heard, call: { input, timeout, attempt } }): SentCall => {
+      let own: SentCall[2]
       if ('encoded' in input) own = parts[parts.push(input.encoded) - 1]!.length
-      else own = input.args
+      else own = packWhereNeeded(input.args, argumentsOf(name), 'args', this.#rules) ?? input.args
       return attempt ? [seq, task.id, own, timeout, heard, attempt.job, attempt.number, attempt.token, attempt.version ?? 1] : [seq, task.id, own, timeout, heard]
     })
     const bytes = parts.length > 0 ? pack(parts) : undefined
@@ -314,4 +325,8 @@ export abstract class CallHost {
   takeRest(): HostCall[] {
     return this.#notBegun(this.board.lastBegun)
   }
+}
+
+function argumentsOf(name: string): string {
+  return `The arguments of '${name}'`
 }

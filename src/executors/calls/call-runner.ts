@@ -8,6 +8,7 @@ import { TaskLoader } from '../../tasks/loader.ts'
 import { OpenResources } from '../../tasks/resource.ts'
 import type { TaskDefinition, TaskRef } from '../../tasks/task.ts'
 import type * as Codec from '../../wire/codec.ts'
+import { decode } from '../../wire/codec.ts'
 import { type CpuMark, CpuShare } from '../cpu-share.ts'
 import { type Listener, nobody, notClosed } from '../call-reports.ts'
 import { RunningCall } from '../running-call.ts'
@@ -168,7 +169,7 @@ export class CallRunner {
     let result: unknown
     let args: readonly unknown[]
     try {
-      args = bytes ? argsOf(this.#codec!.decode(bytes)) : input as readonly unknown[]
+      args = bytes ? argsOf(this.#codec!.decode(bytes)) : input instanceof Uint8Array ? argsOf(decode(input)) : input as readonly unknown[]
     } catch (error) {
       this.#board.firstPart = 0
       return this.#box.threw(seq, error, undefined, this.#end(begun))

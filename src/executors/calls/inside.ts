@@ -11,12 +11,12 @@ import type { OutcomeBox, Outlet } from './outcome-box.ts'
 // What a thread and a child process do alike for their host.
 
 /** The call in whose context it ends is known while its last handlers run; afterwards nobody could tell. */
-export function sayWhoEndsIt(box: OutcomeBox, outlet: Outlet): void {
+export function sayWhoEndsIt(box: OutcomeBox): void {
   let culprit: number | undefined
   let error: PortableError | undefined
   process.on('uncaughtExceptionMonitor', (uncaught) => {
     culprit ??= currentCall()
-    error ??= cloneableError(toPortable(uncaught), outlet.rules)
+    error ??= cloneableError(toPortable(uncaught))
   })
   process.on('exit', () => box.flush({ ending: { culprit: culprit ?? currentCall(), error } }))
 }
@@ -27,11 +27,11 @@ function currentCall(): number | undefined {
 }
 
 /** Answers the host's question for the tasks of modules. */
-export async function describe({ id, modules }: NonNullable<ToRunner['describe']>, box: OutcomeBox, { rules }: Outlet): Promise<void> {
+export async function describe({ id, modules }: NonNullable<ToRunner['describe']>, box: OutcomeBox): Promise<void> {
   try {
     box.flush({ described: { id, manifests: await describeModules(modules) } })
   } catch (error) {
-    box.flush({ described: { id, error: cloneableError(toPortable(error), rules) } })
+    box.flush({ described: { id, error: cloneableError(toPortable(error)) } })
   }
 }
 
@@ -42,7 +42,7 @@ export function listenersTo(outlet: Outlet, clock: Clock, logs: boolean): Record
     try {
       outlet.post({ log: [seq, line, bindings] }, [])
     } catch {
-      outlet.post({ log: [seq, { ...line, fields: cloneableFields(line.fields, outlet.rules) }, bindings] }, [])
+      outlet.post({ log: [seq, { ...line, fields: cloneableFields(line.fields) }, bindings] }, [])
     }
   }
   const forLogger = logs ? { log } : {}

@@ -27,9 +27,9 @@ export interface RunnerStart {
 /**
  * A call on its way: its number on this thread or process, its task's number, its arguments, its timeout, what its caller wants
  * to hear, and the attempt.
- * A number in place of arguments: that many of the message's bytes, encoded.
+ * A number in place of arguments: that many of the message's bytes, encoded. Bytes in their place: arguments of which a clone would not be equal.
  */
-export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number, timeout: number, heard: Heard, job?: string, attempt?: number, token?: number, version?: number]
+export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number | Uint8Array, timeout: number, heard: Heard, job?: string, attempt?: number, token?: number, version?: number]
 
 /** What a caller wants to hear of a call: bits that are added. */
 export const hears = { progress: 1, lines: 2 } as const
@@ -56,6 +56,8 @@ export type StopReason = 'cancelled' | 'timedOut'
 /** How a call ended: with a value, with bytes of the message (their length), or by an error that may or may not be tried again. */
 export type SentOutcome =
   | readonly [seq: number, kind: 'value', value: unknown, wall: number, cpu: number]
+  /** The bytes of a value of which a clone would not be equal. */
+  | readonly [seq: number, kind: 'packed', value: Uint8Array, wall: number, cpu: number]
   | readonly [seq: number, kind: 'bytes', length: number, wall: number, cpu: number]
   | readonly [seq: number, kind: 'error' | 'finalError', error: PortableError, wall: number, cpu: number]
 

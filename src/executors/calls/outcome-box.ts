@@ -4,7 +4,8 @@ import type { RetryRules } from '../../tasks/retry-options.ts'
 import type { TaskDefinition } from '../../tasks/task.ts'
 import type * as Codec from '../../wire/codec.ts'
 import { toPortable } from '../../wire/portable-error.ts'
-import { type CopyRules, cloneFailure, cloneableError, refuseUncloneable } from '../../wire/uncloneable.ts'
+import { cloneFailure, packWhereNeeded } from '../../wire/sendable.ts'
+import { type CopyRules, cloneableError } from '../../wire/uncloneable.ts'
 import { retryVerdict } from '../retry-verdict.ts'
 import { outcomesPart } from './columns.ts'
 import type { FromRunner, SentOutcome } from './messages.ts'
@@ -45,19 +46,22 @@ export class OutcomeBox {
 
   /** @param codec to send the result as bytes */
   returned(seq: number, definition: TaskDefinition, value: unknown, codec: typeof Codec | undefined, { wall, cpu }: Spent): void {
-    if (!codec) return this.#add([seq, 'value', value, wall, cpu], definition.name)
+    const { name } = definition
     try {
-      refuseUncloneable(value, resultOf(definition.name), 'result')
-      const bytes = codec.encode(value)
+      if (!codec) {
+        const packed = packWhereNeeded(value, resultOf(name), 'result', this.#outlet.rules)
+        return this.#add(packed ? [seq, 'packed', packed, wall, cpu] : [seq, 'value', value, wall, cpu], name)
+      }
+      const bytes = codec.encode(value, resultOf(name), 'result')
       this.#parts.push(bytes)
-      this.#add([seq, 'bytes', bytes.length, wall, cpu], definition.name)
+      this.#add([seq, 'bytes', bytes.length, wall, cpu], name)
     } catch (error) {
       this.threw(seq, error, undefined, { wall, cpu })
     }
   }
 
   threw(seq: number, error: unknown, rules: RetryRules | undefined, { wall, cpu }: Spent): void {
-    this.#add([seq, retryVerdict(error, rules) ? 'error' : 'finalError', cloneableError(toPortable(error), this.#outlet.rules), wall, cpu], '')
+    this.#add([seq, retryVerdict(error, rules) ? 'error' : 'finalError', cloneableError(toPortable(error)), wall, cpu], '')
   }
 
   flush(more?: FromRunner): void {
@@ -94,7 +98,7 @@ export class OutcomeBox {
   #sendable(outcome: SentOutcome, name: string): SentOutcome {
     const [seq, kind, value, wall, cpu] = outcome
     const failure = kind === 'value' ? cloneFailure(value, resultOf(name), 'result', this.#outlet.rules) : undefined
-    return failure ? [seq, 'finalError', cloneableError(toPortable(failure), this.#outlet.rules), wall, cpu] : outcome
+    return failure ? [seq, 'finalError', toPortable(failure), wall, cpu] : outcome
   }
 }
 

@@ -1,3 +1,4 @@
+import { decode } from '../../wire/codec.ts'
 import type { Outcome } from '../executor.ts'
 import type { SentOutcome } from './messages.ts'
 import type { Unpacker } from './packed-bytes.ts'
@@ -9,6 +10,8 @@ export function outcomeOf(sent: SentOutcome, unpacker: Unpacker): Outcome {
   switch (kind) {
     case 'value':
       return { kind: 'returned', value: what, spent }
+    case 'packed':
+      return { kind: 'returned', value: decode(what), spent }
     case 'bytes':
       return { kind: 'returned', value: unpacker.take(what), spent }
     case 'error':

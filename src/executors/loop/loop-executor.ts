@@ -11,7 +11,7 @@ import { OpenResources } from '../../tasks/resource.ts'
 import type { Place, TaskDefinition } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { toPortable } from '../../wire/portable-error.ts'
-import { cloneableFields, refuseUncloneable } from '../../wire/uncloneable.ts'
+import { cloneableFields } from '../../wire/uncloneable.ts'
 import type { Listener } from '../call-reports.ts'
 import { CpuShare } from '../cpu-share.ts'
 import type { Call, Executor, Input, Outcome } from '../executor.ts'
@@ -177,8 +177,7 @@ function argsOf(input: Input): readonly unknown[] {
 }
 
 function encoded(name: string, value: unknown): Uint8Array {
-  refuseUncloneable(value, `The result of '${name}'`, 'result')
-  return encode(value)
+  return encode(value, `The result of '${name}'`, 'result')
 }
 
 function closedOutcome(): Outcome {

@@ -12,7 +12,7 @@ import { type Outlet, OutcomeBox } from '../calls/outcome-box.ts'
 import { type ChildStart, descriptors } from './child-start.ts'
 import { ChildBoard } from './claim-file.ts'
 import { FrameReader, frameOf } from './frames.ts'
-import { copying } from './values.ts'
+import { copying } from '../../wire/uncloneable.ts'
 
 // What runs inside a child process, from its start to its end.
 becomeTaskThread()
@@ -27,14 +27,14 @@ function serve(start: ChildStart): void {
   const inbox = new Socket({ fd: descriptors.inbox, readable: true, writable: false })
   inbox.on('data', (piece: Buffer) => {
     for (const message of reader.push(piece) as ToRunner[]) {
-      if (message.describe) void describe(message.describe, box, outlet)
+      if (message.describe) void describe(message.describe, box)
       runner.receive(message)
     }
   })
   inbox.on('close', () => void runner.close().then(() => process.exit()))
   // A signal to the whole group, such as Ctrl+C, is for the host to judge: it may want to let calls end.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
-  sayWhoEndsIt(box, outlet)
+  sayWhoEndsIt(box)
   box.flush({ ready: true })
 }
 

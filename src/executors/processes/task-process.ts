@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url'
 import { ProcessExitedError, type TreadleError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import { type PortableError, fromPortable, toPortable } from '../../wire/portable-error.ts'
+import { copying } from '../../wire/uncloneable.ts'
 import { CallHost, type HostEnd, type HostListener } from '../calls/call-host.ts'
 import type { FromRunner, ToRunner } from '../calls/messages.ts'
 import { type ChildStart, descriptors } from './child-start.ts'
 import { ClaimFile } from './claim-file.ts'
 import { FrameReader, frameOf } from './frames.ts'
 import { megabytes } from './memory-limit.ts'
-import { copying } from './values.ts'
 
 /** The compiled and the TypeScript form of this package both have the entry beside this file. */
 const entry = fileURLToPath(new URL(`./child${extname(fileURLToPath(import.meta.url))}`, import.meta.url))

@@ -1,16 +1,6 @@
 import { types } from 'node:util'
 import { Deserializer, Serializer } from 'node:v8'
-import type { CopyRules } from '../../wire/uncloneable.ts'
-
-/** A view's kind in messages is its place in this list. The last is there from Node 24 on. */
-const views: readonly { new(buffer: ArrayBuffer): ArrayBufferView, readonly name: string }[] = [
-  Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array,
-  Float32Array, Float64Array, BigInt64Array, BigUint64Array, DataView,
-  (globalThis as unknown as { Float16Array: { new(buffer: ArrayBuffer): ArrayBufferView, readonly name: string } }).Float16Array
-]
-
-/** By name: a view may come from another realm. */
-const kinds = new Map(views.map((view, kind) => [view.name, kind]))
+import { viewNumber, views } from '../../wire/kinds.ts'
 
 /**
  * Writes values as the structured clone algorithm has them, with two differences: a view of a buffer is written as the bytes
@@ -19,11 +9,10 @@ const kinds = new Map(views.map((view, kind) => [view.name, kind]))
 class ValueWriter extends Serializer {
   /** Called by V8 for each view. */
   _writeHostObject(value: object): void {
-    const kind = kinds.get((value as { [Symbol.toStringTag]: string })[Symbol.toStringTag])
-    if (kind === undefined || !ArrayBuffer.isView(value) || types.isSharedArrayBuffer(value.buffer)) {
+    if (!ArrayBuffer.isView(value) || types.isSharedArrayBuffer(value.buffer)) {
       throw new TypeError('An object of this kind cannot be sent to another process.')
     }
-    this.writeUint32(kind)
+    this.writeUint32(viewNumber(value))
     this.writeUint32(value.byteLength)
     this.writeRawBytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
   }
@@ -56,10 +45,4 @@ export function read(bytes: Uint8Array): unknown {
   const reader = new ValueReader(bytes)
   reader.readHeader()
   return reader.readValue()
-}
-
-/** What can be sent to another process. */
-export const copying: CopyRules = {
-  copy: (value) => write(value),
-  refuses: (value) => types.isSharedArrayBuffer(value) || (ArrayBuffer.isView(value) && types.isSharedArrayBuffer(value.buffer))
 }

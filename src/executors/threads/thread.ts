@@ -29,7 +29,7 @@ function serve(port: MessagePort, start: ThreadStart): void {
   const box = new OutcomeBox(outlet, systemClock)
   const runner = new CallRunner(start, board, box, systemClock, listenersTo(outlet, systemClock, start.logs))
   const receive = (message: ToRunner): void => {
-    if (message.describe) void describe(message.describe, box, outlet)
+    if (message.describe) void describe(message.describe, box)
     if (message.close) return void runner.close().then(() => process.exit())
     runner.receive(message)
   }
@@ -49,6 +49,6 @@ function serve(port: MessagePort, start: ThreadStart): void {
       until = systemClock.elapsed() + lookout
     }
   })
-  sayWhoEndsIt(box, outlet)
+  sayWhoEndsIt(box)
   box.flush({ ready: true })
 }
