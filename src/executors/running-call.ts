@@ -1,5 +1,5 @@
 import type { LogFields, Logger } from '../kernel/logger.ts'
-import type { OwnContext } from '../tasks/context.ts'
+import type { OwnContext, TaskContext } from '../tasks/context.ts'
 import { progressOf } from '../tasks/progress.ts'
 import type { OpenResources, Resource } from '../tasks/resource.ts'
 import type { TaskDefinition } from '../tasks/task.ts'
@@ -21,6 +21,7 @@ export class RunningCall implements OwnContext {
   readonly #opened: OpenResources
   readonly #listener: Listener
   #reports: CallReports | undefined
+  #progress: TaskContext['progress'] | undefined
   #abort: AbortController | undefined
   #reason: { error: unknown } | undefined
 
@@ -54,8 +55,8 @@ export class RunningCall implements OwnContext {
     return this.job === undefined ? { task: this.task } : { task: this.task, job: this.job, attempt: this.attempt }
   }
 
-  progress(done: number, total?: number, note?: string): void {
-    this.#said.progress(progressOf(done, total, note))
+  get progress(): TaskContext['progress'] {
+    return this.#progress ??= (done, total, note) => this.#said.progress(progressOf(done, total, note))
   }
 
   /** It is over. What it said last is passed on, and its progress from here on is not. */

@@ -36,7 +36,7 @@ export interface TaskContext {
    *   for (const [index, file] of files.entries()) context().progress(index, files.length, file)
    * })
    */
-  progress(done: number, total?: number, note?: string): void
+  readonly progress: (done: number, total?: number, note?: string) => void
 }
 
 /** The context as it is made by whoever runs the call. */

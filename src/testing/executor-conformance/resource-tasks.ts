@@ -60,6 +60,8 @@ export const usePoolSoon: Task<[], Promise<number>> = task({ name: 'conformance.
   return pool.current().opened
 })
 
+export const usePoolInProcess: Task<[], number> = task({ name: 'conformance.usePoolInProcess', runs: 'process', resources: [pool] }, () => pool.current().opened)
+
 export const useLate: Task<[], string> = task({ name: 'conformance.useLate', resources: [late] }, () => late.current())
 
 export const useAll: Task<[], number> = task({ name: 'conformance.useAll', resources: [hanging, pool, unclosable] }, () => hanging.current() + unclosable.current())

@@ -111,9 +111,9 @@ export const exhaustBuffers: Task<[], never> = task({ name: 'conformance.exhaust
   for (;;) hoard.push(new Uint8Array(2 ** 20).fill(1))
 })
 
-export const contextOf: Task<[], unknown> = task({ name: 'conformance.contextOf' }, () => {
-  const { task: name, job, attempt, deadline } = context()
-  return { name, job, attempt, hasDeadline: deadline !== Infinity }
+export const contextOf: Task<[], unknown> = task({ name: 'conformance.contextOf', version: 3 }, () => {
+  const { task: name, version, job, attempt, deadline } = context()
+  return { name, version, job, attempt, hasDeadline: deadline !== Infinity }
 })
 
 /** Says how far it is, synchronously, far more often than anybody wants to hear. */
@@ -124,8 +124,9 @@ export const countUp: Task<[to: number], number> = task({ name: 'conformance.cou
 
 /** Says two things at once, takes a step, and waits until it is let go. */
 export const sayAndWait: Task<[mark: string], Promise<void>> = task({ name: 'conformance.sayAndWait' }, async (mark: string) => {
-  context().progress(1)
-  context().progress(2)
+  const { progress } = context()
+  progress(1)
+  progress(2)
   step(mark)
   while (!existsSync(`${mark}.go`)) await nextTurn()
 })

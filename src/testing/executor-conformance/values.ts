@@ -57,8 +57,10 @@ export const valueCases: Cases = {
 
   async 'a call finds its context'({ open, expect }) {
     const executor = open()
-    expect(valueOf(await executor.execute(callOf(contextOf, [])))).toEqual({ name: 'conformance.contextOf', job: undefined, attempt: 1, hasDeadline: false })
-    const attempt = { job: 'J1', number: 3, token: 4 }
-    expect(valueOf(await executor.execute(callOf(contextOf, [], { attempt, timeout: 60_000 })))).toEqual({ name: 'conformance.contextOf', job: 'J1', attempt: 3, hasDeadline: true })
+    expect(valueOf(await executor.execute(callOf(contextOf, [])))).toEqual({ name: 'conformance.contextOf', version: 3, job: undefined, attempt: 1, hasDeadline: false })
+    const attempt = { job: 'J1', number: 3, token: 4, version: 2 }
+    expect(valueOf(await executor.execute(callOf(contextOf, [], { attempt, timeout: 60_000 })))).toEqual({ name: 'conformance.contextOf', version: 2, job: 'J1', attempt: 3, hasDeadline: true })
+    const { version: _, ...first } = attempt
+    expect(valueOf(await executor.execute(callOf(contextOf, [], { attempt: first })))).toMatchObject({ version: 1 })
   }
 }
