@@ -2,7 +2,7 @@ import type { Backend } from '../backends/backend.ts'
 import { openBackend } from '../backends/registry.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
-import { refuseNestedStart } from '../tasks/loader.ts'
+import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
 import type { Client } from './client.ts'
 

@@ -2,6 +2,7 @@ import { types } from 'node:util'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError, NotATaskError } from '../kernel/errors.ts'
 import { type RetryOptions, type RetryRules, checkRetry } from './retry-options.ts'
+import { remember } from './own-thread.ts'
 import { type TaskSource, callerSource } from './source.ts'
 
 /**
@@ -97,7 +98,9 @@ export function task<Args extends unknown[], Result>(options: TaskOptions, fn: (
   if (typeof fn !== 'function') throw new InvalidOptionError(`the task '${name}'`, fn, 'a function')
   if (!places.includes(runs)) throw new InvalidOptionError('runs', runs, `one of: ${places.join(', ')}`)
   const rules = rulesWith(options, ruleDefaults)
-  return brand({ name, runs, fn, rules, ownRules: rules, source: callerSource() }, fn)
+  const made: TaskDefinition = { name, runs, fn, rules, ownRules: rules, source: callerSource() }
+  remember(made)
+  return brand(made, fn)
 }
 
 /** @throws InvalidOptionError where no task can bear the name */

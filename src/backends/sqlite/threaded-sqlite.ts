@@ -1,6 +1,5 @@
-import { extname, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import { resolve } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { milliseconds } from '../../kernel/duration.ts'
 import { BackendError, ClosedError } from '../../kernel/errors.ts'
@@ -8,12 +7,11 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } from '../store.ts'
+import { startThread } from '../../tasks/own-thread.ts'
+import { sqliteEntry } from './entry.ts'
 import { type Method, Outbox, type Reply, type Request, type ThreadData, opening } from './messages.ts'
 import type { SqliteOptions } from './sqlite-backend.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
-
-// This file's own ending: .ts in the source, .js in the package.
-const entry = new URL(`./thread${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
 
 /**
  * A SQLite file as a backend, in a thread of its own: for a client, whose loop must not stall however slow or locked the file is.
@@ -58,7 +56,7 @@ class ThreadedSqlite implements Backend {
     this.#path = data.path
     this.#log = log
     // No flags of the program's: the entry needs none, and some, such as --input-type, would stop it.
-    this.#worker = new Worker(entry, { workerData: data, execArgv: [], name: 'treadle sqlite' })
+    this.#worker = startThread(sqliteEntry, { workerData: data, execArgv: [], name: 'treadle sqlite' })
     this.#outbox = new Outbox(
       (requests) => this.#worker.postMessage(requests, []),
       ({ id }, cause) => {

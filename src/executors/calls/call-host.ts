@@ -1,5 +1,6 @@
 import type { TreadleError, UncloneableError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
+import type { TaskRef } from '../../tasks/task.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
 import { type CopyRules, cloneFailure } from '../../wire/uncloneable.ts'
 import type { Outcome } from '../executor.ts'
@@ -169,11 +170,12 @@ export abstract class CallHost {
     return this.#notBegun(begun)
   }
 
-  describe(modules: readonly string[]): Promise<TaskManifest[]> {
+  describe(tasks: readonly (string | TaskRef)[]): Promise<TaskManifest[]> {
     const id = this.#describing.size
     const asked = Promise.withResolvers<TaskManifest[]>()
     this.#describing.set(id, asked)
-    this.post({ describe: { id, modules } })
+    // Plain copies: a ref may be a definition, whose function cannot be sent.
+    this.post({ describe: { id, asked: tasks.map((one) => typeof one === 'string' ? one : { name: one.name, source: one.source }) } })
     this.#hold()
     return asked.promise
   }

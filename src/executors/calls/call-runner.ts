@@ -61,7 +61,7 @@ export class CallRunner {
   readonly #box: OutcomeBox
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #loader = new TaskLoader()
+  readonly #loader: TaskLoader
   readonly #cpu = new CpuShare()
   readonly #tasks = new Map<number, KnownTask>()
   readonly #inbox = new Fifo<{ readonly sent: SentCall, readonly bytes: Uint8Array | undefined }>()
@@ -81,6 +81,7 @@ export class CallRunner {
     this.#board = board
     this.#box = box
     this.#clock = clock
+    this.#loader = new TaskLoader(clock)
     this.#log = log
   }
 

@@ -4,7 +4,7 @@ import { context } from '../../tasks/context.ts'
 import { type PortableError, toPortable } from '../../wire/portable-error.ts'
 import { cloneableError } from '../../wire/uncloneable.ts'
 import { RunningCall } from '../running-call.ts'
-import { describeModules } from './manifest.ts'
+import { describeTasks } from './manifest.ts'
 import type { ToRunner } from './messages.ts'
 import type { OutcomeBox, Outlet } from './outcome-box.ts'
 
@@ -26,10 +26,10 @@ function currentCall(): number | undefined {
   return own instanceof RunningCall ? own.seq : undefined
 }
 
-/** Answers the host's question for the tasks of modules. */
-export async function describe({ id, modules }: NonNullable<ToRunner['describe']>, box: OutcomeBox, { rules }: Outlet): Promise<void> {
+/** Answers the host's question for tasks. */
+export async function describe({ id, asked }: NonNullable<ToRunner['describe']>, box: OutcomeBox, { rules }: Outlet): Promise<void> {
   try {
-    box.flush({ described: { id, manifests: await describeModules(modules) } })
+    box.flush({ described: { id, manifests: await describeTasks(asked) } })
   } catch (error) {
     box.flush({ described: { id, error: cloneableError(toPortable(error), rules) } })
   }

@@ -1,11 +1,9 @@
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { SHARE_ENV, Worker } from 'node:worker_threads'
-import { extname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../kernel/clock.ts'
 import { silentLogger } from '../../kernel/logger.ts'
-import { becomeTaskThread } from '../../tasks/loader.ts'
+import { becomeTaskThread } from '../../tasks/own-thread.ts'
 import { CallRunner } from '../calls/call-runner.ts'
 import { describe, loggerTo, sayWhoEndsIt } from '../calls/inside.ts'
 import type { FromRunner, ToRunner } from '../calls/messages.ts'
@@ -13,7 +11,9 @@ import { type Outlet, OutcomeBox } from '../calls/outcome-box.ts'
 import { type ChildStart, descriptors } from './child-start.ts'
 import { ChildBoard } from './claim-file.ts'
 import { FrameReader, frameOf } from './frames.ts'
+import { killFactor } from './memory-limit.ts'
 import { copying } from './values.ts'
+import { watchdogCode } from './watchdog.ts'
 
 // What runs inside a child process, from its start to its end.
 becomeTaskThread()
@@ -51,6 +51,6 @@ function aged(message: FromRunner, limit: number | null): FromRunner {
 
 /** Ends this process when its host ends or it holds far too much, however busy the main thread is. */
 function watchdog({ memoryLimit }: ChildStart): void {
-  const entry = new URL(`./watchdog${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
-  new Worker(entry, { name: 'treadle watchdog', workerData: memoryLimit, execArgv: [], env: SHARE_ENV, resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 } }).unref()
+  const workerData = { fd: descriptors.lifeline, limit: memoryLimit && memoryLimit * killFactor }
+  new Worker(watchdogCode, { eval: true, name: 'treadle watchdog', workerData, execArgv: [], env: SHARE_ENV, resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 } }).unref()
 }
