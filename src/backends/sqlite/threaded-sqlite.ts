@@ -24,7 +24,7 @@ import { fromPortable } from '../../wire/portable-error.ts'
 export async function threadedSqlite(path: string, options: Omit<SqliteOptions, 'clock'> = {}): Promise<Backend> {
   const { log = silentLogger, durability = 'process', busyTimeout = '30s' } = options
   const file = path === '' || path === ':memory:' ? path : resolve(path)
-  const backend = new ThreadedSqlite({ path: file, durability, busyTimeout: milliseconds(busyTimeout, 'busyTimeout') }, log)
+  const backend = new ThreadedSqlite({ entry: 'sqlite', path: file, durability, busyTimeout: milliseconds(busyTimeout, 'busyTimeout') }, log)
   await backend.opened()
   return backend
 }
@@ -225,7 +225,9 @@ class ThreadedSqlite implements Backend {
 
   #lose(cause: unknown): void {
     if (this.#lost) return
-    this.#lost = new BackendError(`The thread in which ${this.#path} was open ended. Connect again; what was not acknowledged may or may not have been kept.`, { cause })
+    this.#lost = new BackendError(this.#calls.has(opening)
+      ? `The thread in which ${this.#path} was to be opened ended: ${cause instanceof Error ? cause.message : String(cause)}. If the program is one bundled file, put what only the program itself may do behind a guard: if (import.meta.main) { … }.`
+      : `The thread in which ${this.#path} was open ended. Connect again; what was not acknowledged may or may not have been kept.`, { cause })
     for (const call of this.#calls.values()) call.reject(this.#lost)
     this.#calls.clear()
     for (const watch of this.#watches.values()) if (watch.jobs.size > 0) watch.failed(this.#lost)

@@ -245,6 +245,7 @@ export abstract class CallPool extends Service implements Executor {
   }
 
   #onOutcome(call: HostCall, outcome: Outcome): void {
+    this.#failedStarts = 0
     if ('spent' in outcome) call.task.learn(outcome.spent.wall)
     const { host } = call
     call.settle(outcome)
@@ -268,7 +269,6 @@ export abstract class CallPool extends Service implements Executor {
   }
 
   #onRoom(host: CallHost): void {
-    this.#failedStarts = 0
     if (this.#perHost === 1) {
       const [head] = host.inFlight.values()
       if (head) this.#startTimer(head)
@@ -407,7 +407,8 @@ export abstract class CallPool extends Service implements Executor {
     this.#idleSince.delete(host)
     this.#log.warn({ how, err: error }, `a ${this.#kind} ended by itself`)
     this.#queue.putBack(host.takeRest())
-    if (!host.ready && ++this.#failedStarts >= failedStartLimit) this.#giveUp(how, error)
+    // Ready or not: one that comes to no call would be started again and again.
+    if (host.board.lastBegun === 0 && ++this.#failedStarts >= failedStartLimit) this.#giveUp(how, error)
     const begun = [...host.inFlight.values()]
     const culprit = known === undefined
       ? host.inFlight.get(host.board.firstPart) ?? (this.#perHost === 1 || begun.length === 1 ? begun.at(-1) : undefined)

@@ -8,16 +8,18 @@ import { CallRunner } from '../calls/call-runner.ts'
 import { describe, loggerTo, sayWhoEndsIt } from '../calls/inside.ts'
 import type { FromRunner, ToRunner } from '../calls/messages.ts'
 import { type Outlet, OutcomeBox } from '../calls/outcome-box.ts'
-import { type ChildStart, descriptors } from './child-start.ts'
+import { type ChildStart, childMark, descriptors } from './child-start.ts'
 import { ChildBoard } from './claim-file.ts'
 import { FrameReader, frameOf } from './frames.ts'
 import { killFactor } from './memory-limit.ts'
 import { copying } from './values.ts'
 import { watchdogCode } from './watchdog.ts'
 
-// What runs inside a child process, from its start to its end.
-becomeTaskThread()
-serve(JSON.parse(process.argv.splice(2, 1)[0]!) as ChildStart)
+// What runs inside a child process, from its start to its end. Elsewhere nothing: a bundler may run it along with the program.
+if (process.argv[2]?.startsWith(childMark)) {
+  becomeTaskThread()
+  serve(JSON.parse(process.argv.splice(2, 1)[0]!.slice(childMark.length)) as ChildStart)
+}
 
 function serve(start: ChildStart): void {
   watchdog(start)

@@ -7,7 +7,7 @@ import { type PortableError, fromPortable, toPortable } from '../../wire/portabl
 import { CallHost, type HostEnd, type HostListener } from '../calls/call-host.ts'
 import type { FromRunner, ToRunner } from '../calls/messages.ts'
 import { childEntry } from '../entries.ts'
-import { type ChildStart, descriptors } from './child-start.ts'
+import { type ChildStart, childMark, descriptors } from './child-start.ts'
 import { ClaimFile } from './claim-file.ts'
 import { FrameReader, frameOf } from './frames.ts'
 import { megabytes } from './memory-limit.ts'
@@ -45,7 +45,7 @@ export class TaskProcess extends CallHost {
     // 'treadle' stands where the file would: what the program looks at to know whether it was started itself.
     const entryArgs = 'file' in childEntry ? [fileURLToPath(childEntry.file)] : ['--eval', childEntry.code, 'treadle']
     const output = silent ? 'ignore' : 'inherit'
-    this.#child = spawn(process.execPath, [...execArgv, ...entryArgs, JSON.stringify(start)], {
+    this.#child = spawn(process.execPath, [...execArgv, ...entryArgs, childMark + JSON.stringify(start)], {
       stdio: ['ignore', output, output, 'pipe', 'pipe', 'pipe', this.board.file],
       env,
       windowsHide: true

@@ -29,7 +29,7 @@ export class TaskThread extends CallHost {
 
   constructor({ name, place, concurrency, execArgv, resourceLimits, logs, log }: TaskThreadOptions, listener: HostListener) {
     super(cloning, log, listener)
-    const start: ThreadStart = { place, concurrency, board: this.board.memory, logs }
+    const start: ThreadStart = { entry: 'thread', place, concurrency, board: this.board.memory, logs }
     this.#worker = startThread(threadEntry, {
       name,
       workerData: start,

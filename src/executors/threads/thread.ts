@@ -20,9 +20,11 @@ const lookout = availableParallelism() > 1 ? 0.05 : 0
 /** After this long its own event loop has its turn in any case, in milliseconds. */
 const longestLookout = 1
 
-// What runs inside a thread of the pool, from its start to its end.
-becomeTaskThread()
-if (parentPort) serve(parentPort, workerData as ThreadStart)
+// What runs inside a thread of the pool, from its start to its end. Elsewhere nothing: a bundler may run it along with the program.
+if (parentPort && (workerData as ThreadStart | null)?.entry === 'thread') {
+  becomeTaskThread()
+  serve(parentPort, workerData as ThreadStart)
+}
 
 function serve(port: MessagePort, start: ThreadStart): void {
   const board = new ClaimBoard(start.board)
