@@ -2,11 +2,14 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Format, build } from 'esbuild'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { buildPackage } from '../support/build.ts'
 import { Project, type Run } from './project.ts'
 
 // Application and Treadle in one file, alone in a folder, started from another one.
+
+// Whole programs, with compilers before them: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
 
 let built: ReturnType<typeof buildPackage>
 beforeAll(() => { built = buildPackage() })

@@ -1,6 +1,6 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { buildPackage, root } from '../support/build.ts'
 import { Project } from './project.ts'
 
@@ -18,6 +18,9 @@ const everything = {
     ''
   ].join('\n')
 }
+
+// Whole programs, with compilers before them: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
 
 let built: ReturnType<typeof buildPackage>
 beforeAll(() => { built = buildPackage() })
@@ -76,6 +79,7 @@ describe('tsx', () => {
 describe('Vitest', () => {
   test.each(['threads', 'forks'])('its pool of %s', async (pool) => {
     using own = project('module')
+    renameSync(own.path('in-vitest.ts'), own.path('everything.test.ts'))
     const { code, output } = await own.tool('vitest/vitest.mjs', 'run', '--root', own.folder, `--pool=${pool}`, '--no-color')
     expect(output).toMatch(/Tests +1 passed/)
     expect(code).toBe(0)

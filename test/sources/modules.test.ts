@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { buildPackage } from '../support/build.ts'
 import { TestProcess } from '../support/processes.ts'
 import { Project } from './project.ts'
+
+// Whole programs, with compilers before them: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
 
 let built: ReturnType<typeof buildPackage>
 beforeAll(() => { built = buildPackage() })
