@@ -8,7 +8,6 @@ import { type Clock, systemClock } from '../kernel/clock.ts'
 import { count } from '../kernel/count.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
-import { idMaker } from '../kernel/id.ts'
 import { type Logger, harmless, silentLogger } from '../kernel/logger.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
@@ -61,8 +60,8 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   if (!(memoryLimit > 0)) throw new InvalidOptionError('memoryLimit', memoryLimit, 'a number of bytes, more than 0')
   const stallLimit = milliseconds(options.stallLimit ?? '30s', 'stallLimit')
   // Loaded when it is needed: every thread of a program imports this module along with its tasks.
-  const [{ ThreadExecutor }, { ProcessExecutor }, { Worker }] = await Promise.all([
-    import('../executors/threads/thread-executor.ts'), import('../executors/processes/process-executor.ts'), import('./worker.ts')
+  const [{ ThreadExecutor }, { ProcessExecutor }, { Worker }, { idMaker }] = await Promise.all([
+    import('../executors/threads/thread-executor.ts'), import('../executors/processes/process-executor.ts'), import('./worker.ts'), import('../kernel/id.ts')
   ])
   const busyLimit = milliseconds(options.busyLimit ?? '1m', 'busyLimit')
   const loop = new ThreadExecutor({ place: 'loop', threads: 1, concurrency: count('loopConcurrency', loopConcurrency), stallLimit, clock, log })

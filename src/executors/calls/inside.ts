@@ -4,7 +4,6 @@ import { context } from '../../tasks/context.ts'
 import { type PortableError, toPortable } from '../../wire/portable-error.ts'
 import { cloneableError } from '../../wire/uncloneable.ts'
 import { RunningCall } from '../running-call.ts'
-import { describeTasks } from './manifest.ts'
 import type { ToRunner } from './messages.ts'
 import type { OutcomeBox, Outlet } from './outcome-box.ts'
 
@@ -29,6 +28,8 @@ function currentCall(): number | undefined {
 /** Answers the host's question for tasks. */
 export async function describe({ id, asked }: NonNullable<ToRunner['describe']>, box: OutcomeBox, { rules }: Outlet): Promise<void> {
   try {
+    // Loaded when it is needed: most threads are never asked.
+    const { describeTasks } = await import('./manifest.ts')
     box.flush({ described: { id, manifests: await describeTasks(asked) } })
   } catch (error) {
     box.flush({ described: { id, error: cloneableError(toPortable(error), rules) } })
