@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../kernel/clock.ts'
 import { InvalidOptionError, UnknownBackendError } from '../kernel/errors.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import type { Backend } from './backend.ts'
+import './sqlite/entry.ts'
 
 export interface OpenOptions {
   /** Default: the machine's clock. */

@@ -6,10 +6,11 @@ import { count } from '../kernel/count.ts'
 import { ClosedError, InvalidOptionError } from '../kernel/errors.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import type { CloseOptions } from '../kernel/service.ts'
-import { refuseNestedStart } from '../tasks/loader.ts'
+import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry } from '../tasks/registry.ts'
 import { type Place, type Task, type TaskDefinition, definitionOf } from '../tasks/task.ts'
 import { resultOf } from './local-outcome.ts'
+import '../executors/entries.ts'
 
 export interface LocalOptions {
   /** How many threads, at most, for tasks that compute; they start when there is work. Default: as many as cores. */

@@ -1,5 +1,8 @@
 import { inspect } from 'node:util'
 
+/** What keeps a thread from doing what only the program may, as errors show it. */
+const mainGuard = 'if (import.meta.main) { … }, or if (require.main === module) { … } in CommonJS'
+
 const brand = Symbol.for('treadle.error')
 
 /**
@@ -57,7 +60,7 @@ export class TaskNotExportedError extends TreadleError {
   static override readonly className: string = 'TaskNotExportedError'
   override readonly code: string = 'TASK_NOT_EXPORTED'
   constructor(name: string, source: string) {
-    super(`The task '${name}' is not among the exports of ${source}, so a thread cannot find it. Write: export const … = task({ name: '${name}' }, …).`)
+    super(`The task '${name}' is not among the exports of ${source}, nor made at its top, so a thread cannot find it. Write there, behind no guard: export const … = task({ name: '${name}' }, …).`)
   }
 }
 
@@ -126,7 +129,7 @@ export class NestedStartError extends TreadleError {
   static override readonly className: string = 'NestedStartError'
   override readonly code: string = 'NESTED_START'
   constructor(what: string) {
-    super(`${what} was called while a Treadle thread loads this module to find its tasks. Put what only the program itself may do behind a guard: if (import.meta.main) { … }, or move the tasks to a module of their own.`)
+    super(`${what} was called while a Treadle thread loads this module to find its tasks. Put what only the program itself may do behind a guard (${mainGuard}), or move the tasks to a module of their own.`)
   }
 }
 
@@ -182,7 +185,7 @@ export class ThreadStartError extends TreadleError {
   static override readonly className: string = 'ThreadStartError'
   override readonly code: string = 'THREAD_START_FAILED'
   constructor(what: string, how: string, options?: ErrorOptions) {
-    super(`No thread could be started for ${what}: ${how}. Look at the flags of Node and, if the program is bundled, leave treadle out of the bundle.`, options)
+    super(`No thread could be started for ${what}: ${how}. Look at the flags of Node and, if the program is one bundled file, put what only the program itself may do behind a guard: ${mainGuard}.`, options)
   }
 }
 
@@ -206,7 +209,7 @@ export class ProcessStartError extends TreadleError {
   static override readonly className: string = 'ProcessStartError'
   override readonly code: string = 'PROCESS_START_FAILED'
   constructor(what: string, how: string, options?: ErrorOptions) {
-    super(`No child process could be started for ${what}: ${how}. Look at the flags of Node and at the limits of this machine and, if the program is bundled, leave treadle out of the bundle.`, options)
+    super(`No child process could be started for ${what}: ${how}. Look at the flags of Node, at the limits of this machine and, if the program is one bundled file, put what only the program itself may do behind a guard: ${mainGuard}.`, options)
   }
 }
 

@@ -1,34 +1,24 @@
-import { NestedStartError, TaskIsClosureError, TaskModuleError, TaskNotExportedError } from '../kernel/errors.ts'
-import { inCall } from './context.ts'
+import { type Clock, systemClock } from '../kernel/clock.ts'
+import { TaskIsClosureError, TaskModuleError, TaskNotExportedError } from '../kernel/errors.ts'
+import { remembered } from './own-thread.ts'
 import { TaskRegistry } from './registry.ts'
 import { type TaskSource, shownModule } from './source.ts'
 import { type TaskDefinition, type TaskRef, isTask } from './task.ts'
 
-// On the global object, not in this module: the loaded program may hold another install of Treadle.
-const loading = Symbol.for('treadle.loading')
-const flags = globalThis as typeof globalThis & { [loading]?: boolean }
-
-/** From here on this thread belongs to Treadle: a module that it loads must not start Treadle again. */
-export function becomeTaskThread(): void {
-  flags[loading] = true
-}
-
-/**
- * Called first by all that starts threads or connects.
- *
- * @throws NestedStartError in a Treadle thread, except inside a call
- */
-export function refuseNestedStart(what: string): void {
-  if (flags[loading] && !inCall()) throw new NestedStartError(what)
-}
+/** How long a module of tasks may take to load, in milliseconds. */
+export const loadLimit = 60_000
 
 /** The tasks that a module exports, under any name, or inside its default export. */
-export async function tasksOf(module: string): Promise<TaskRegistry> {
+export async function tasksOf(module: string, clock: Clock = systemClock): Promise<TaskRegistry> {
+  const late = Promise.withResolvers<never>()
+  const timer = clock.after(loadLimit, () => late.reject(new Error(`after ${loadLimit / 1000} s it still waits for something at its top level. Move that into a function.`)), { background: true })
   let exports: Record<string, unknown>
   try {
-    exports = await import(module) as Record<string, unknown>
+    exports = await Promise.race([import(module) as Promise<Record<string, unknown>>, late.promise])
   } catch (error) {
     throw new TaskModuleError(shownModule(module), error)
+  } finally {
+    timer[Symbol.dispose]()
   }
   const fromDefault = exports['default']
   return new TaskRegistry([...Object.values(exports), ...(isObject(fromDefault) ? Object.values(fromDefault) : [])].filter(isTask))
@@ -37,6 +27,11 @@ export async function tasksOf(module: string): Promise<TaskRegistry> {
 /** Finds tasks again in this thread, by their modules. Each module is imported once. */
 export class TaskLoader {
   readonly #found = new Map<string, Promise<TaskDefinition>>()
+  readonly #clock: Clock
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock
+  }
 
   /** @throws TaskModuleError, TaskNotExportedError, TaskIsClosureError, DuplicateTaskError */
   load(ref: TaskRef): Promise<TaskDefinition> {
@@ -46,13 +41,14 @@ export class TaskLoader {
     return found
   }
 
-  async #search({ name, source }: TaskRef): Promise<TaskDefinition> {
+  async #search(ref: TaskRef): Promise<TaskDefinition> {
+    const { name, source } = ref
     // Only a task that a function made can be exported by another module than the one that called task().
     const modules = source.within === undefined ? source.modules.slice(0, 1) : source.modules
     let failure: unknown
     for (const module of modules) {
       try {
-        const exported = await tasksOf(module)
+        const exported = await tasksOf(module, this.#clock)
         if (exported.has(name)) return exported.get(name)
       } catch (error) {
         // A module that merely called the factory may be no module of tasks at all, such as a test file.
@@ -60,16 +56,19 @@ export class TaskLoader {
         failure ??= error
       }
     }
+    // A bundle does not export what the modules in it did.
+    const all = new TaskRegistry()
+    for (const made of remembered(ref)) all.add(made)
+    if (all.has(name)) return all.get(name)
     throw notFound(name, source, failure)
   }
 }
 
 /** Why a task is not among the exports of the modules where it was looked for. */
-export function notFound(name: string, { modules: [home = 'an unknown module'], within }: TaskSource, cause?: unknown): TaskNotExportedError | TaskIsClosureError {
+function notFound(name: string, { modules: [home = 'an unknown module'], within }: TaskSource, cause?: unknown): TaskNotExportedError | TaskIsClosureError {
   return within === undefined ? new TaskNotExportedError(name, shownModule(home)) : new TaskIsClosureError(name, within, shownModule(home), { cause })
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }
-

@@ -32,6 +32,12 @@ function isForeign(script: string): boolean {
   return script === '' || script.startsWith('node:') || script.includes('/node_modules/')
 }
 
+/** The URL of the script that the caller of the caller is in: of this package's own file, or of the bundle that holds it. */
+export function callerScript(): string {
+  // Not import.meta.url: bundlers replace it, by nothing or by a path of the machine that they ran on.
+  return toUrl(util.getCallSites(3, { sourceMap: false })[2]!.scriptName)
+}
+
 function toUrl(script: string): string {
   return script.startsWith('file:') || script.startsWith('data:') ? script : pathToFileURL(script).href
 }

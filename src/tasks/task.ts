@@ -6,6 +6,7 @@ import { isSchema } from './checked-args.ts'
 import type { Middleware } from './middleware.ts'
 import { type Resource, isResource } from './resource.ts'
 import { type RetryOptions, type RetryRules, checkRetry } from './retry-options.ts'
+import { remember } from './own-thread.ts'
 import type { ArgsSchema, SchemaInput, SchemaOutput, StandardSchema } from './standard-schema.ts'
 import { type TaskSource, callerSource } from './source.ts'
 
@@ -142,7 +143,9 @@ export function task<Args extends unknown[], Result>(options: TaskOptions & { ar
   if (!resources.every(isResource)) throw new InvalidOptionError('resources', resources, 'a list of what resource() gives')
   if (schema !== undefined && !isSchema(schema)) throw new InvalidOptionError('args', schema, 'a Standard Schema of the list of arguments, such as z.tuple([z.string()])')
   const rules = rulesWith(options, ruleDefaults)
-  return brand({ name, aliases, version: count('version', version), middleware, resources, ...(schema ? { schema } : {}), runs, fn, rules, ownRules: rules, source: callerSource() }, fn)
+  const made: TaskDefinition = { name, aliases, version: count('version', version), middleware, resources, ...(schema ? { schema } : {}), runs, fn, rules, ownRules: rules, source: callerSource() }
+  remember(made)
+  return brand(made, fn)
 }
 
 /** @throws InvalidOptionError where no task can bear the name */

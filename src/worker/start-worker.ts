@@ -8,13 +8,12 @@ import { type Clock, systemClock } from '../kernel/clock.ts'
 import { count } from '../kernel/count.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
-import { idMaker } from '../kernel/id.ts'
 import { type Logger, harmless, silentLogger } from '../kernel/logger.ts'
-import { refuseNestedStart } from '../tasks/loader.ts'
-import { notFound } from '../tasks/loader.ts'
+import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
 import type { Place, TaskRef } from '../tasks/task.ts'
 import type { Worker } from './worker.ts'
+import '../executors/entries.ts'
 
 export interface WorkerOptions {
   /** What it runs: the tasks themselves, or the paths or URLs of the modules that export them. */
@@ -61,8 +60,8 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   if (!(memoryLimit > 0)) throw new InvalidOptionError('memoryLimit', memoryLimit, 'a number of bytes, more than 0')
   const stallLimit = milliseconds(options.stallLimit ?? '30s', 'stallLimit')
   // Loaded when it is needed: every thread of a program imports this module along with its tasks.
-  const [{ ThreadExecutor }, { ProcessExecutor }, { Worker }] = await Promise.all([
-    import('../executors/threads/thread-executor.ts'), import('../executors/processes/process-executor.ts'), import('./worker.ts')
+  const [{ ThreadExecutor }, { ProcessExecutor }, { Worker }, { idMaker }] = await Promise.all([
+    import('../executors/threads/thread-executor.ts'), import('../executors/processes/process-executor.ts'), import('./worker.ts'), import('../kernel/id.ts')
   ])
   const busyLimit = milliseconds(options.busyLimit ?? '1m', 'busyLimit')
   const loop = new ThreadExecutor({ place: 'loop', threads: 1, concurrency: count('loopConcurrency', loopConcurrency), stallLimit, clock, log })
@@ -74,14 +73,8 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   ])
   const owned = typeof where === 'string'
   try {
-    const { modules, named } = asked(options.tasks)
-    const manifests = await loop.describeTasks(modules)
-    for (const { name, source } of named ?? []) {
-      if (!manifests.some((manifest) => manifest.name === name)) throw notFound(name, source)
-    }
-    // Whoever names tasks allows those, not all that their modules export.
-    const allowed = manifests.filter(({ name }) => named === undefined || named.some((task) => task.name === name))
-    const tasks = new Map(allowed.flatMap((manifest) => [manifest.name, ...manifest.aliases].map((name) => [name, manifest] as const)))
+    const manifests = await loop.describeTasks(asked(options.tasks))
+    const tasks = new Map(manifests.flatMap((manifest) => [manifest.name, ...manifest.aliases].map((name) => [name, manifest] as const)))
     const backend = owned ? await openBackend(where, { clock, log, threaded: false }) : where
     const id = idMaker(clock)()
     return await new Worker({ id, backend, owned, queues, lease, busyLimit, executors, tasks, clock, log }).start()
@@ -91,19 +84,10 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   }
 }
 
-interface Asked {
-  readonly modules: readonly string[]
-  /** The tasks themselves, where they were given. */
-  readonly named?: readonly TaskRef[]
-}
-
-function asked(tasks: WorkerOptions['tasks']): Asked {
-  if (typeof tasks === 'string' || tasks instanceof URL) return { modules: [moduleUrl(tasks)] }
-  if (isModules(tasks)) return { modules: tasks.map(moduleUrl) }
-  const named = [...new TaskRegistry(tasks)]
-  // What a function made may be exported by the module that called it.
-  const modules = named.flatMap(({ source }) => source.within === undefined ? source.modules.slice(0, 1) : source.modules)
-  return { modules: [...new Set(modules)], named }
+/** Whoever names tasks allows those, not all that their modules export. */
+function asked(tasks: WorkerOptions['tasks']): readonly (string | TaskRef)[] {
+  if (typeof tasks === 'string' || tasks instanceof URL) return [moduleUrl(tasks)]
+  return isModules(tasks) ? tasks.map(moduleUrl) : [...new TaskRegistry(tasks)]
 }
 
 function isModules(tasks: WorkerOptions['tasks']): tasks is readonly (string | URL)[] {

@@ -101,6 +101,12 @@ describe('threads', () => {
     expect(await executor.execute(call(double, [3]))).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_START_FAILED' } })
   })
 
+  test('so do threads that start, and end before they begin a call', async () => {
+    const exits = "import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => process.exit(9))"
+    await using executor = new ThreadExecutor({ threads: 1, execArgv: ['--import', `data:text/javascript,${encodeURIComponent(exits)}`] })
+    expect(await executor.execute(call(double, [3]))).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_START_FAILED', message: expect.stringContaining('process.exit(9)') as string } })
+  })
+
   test('what a call logs arrives at the host', async () => {
     const lines: unknown[] = []
     await using executor = new ThreadExecutor({ threads: 1, log: lineLogger('debug', (line) => lines.push(line)) })

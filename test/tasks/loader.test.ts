@@ -3,6 +3,7 @@ import { DuplicateTaskError, TaskIsClosureError, TaskModuleError, TaskNotExporte
 import { TaskLoader, tasksOf } from '../../src/tasks/loader.ts'
 import { TaskRegistry } from '../../src/tasks/registry.ts'
 import { definitionOf } from '../../src/tasks/task.ts'
+import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import * as arithmetic from '../fixtures/tasks/arithmetic.ts'
 import { makeTask } from '../fixtures/tasks/factory.ts'
 import madeDefault, { giveHidden, made, top } from '../fixtures/tasks/made.ts'
@@ -27,6 +28,15 @@ describe('the loader finds a task again', () => {
     await expect(loader.load(ref(makeTask('nobody-exports-it')))).rejects.toBeInstanceOf(TaskIsClosureError)
     await expect(loader.load({ name: 'x', source: { modules: [url('nowhere.ts')], within: undefined } })).rejects.toBeInstanceOf(TaskModuleError)
   })
+})
+
+test('a module that never loads is given up after a minute', async () => {
+  const clock = new VirtualClock()
+  const module = 'data:text/javascript,await new Promise(() => {})'
+  const loading = new TaskLoader(clock).load({ name: 'x', source: { modules: [module], within: undefined } })
+  const outcome = expect(loading).rejects.toMatchObject({ code: 'TASK_MODULE_FAILED', message: expect.stringContaining('after 60 s it still waits for something at its top level') as string })
+  await clock.advance(60_000)
+  await outcome
 })
 
 test('the tasks of a module are those that it exports', async () => {

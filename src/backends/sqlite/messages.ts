@@ -7,6 +7,7 @@ import type { Durability } from './file.ts'
 
 /** What the thread is started with. */
 export interface ThreadData {
+  readonly entry: 'sqlite'
   readonly path: string
   readonly durability: Durability
   readonly busyTimeout: number

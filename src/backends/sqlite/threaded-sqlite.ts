@@ -1,6 +1,5 @@
-import { extname, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import { resolve } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import type { JobStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { milliseconds } from '../../kernel/duration.ts'
@@ -9,13 +8,12 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } from '../store.ts'
+import { startThread } from '../../tasks/own-thread.ts'
+import { sqliteEntry } from './entry.ts'
 import { batchOf } from './job-batch.ts'
 import { type Method, Outbox, type Reply, type Request, type ThreadData, opening } from './messages.ts'
 import type { SqliteOptions } from './sqlite-backend.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
-
-// This file's own ending: .ts in the source, .js in the package.
-const entry = new URL(`./thread${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
 
 /**
  * A SQLite file as a backend, in a thread of its own: for a client, whose loop must not stall however slow or locked the file is.
@@ -28,7 +26,7 @@ const entry = new URL(`./thread${extname(fileURLToPath(import.meta.url))}`, impo
 export async function threadedSqlite(path: string, options: Omit<SqliteOptions, 'clock'> = {}): Promise<Backend> {
   const { log = silentLogger, durability = 'process', busyTimeout = '30s' } = options
   const file = path === '' || path === ':memory:' ? path : resolve(path)
-  const backend = new ThreadedSqlite({ path: file, durability, busyTimeout: milliseconds(busyTimeout, 'busyTimeout') }, log)
+  const backend = new ThreadedSqlite({ entry: 'sqlite', path: file, durability, busyTimeout: milliseconds(busyTimeout, 'busyTimeout') }, log)
   await backend.opened()
   return backend
 }
@@ -60,7 +58,7 @@ class ThreadedSqlite implements Backend {
     this.#path = data.path
     this.#log = log
     // No flags of the program's: the entry needs none, and some, such as --input-type, would stop it.
-    this.#worker = new Worker(entry, { workerData: data, execArgv: [], name: 'treadle sqlite' })
+    this.#worker = startThread(sqliteEntry, { workerData: data, execArgv: [], name: 'treadle sqlite' })
     this.#outbox = new Outbox(
       (requests) => this.#worker.postMessage(requests, []),
       ({ id }, cause) => {
@@ -241,7 +239,9 @@ class ThreadedSqlite implements Backend {
 
   #lose(cause: unknown): void {
     if (this.#lost) return
-    this.#lost = new BackendError(`The thread in which ${this.#path} was open ended. Connect again; what was not acknowledged may or may not have been kept.`, { cause })
+    this.#lost = new BackendError(this.#calls.has(opening)
+      ? `The thread in which ${this.#path} was to be opened ended: ${cause instanceof Error ? cause.message : String(cause)}. If the program is one bundled file, put what only the program itself may do behind a guard: if (import.meta.main) { … }.`
+      : `The thread in which ${this.#path} was open ended. Connect again; what was not acknowledged may or may not have been kept.`, { cause })
     for (const call of this.#calls.values()) call.reject(this.#lost)
     this.#calls.clear()
     for (const watch of this.#watches.values()) if (watch.jobs.size > 0) watch.failed(this.#lost)

@@ -1,5 +1,6 @@
 import type { TreadleError, UncloneableError } from '../../kernel/errors.ts'
 import type { LogFields, LogLine, Logger } from '../../kernel/logger.ts'
+import type { TaskRef } from '../../tasks/task.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
 import { cloneFailure, packWhereNeeded } from '../../wire/sendable.ts'
 import type { CopyRules } from '../../wire/uncloneable.ts'
@@ -183,11 +184,12 @@ export abstract class CallHost {
     return this.#notBegun(begun)
   }
 
-  describe(modules: readonly string[]): Promise<TaskManifest[]> {
+  describe(tasks: readonly (string | TaskRef)[]): Promise<TaskManifest[]> {
     const id = this.#describing.size
     const asked = Promise.withResolvers<TaskManifest[]>()
     this.#describing.set(id, asked)
-    this.post({ describe: { id, modules } })
+    // Plain copies: a ref may be a definition, whose function cannot be sent.
+    this.post({ describe: { id, asked: tasks.map((one) => typeof one === 'string' ? one : { name: one.name, source: one.source }) } })
     this.#hold()
     return asked.promise
   }

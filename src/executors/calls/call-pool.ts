@@ -7,7 +7,8 @@ import type { Deadline } from '../../kernel/deadline.ts'
 import { ClosedError, type TreadleError } from '../../kernel/errors.ts'
 import { type Logger, harmless } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
-import type { Place } from '../../tasks/task.ts'
+import { loadLimit } from '../../tasks/loader.ts'
+import type { Place, TaskRef } from '../../tasks/task.ts'
 import { toPortable } from '../../wire/portable-error.ts'
 import type { Call, Executor, Outcome } from '../executor.ts'
 import type { CallHost, HostCall, HostEnd, HostListener } from './call-host.ts'
@@ -38,9 +39,6 @@ const workAhead = 1
 
 /** When a host's current call takes longer than this, in milliseconds, what waits behind it goes to others. */
 const impatience = 3
-
-/** How long importing a module may take before it counts as the call's own time, in milliseconds. */
-const loadLimit = 60_000
 
 /** Starting takes a core: more at once would all be ready later, and keep the cores from what computes. */
 const startsAtOnce = availableParallelism()
@@ -119,14 +117,14 @@ export abstract class CallPool extends Service implements Executor {
   }
 
   /**
-   * Imports modules in a thread or process of its own and describes the tasks that they export.
+   * Describes, by importing their modules in a thread or process of its own, the tasks that modules export, or those given.
    *
-   * @throws TaskModuleError, DuplicateTaskError, ThreadExitedError or ProcessExitedError, as plain errors with that name and code; ClosedError
+   * @throws TaskModuleError, TaskNotExportedError, TaskIsClosureError, DuplicateTaskError, ThreadExitedError or ProcessExitedError, as plain errors with that name and code; ClosedError
    */
-  async describeTasks(modules: readonly string[]): Promise<TaskManifest[]> {
+  async describeTasks(asked: readonly (string | TaskRef)[]): Promise<TaskManifest[]> {
     await this.start()
     const [host = this.#startHost()] = this.#hosts
-    return host.describe(modules)
+    return host.describe(asked)
   }
 
   protected onStart(): void {}
@@ -250,6 +248,7 @@ export abstract class CallPool extends Service implements Executor {
   }
 
   #onOutcome(call: HostCall, outcome: Outcome): void {
+    this.#failedStarts = 0
     if ('spent' in outcome) call.task.learn(outcome.spent.wall)
     const { host } = call
     call.settle(outcome)
@@ -273,7 +272,6 @@ export abstract class CallPool extends Service implements Executor {
   }
 
   #onRoom(host: CallHost): void {
-    this.#failedStarts = 0
     if (this.#perHost === 1) {
       const [head] = host.inFlight.values()
       if (head) this.#startTimer(head)
@@ -414,7 +412,8 @@ export abstract class CallPool extends Service implements Executor {
     this.#idleSince.delete(host)
     this.#log.warn({ how, err: error }, `a ${this.#kind} ended by itself`)
     this.#queue.putBack(host.takeRest())
-    if (!host.ready && ++this.#failedStarts >= failedStartLimit) this.#giveUp(how, error)
+    // Ready or not: one that comes to no call would be started again and again.
+    if (host.board.lastBegun === 0 && ++this.#failedStarts >= failedStartLimit) this.#giveUp(how, error)
     const begun = [...host.inFlight.values()]
     const culprit = known === undefined
       ? host.inFlight.get(host.board.firstPart) ?? (this.#perHost === 1 || begun.length === 1 ? begun.at(-1) : undefined)

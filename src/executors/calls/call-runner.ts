@@ -65,7 +65,7 @@ export class CallRunner {
   readonly #box: OutcomeBox
   readonly #clock: Clock
   readonly #listeners: Readonly<Record<Heard, Listener>>
-  readonly #loader = new TaskLoader()
+  readonly #loader: TaskLoader
   readonly #cpu: CpuShare
   readonly #tasks = new Map<number, KnownTask>()
   readonly #inbox = new Fifo<{ readonly sent: SentCall, readonly bytes: Uint8Array | undefined }>()
@@ -89,6 +89,7 @@ export class CallRunner {
     this.#cpu = new CpuShare(() => clock.elapsed())
     this.#listeners = listeners
     this.#opened = new OpenResources(() => box.flush({ opens: true }))
+    this.#loader = new TaskLoader(clock)
   }
 
   /** Whether nothing is under way: only a message brings more to do. */

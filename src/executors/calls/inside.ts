@@ -4,7 +4,6 @@ import { type PortableError, toPortable } from '../../wire/portable-error.ts'
 import { cloneableError, cloneableFields } from '../../wire/uncloneable.ts'
 import type { Listener } from '../call-reports.ts'
 import { RunningCall } from '../running-call.ts'
-import { describeModules } from './manifest.ts'
 import type { Heard, ToRunner } from './messages.ts'
 import type { OutcomeBox, Outlet } from './outcome-box.ts'
 
@@ -26,10 +25,12 @@ function currentCall(): number | undefined {
   return own instanceof RunningCall ? own.seq : undefined
 }
 
-/** Answers the host's question for the tasks of modules. */
-export async function describe({ id, modules }: NonNullable<ToRunner['describe']>, box: OutcomeBox): Promise<void> {
+/** Answers the host's question for tasks. */
+export async function describe({ id, asked }: NonNullable<ToRunner['describe']>, box: OutcomeBox): Promise<void> {
   try {
-    box.flush({ described: { id, manifests: await describeModules(modules) } })
+    // Loaded when it is needed: most threads are never asked.
+    const { describeTasks } = await import('./manifest.ts')
+    box.flush({ described: { id, manifests: await describeTasks(asked) } })
   } catch (error) {
     box.flush({ described: { id, error: cloneableError(toPortable(error)) } })
   }

@@ -1,27 +1,34 @@
-import { tasksOf } from '../../tasks/loader.ts'
+import { TaskLoader, tasksOf } from '../../tasks/loader.ts'
 import type { ErrorMatch } from '../../tasks/retry-options.ts'
 import { TaskRegistry } from '../../tasks/registry.ts'
-import type { TaskDefinition } from '../../tasks/task.ts'
+import type { TaskSource } from '../../tasks/source.ts'
+import type { TaskDefinition, TaskRef } from '../../tasks/task.ts'
 import type { TaskManifest } from './messages.ts'
 
 /**
- * Imports modules and describes the tasks that they export.
+ * Describes the tasks that modules export, and single ones, by importing their modules.
  *
- * @throws TaskModuleError, DuplicateTaskError
+ * @throws TaskModuleError, TaskNotExportedError, TaskIsClosureError, DuplicateTaskError
  */
-export async function describeModules(modules: readonly string[]): Promise<TaskManifest[]> {
+export async function describeTasks(asked: readonly (string | TaskRef)[]): Promise<TaskManifest[]> {
   const all = new TaskRegistry()
   const manifests = new Map<string, TaskManifest>()
-  for (const module of modules) {
-    for (const definition of await tasksOf(module)) {
+  const loader = new TaskLoader()
+  for (const one of asked) {
+    for (const definition of typeof one === 'string' ? await tasksOf(one) : [await loader.load(one)]) {
       all.add(definition)
-      if (!manifests.has(definition.name)) manifests.set(definition.name, manifestOf(definition, module))
+      if (!manifests.has(definition.name)) manifests.set(definition.name, manifestOf(definition, typeof one === 'string' ? foundIn(one, definition) : one.source))
     }
   }
   return [...manifests.values()]
 }
 
-function manifestOf({ name, aliases, version, source, runs, rules }: TaskDefinition, module: string): TaskManifest {
+/** Found there, so a thread finds it there: exported, whatever function made it. */
+function foundIn(module: string, { source }: TaskDefinition): TaskSource {
+  return { modules: [module, ...source.modules.filter((other) => other !== module)], within: source.within }
+}
+
+function manifestOf({ name, aliases, version, runs, rules }: TaskDefinition, source: TaskSource): TaskManifest {
   const { limit, initial, factor, max, jitter, on, giveUpOn } = rules.retry
   // Functions stay behind: they are asked in the thread, about what the task throws.
   const names = (errors: readonly ErrorMatch[]): string[] => errors.filter((error) => typeof error === 'string')
@@ -29,8 +36,7 @@ function manifestOf({ name, aliases, version, source, runs, rules }: TaskDefinit
     name,
     aliases,
     version,
-    // Found there, so a thread finds it there: exported, whatever function made it.
-    source: { modules: [module, ...source.modules.filter((other) => other !== module)], within: source.within },
+    source,
     runs,
     rules: { ...rules, retry: { limit, initial, factor, max, jitter, ...(on?.every((error) => typeof error === 'string') ? { on } : {}), giveUpOn: names(giveUpOn) } }
   }

@@ -46,7 +46,8 @@ export interface ToRunner {
   readonly bytes?: Uint8Array
   /** Calls whose signal is to abort. */
   readonly stops?: readonly (readonly [seq: number, why: StopReason])[]
-  readonly describe?: { readonly id: number, readonly modules: readonly string[] }
+  /** All tasks that modules export, and single ones. */
+  readonly describe?: { readonly id: number, readonly asked: readonly (string | TaskRef)[] }
   /** Closes what its calls have opened, and ends it. */
   readonly close?: true
 }

@@ -6,6 +6,9 @@ export interface ChildStart extends RunnerStart {
   readonly memoryLimit: number | null
 }
 
+/** How a child's one argument begins: it holds a ChildStart as JSON. */
+export const childMark = 'treadle-child:'
+
 /** What a child has open beside the standard three. */
 export const descriptors = {
   /** Messages from the host. */

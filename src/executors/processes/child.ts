@@ -1,22 +1,24 @@
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { SHARE_ENV, Worker } from 'node:worker_threads'
-import { extname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../kernel/clock.ts'
-import { becomeTaskThread } from '../../tasks/loader.ts'
+import { becomeTaskThread } from '../../tasks/own-thread.ts'
 import { CallRunner } from '../calls/call-runner.ts'
 import { describe, listenersTo, sayWhoEndsIt } from '../calls/inside.ts'
 import type { FromRunner, ToRunner } from '../calls/messages.ts'
 import { type Outlet, OutcomeBox } from '../calls/outcome-box.ts'
-import { type ChildStart, descriptors } from './child-start.ts'
+import { type ChildStart, childMark, descriptors } from './child-start.ts'
 import { ChildBoard } from './claim-file.ts'
 import { FrameReader, frameOf } from './frames.ts'
 import { copying } from '../../wire/uncloneable.ts'
+import { killFactor } from './memory-limit.ts'
+import { watchdogCode } from './watchdog.ts'
 
-// What runs inside a child process, from its start to its end.
-becomeTaskThread()
-serve(JSON.parse(process.argv.splice(2, 1)[0]!) as ChildStart)
+// What runs inside a child process, from its start to its end. Elsewhere nothing: a bundler may run it along with the program.
+if (process.argv[2]?.startsWith(childMark)) {
+  becomeTaskThread()
+  serve(JSON.parse(process.argv.splice(2, 1)[0]!.slice(childMark.length)) as ChildStart)
+}
 
 function serve(start: ChildStart): void {
   watchdog(start)
@@ -50,6 +52,6 @@ function aged(message: FromRunner, limit: number | null): FromRunner {
 
 /** Ends this process when its host ends or it holds far too much, however busy the main thread is. */
 function watchdog({ memoryLimit }: ChildStart): void {
-  const entry = new URL(`./watchdog${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
-  new Worker(entry, { name: 'treadle watchdog', workerData: memoryLimit, execArgv: [], env: SHARE_ENV, resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 } }).unref()
+  const workerData = { fd: descriptors.lifeline, limit: memoryLimit && memoryLimit * killFactor }
+  new Worker(watchdogCode, { eval: true, name: 'treadle watchdog', workerData, execArgv: [], env: SHARE_ENV, resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 } }).unref()
 }

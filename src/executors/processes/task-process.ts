@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
-import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ProcessExitedError, type TreadleError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
@@ -8,13 +7,11 @@ import { type PortableError, fromPortable, toPortable } from '../../wire/portabl
 import { copying } from '../../wire/uncloneable.ts'
 import { CallHost, type HostEnd, type HostListener } from '../calls/call-host.ts'
 import type { FromRunner, ToRunner } from '../calls/messages.ts'
-import { type ChildStart, descriptors } from './child-start.ts'
+import { childEntry } from '../entries.ts'
+import { type ChildStart, childMark, descriptors } from './child-start.ts'
 import { ClaimFile } from './claim-file.ts'
 import { FrameReader, frameOf } from './frames.ts'
 import { megabytes } from './memory-limit.ts'
-
-/** The compiled and the TypeScript form of this package both have the entry beside this file. */
-const entry = fileURLToPath(new URL(`./child${extname(fileURLToPath(import.meta.url))}`, import.meta.url))
 
 export interface TaskProcessOptions {
   /** Unique in this program. */
@@ -45,8 +42,10 @@ export class TaskProcess extends CallHost {
     this.board = new ClaimFile(name)
     this.#memoryLimit = memoryLimit
     const start: ChildStart = { place: 'process', concurrency: 1, logs, memoryLimit: memoryLimit === Infinity ? null : memoryLimit }
+    // 'treadle' stands where the file would: what the program looks at to know whether it was started itself.
+    const entryArgs = 'file' in childEntry ? [fileURLToPath(childEntry.file)] : ['--eval', childEntry.code, 'treadle']
     const output = silent ? 'ignore' : 'inherit'
-    this.#child = spawn(process.execPath, [...execArgv, entry, JSON.stringify(start)], {
+    this.#child = spawn(process.execPath, [...execArgv, ...entryArgs, childMark + JSON.stringify(start)], {
       stdio: ['ignore', output, output, 'pipe', 'pipe', 'pipe', this.board.file],
       env,
       windowsHide: true

@@ -1,26 +1,19 @@
-import { Socket } from 'node:net'
-import { workerData } from 'node:worker_threads'
-import { systemClock } from '../../kernel/clock.ts'
-import { descriptors } from './child-start.ts'
-import { killFactor } from './memory-limit.ts'
-
-/** How often it looks at the memory, in milliseconds. */
-const lookEvery = 50
-
-// A thread of its own, so that nothing the main thread does can hold it up. The host's end of this line closes when the host is gone.
-const lifeline = new Socket({ fd: descriptors.lifeline })
-lifeline.on('close', end).on('error', end).resume()
-if (typeof workerData === 'number') look(workerData * killFactor)
-
-function look(limit: number): void {
-  const held = process.memoryUsage.rss()
-  if (held > limit) {
+/**
+ * What a thread of its own runs in a child process, so that nothing the main thread does can hold it up: it kills the process when
+ * the host's end of the lifeline closes, which is when the host is gone, and when the process holds more bytes than `limit`.
+ *
+ * As text: it loads nothing, neither this package nor a loader nor the bundle that may hold both, and stays as small as it must be.
+ */
+export const watchdogCode: string = `
+  const { Socket } = require('node:net')
+  const { workerData: { fd, limit } } = require('node:worker_threads')
+  const end = () => process.kill(process.pid, 'SIGKILL')
+  const lifeline = new Socket({ fd })
+  lifeline.on('close', end).on('error', end).resume()
+  const look = () => {
+    const held = process.memoryUsage.rss()
+    if (held <= limit) return
     lifeline.write(String(held))
     end()
   }
-  systemClock.after(lookEvery, () => look(limit))
-}
-
-function end(): void {
-  process.kill(process.pid, 'SIGKILL')
-}
+  if (limit !== null) setInterval(look, 50)`

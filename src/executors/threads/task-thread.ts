@@ -1,18 +1,15 @@
-import { extname } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { type ResourceLimits, Worker } from 'node:worker_threads'
+import type { ResourceLimits, Worker } from 'node:worker_threads'
 import { ThreadExitedError, type TreadleError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
+import { startThread } from '../../tasks/own-thread.ts'
 import type { Place } from '../../tasks/task.ts'
 import { toPortable } from '../../wire/portable-error.ts'
 import { cloning } from '../../wire/uncloneable.ts'
 import { CallHost, type HostEnd, type HostListener } from '../calls/call-host.ts'
 import { ClaimBoard } from '../calls/claim-board.ts'
 import type { FromRunner, ToRunner } from '../calls/messages.ts'
+import { threadEntry } from '../entries.ts'
 import type { ThreadStart } from './thread-start.ts'
-
-/** The compiled and the TypeScript form of this package both have the entry beside this file. */
-const entry = new URL(`./thread${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
 
 export interface TaskThreadOptions {
   readonly name: string
@@ -32,8 +29,8 @@ export class TaskThread extends CallHost {
 
   constructor({ name, place, concurrency, execArgv, resourceLimits, logs, log }: TaskThreadOptions, listener: HostListener) {
     super(cloning, log, listener)
-    const start: ThreadStart = { place, concurrency, board: this.board.memory, logs }
-    this.#worker = new Worker(entry, {
+    const start: ThreadStart = { entry: 'thread', place, concurrency, board: this.board.memory, logs }
+    this.#worker = startThread(threadEntry, {
       name,
       workerData: start,
       ...(execArgv ? { execArgv: [...execArgv] } : {}),

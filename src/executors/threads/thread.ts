@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../kernel/clock.ts'
-import { becomeTaskThread } from '../../tasks/loader.ts'
+import { becomeTaskThread } from '../../tasks/own-thread.ts'
 import { cloning } from '../../wire/uncloneable.ts'
 import { describe, listenersTo, sayWhoEndsIt } from '../calls/inside.ts'
 import { CallRunner } from '../calls/call-runner.ts'
@@ -19,9 +19,11 @@ const lookout = availableParallelism() > 1 ? 0.05 : 0
 /** After this long its own event loop has its turn in any case, in milliseconds. */
 const longestLookout = 1
 
-// What runs inside a thread of the pool, from its start to its end.
-becomeTaskThread()
-if (parentPort) serve(parentPort, workerData as ThreadStart)
+// What runs inside a thread of the pool, from its start to its end. Elsewhere nothing: a bundler may run it along with the program.
+if (parentPort && (workerData as ThreadStart | null)?.entry === 'thread') {
+  becomeTaskThread()
+  serve(parentPort, workerData as ThreadStart)
+}
 
 function serve(port: MessagePort, start: ThreadStart): void {
   const board = new ClaimBoard(start.board)
