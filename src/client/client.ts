@@ -278,9 +278,8 @@ export class Client extends Service {
   }
 
   async #keep(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<NewJob[]> {
-    const { name: task, rules, middleware } = definition
-    const checks = calls.map((args) => checkedArgs(definition, args)).filter((checked) => checked instanceof Promise)
-    if (checks.length > 0) await Promise.all(checks)
+    const { name: task, schema, rules, middleware } = definition
+    if (schema) await Promise.all(calls.map(async (args) => checkedArgs(definition, args)))
     const jobs = calls.map((args) => this.#newJob(definition, args))
     const keep = async (): Promise<void> => {
       if (this.closing) throw new ClosedError('The client')

@@ -56,6 +56,7 @@ describe('a schema of the arguments', () => {
     await using own = await open()
     await expect(own.queue.enqueue(shipOnLoop, wrong, '2026-01-01')).rejects.toThrow(InvalidArgumentsError)
     await expect(own.queue.enqueueMany(halve, [[2], [3]])).rejects.toThrow('must be even')
+    await expect(own.queue.enqueueMany(halve, [[3], ['x' as unknown as number], [5]])).rejects.toThrow(InvalidArgumentsError)
     await expect(own.queue.enqueueByName('add', ['x', 1])).rejects.toThrow(InvalidArgumentsError)
     expect(await own.queue.list()).toEqual([])
   })
