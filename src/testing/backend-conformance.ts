@@ -24,7 +24,7 @@ export interface BackendDriver {
    * Opens a backend; the suite closes it.
    *
    * @param where names its jobs: a new name has none, and opening one again gives a second handle on the same jobs
-   * @param clock what its leases and delays run on, where it can be given one
+   * @param clock what its leases and delays run on: the cases move it. See `Broker`.
    */
   readonly open: (where: string, clock: Clock) => Promise<Backend>
   /** Cases, or groups of them, that this adapter cannot pass, by name, each with the reason. */
@@ -74,9 +74,13 @@ export function backendConformance({ name, open, skip = {} }: BackendDriver, { d
               clock,
               backend: await openOne(where),
               another: () => openOne(where),
-              async fresh() {
-                const backend = await open(`jobs-${++places}`, clock)
-                return Object.assign(backend, { [Symbol.asyncDispose]: () => backend.close() })
+              fresh() {
+                const handles = new AsyncDisposableStack()
+                const empty = `jobs-${++places}`
+                return {
+                  open: async () => handles.adopt(await open(empty, clock), (backend) => backend.close()),
+                  [Symbol.asyncDispose]: () => handles.disposeAsync()
+                }
               }
             })
           }

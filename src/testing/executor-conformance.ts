@@ -21,7 +21,7 @@ export interface ExecutorDriver {
   readonly name: string
   /** A new executor; the suite closes it. */
   readonly open: (options: OpenOptions) => Executor
-  /** Cases that this adapter cannot pass, by name, each with the reason. */
+  /** Cases, or groups of them, that this adapter cannot pass, by name, each with the reason. */
   readonly skip?: Readonly<Record<string, string>>
 }
 
@@ -47,8 +47,8 @@ const groups: Readonly<Record<string, Cases>> = {
  * executorConformance({ name: 'threads', open: ({ concurrency, grace }) => new ThreadExecutor({ threads: concurrency, grace }) }, { describe, test, expect })
  */
 export function executorConformance({ name, open, skip = {} }: ExecutorDriver, { describe, test, expect }: TestRunner): void {
-  const known = Object.values(groups).flatMap((cases) => Object.keys(cases))
-  for (const skipped of Object.keys(skip)) if (!known.includes(skipped)) throw new Error(`the suite has no case '${skipped}'`)
+  const known = new Set(Object.entries(groups).flatMap(([group, cases]) => [group, ...Object.keys(cases)]))
+  for (const skipped of Object.keys(skip)) if (!known.has(skipped)) throw new Error(`the suite has no case '${skipped}'`)
   describe(`${name} passes the executor conformance suite`, () => {
     for (const [group, cases] of Object.entries(groups)) {
       describe(group, () => {
@@ -60,8 +60,9 @@ export function executorConformance({ name, open, skip = {} }: ExecutorDriver, {
             let marks = 0
             await run({ expect, path, mark: () => new Mark(path(`mark-${++marks}`)), open: (options) => opened.adopt(open({ concurrency: 2, grace: 500, ...options }), (executor) => executor.close({ deadline: 0 })) })
           }
-          if (skip[title] === undefined) test(title, body)
-          else test.skip(`${title} (${skip[title]})`, body)
+          const reason = skip[title] ?? skip[group]
+          if (reason === undefined) test(title, body)
+          else test.skip(`${title} (${reason})`, body)
         }
       })
     }

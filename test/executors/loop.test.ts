@@ -12,16 +12,7 @@ executorConformance({
   open: ({ concurrency }) => new LoopExecutor({ find: (name) => conformanceTasks.get(name), concurrency }),
   skip: {
     'an endless synchronous loop is stopped': notStopped,
-    'process.exit loses only its own call': sharesProcess,
-    'an error in a callback loses only its own call': sharesProcess,
-    'a rejection that nothing handles loses only its own call': sharesProcess,
-    'a heap that is exhausted loses only its own call': sharesProcess,
-    'memory outside the heap that is exhausted loses only its own call': sharesProcess,
-    'SIGSEGV loses only its own call': sharesProcess,
-    'SIGABRT loses only its own call': sharesProcess,
-    'SIGKILL from outside loses only the call that was running': sharesProcess,
-    'a rejection after the result takes nothing from the result, and nothing from the next call': sharesProcess,
-    'an error after the result charges nobody': sharesProcess,
+    crashes: sharesProcess,
     'a module that cannot be imported fails each call that needs it, and is not imported again and again': importsNothing,
     'an argument that cannot be sent fails its call alone, with its path': byReference,
     'a result that cannot be sent fails its call alone, with its path': byReference

@@ -1,7 +1,7 @@
 import type { Backend } from '../../backends/backend.ts'
 import type { AttemptRef, Delivery, Reservation, ReserveRequest, Settlement } from '../../backends/broker.ts'
 import type { Ending } from '../../backends/store.ts'
-import type { Job, NewJob } from '../../jobs/job.ts'
+import { type Job, type NewJob, lines } from '../../jobs/job.ts'
 import type { VirtualClock } from '../../kernel/virtual-clock.ts'
 import type { PortableError } from '../../wire/portable-error.ts'
 
@@ -29,8 +29,8 @@ export interface Bench {
   readonly backend: Backend
   /** One more handle on the same jobs; closed when the case ends. */
   readonly another: () => Promise<Backend>
-  /** A backend without jobs, closed when disposed. */
-  readonly fresh: () => Promise<Backend & AsyncDisposable>
+  /** A place without jobs; the handles on it are closed when it is disposed. */
+  readonly fresh: () => { open(): Promise<Backend> } & AsyncDisposable
 }
 
 export type Cases = Readonly<Record<string, (bench: Bench) => Promise<void>>>
@@ -59,7 +59,7 @@ export const result: Uint8Array = bytes('result')
 
 /** The least lease; no test that uses it lets time pass. */
 export function request(given: Partial<ReserveRequest> = {}): ReserveRequest {
-  return { worker: 'worker-1', queues: ['default'], room: { thread: 10, loop: 10, blocking: 10, process: 10, suspect: 10 }, lease: 60_000, ...given }
+  return { worker: 'worker-1', queues: ['default'], room: Object.fromEntries(lines.map((line) => [line, 10])), lease: 60_000, ...given }
 }
 
 export function ids(reservation: Reservation | undefined): readonly string[] {

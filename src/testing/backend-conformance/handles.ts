@@ -1,4 +1,5 @@
-import { type Cases, deliver, ids, newJob, read, request, succeed, watched, woken } from './bench.ts'
+import type { Backend } from '../../backends/backend.ts'
+import { type Cases, deliver, error, ids, newJob, read, ref, request, settlement, spent, succeed, watched, woken } from './bench.ts'
 
 export const handleCases: Cases = {
   async 'what one handle publishes, another delivers'({ backend, another, expect }) {
@@ -14,6 +15,47 @@ export const handleCases: Cases = {
     await backend.publish([job])
     await backend.close()
     expect((await read(await another(), job.id)).state).toBe('ready')
+    expect(backend.capabilities.durable).toBe(true)
+  },
+
+  async 'so does all that is kept of them, and what workers hold'({ backend, another, expect }) {
+    const [done, tried, held] = [await deliver(backend, { tags: ['kept'] }), await deliver(backend), await deliver(backend)]
+    const line = { at: 5, level: 'info', attempt: 1, token: 1, message: 'half-way', fields: '{"n":1}' } as const
+    await backend.report([{ ...ref(done), progress: { done: 1, total: 2 }, logs: [line] }])
+    await backend.settle([succeed(done), settlement(tried, { event: 'retry', delay: 60_000, error, spent })])
+    await backend.commit([{ job: held.job, event: 'cancel' }])
+    const all = async (handle: Backend): Promise<unknown> => [
+      await handle.list({ limit: 10 }), await handle.list({ tag: 'kept', limit: 10 }), (await handle.stats()).queues,
+      await Promise.all([done, tried, held].map(({ job }) => handle.story(job)))
+    ]
+    const before = await all(backend)
+    await backend.close()
+    const other = await another()
+    expect(await all(other)).toEqual(before)
+    expect((await other.reserve(request({ room: {} }))).cancelling).toEqual([ref(held)])
+    expect(await other.settle([settlement(held, { event: 'stop' }), succeed(done)])).toEqual({ stale: [ref(done)] })
+  },
+
+  async 'what was asked before it closed is still done'({ backend, another, expect }) {
+    const job = newJob()
+    const published = backend.publish([job])
+    await backend.close()
+    await published
+    expect((await read(await another(), job.id)).state).toBe('ready')
+  },
+
+  async 'leases, and what was announced, hold for every handle'({ backend, another, clock, expect }) {
+    const other = await another()
+    const [renewed, announced] = [await deliver(backend, {}, { lease: 1_000 }), await deliver(backend, {}, { worker: 'worker-2', lease: 1_000 })]
+    await clock.advance(900)
+    await backend.extend('worker-1', [ref(renewed)], 1_000)
+    await backend.announce('worker-2')
+    await clock.advance(100)
+    expect((await other.sweep(Infinity)).rescued).toEqual([ref(announced)])
+    for (const handle of [backend, other]) {
+      expect(await read(handle, announced.job)).toMatchObject({ state: 'ready', suspect: false })
+      expect(await read(handle, renewed.job)).toMatchObject({ state: 'active', worker: 'worker-1' })
+    }
   },
 
   async 'a listener is woken by another handle'({ backend, another }) {
@@ -21,6 +63,15 @@ export const handleCases: Cases = {
     using listening = await woken(other, ['default'])
     await backend.publish([newJob()])
     await listening.heard
+  },
+
+  async 'the worker of one handle hears of a cancel through another'({ backend, another, expect }) {
+    const other = await another()
+    const delivery = await deliver(backend)
+    using listening = await woken(backend, ['default'])
+    await other.commit([{ job: delivery.job, event: 'cancel' }])
+    await listening.heard
+    expect((await backend.reserve(request())).cancelling).toEqual([ref(delivery)])
   },
 
   async 'an end is told to another handle'({ backend, another, expect }) {

@@ -1,7 +1,7 @@
 import type * as FastCheck from 'fast-check'
 import type { Backend } from '../../backends/backend.ts'
 import type { AttemptRef, Reservation, ReserveRequest, Settlement } from '../../backends/broker.ts'
-import type { NewJob } from '../../jobs/job.ts'
+import { type NewJob, lines } from '../../jobs/job.ts'
 import { type FinalState, finalStates } from '../../jobs/states.ts'
 import type { Progress } from '../../tasks/progress.ts'
 import { places } from '../../tasks/task.ts'
@@ -31,7 +31,7 @@ function steps(fc: typeof FastCheck): FastCheck.Arbitrary<Step[]> {
     worker,
     lease,
     queues: fc.constantFrom(['a'], ['b'], ['a', 'b'], ['b', 'a', 'b', 'none'], []),
-    room: fc.record({ loop: fc.nat(2), thread: fc.nat(3), blocking: fc.nat(1), process: fc.nat(1), suspect: fc.nat(2) }, { requiredKeys: [] })
+    room: fc.record(Object.fromEntries(lines.map((line) => [line, fc.nat(2)])), { requiredKeys: [] })
   })
   const outcome: FastCheck.Arbitrary<Outcome> = fc.oneof(
     fc.constant<Outcome>({ event: 'succeed', result, spent }),
@@ -70,20 +70,24 @@ function steps(fc: typeof FastCheck): FastCheck.Arbitrary<Step[]> {
   return fc.array(step, { maxLength: 30, size: 'max' })
 }
 
-const runs = 300
-
 export const historyCases: Cases = {
-  async 'after each step of a random history it is where the model is'(bench) {
-    const fc = await import('fast-check')
-    await fc.assert(fc.asyncProperty(steps(fc), (history) => replay(history, bench)), { numRuns: runs })
-  }
+  'after each step of a random history it is where the model is': (bench) => replayRandomly(bench, 1, 300),
+  'so it is where two handles take the steps in turn': (bench) => replayRandomly(bench, 2, 100)
 }
 
-async function replay(history: readonly Step[], { fresh, clock, expect }: Bench): Promise<void> {
-  await using backend = await fresh()
+/** @param handles how many there are on the same jobs */
+async function replayRandomly(bench: Bench, handles: number, runs: number): Promise<void> {
+  const fc = await import('fast-check')
+  await fc.assert(fc.asyncProperty(steps(fc), (history) => replay(history, handles, bench)), { numRuns: runs })
+}
+
+async function replay(history: readonly Step[], count: number, { fresh, clock, expect }: Bench): Promise<void> {
+  await using place = fresh()
+  const handles = await Promise.all(Array.from({ length: count }, () => place.open()))
   const model = new BackendModel(clock.now())
   const seen: Seen = { ids: [], deliveries: [] }
   for (const [at, step] of history.entries()) {
+    const backend = handles[at % count]!
     const [expected, got] = await take(step, { backend, model, clock, seen })
     const story = `step ${at + 1}, ${step.does}`
     expect(got, story).toEqual(expected)

@@ -1,5 +1,5 @@
 import { rescueLimit } from '../../jobs/limits.ts'
-import { type Cases, deliver, ids, newJob, read, ref, request, settlement, succeed } from './bench.ts'
+import { type Cases, deliver, ids, newJob, read, ref, request, settlement, succeed, woken } from './bench.ts'
 
 export const leaseCases: Cases = {
   async 'the jobs of a worker whose lease ran out are ready again, uncharged'({ backend, clock, expect }) {
@@ -48,6 +48,14 @@ export const leaseCases: Cases = {
     await clock.advance(1_000)
     expect(await backend.sweep(Infinity)).toEqual({ rescued: [], buried: [job], stalled: false })
     expect(await read(backend, job)).toMatchObject({ state: 'dead', rescues: rescueLimit, error: { code: 'WORKER_LOST' } })
+  },
+
+  async 'a listener is woken by what is rescued'({ backend, clock }) {
+    await deliver(backend, {}, { lease: 1_000 })
+    await clock.advance(1_000)
+    using listening = await woken(backend, ['default'])
+    await backend.sweep(Infinity)
+    await listening.heard
   },
 
   async 'a cancel wins over a rescue'({ backend, clock, expect }) {

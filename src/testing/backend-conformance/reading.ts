@@ -23,6 +23,16 @@ export const readingCases: Cases = {
     expect(pages).toEqual([ids.slice(0, 3), ids.slice(3, 6), ids.slice(6)])
   },
 
+  async 'a page goes on where the one before ended, also where its last job was purged meanwhile'({ backend, expect }) {
+    const [first, last] = [await deliver(backend), await deliver(backend)]
+    const next = newJob()
+    await backend.publish([next])
+    await backend.settle([succeed(last)])
+    await backend.purge({ states: ['succeeded'], olderThan: 0, limit: 1 })
+    expect((await backend.list({ limit: 10 })).map(({ id }) => id)).toEqual([first.job, next.id])
+    expect((await backend.list({ after: last.job, limit: 10 })).map(({ id }) => id)).toEqual([next.id])
+  },
+
   async 'a list is filtered by state, queue and task'({ backend, expect }) {
     const done = await deliver(backend, { queue: 'a', task: 'sum' })
     await backend.settle([succeed(done)])

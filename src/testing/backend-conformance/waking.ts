@@ -79,6 +79,16 @@ export const wakingCases: Cases = {
     expect([endings.length, new Set(endings.map(({ job }) => job)).size]).toEqual([1_000, 1_000])
   },
 
+  async 'a watch that was disposed hears nothing'({ backend, expect }) {
+    const delivery = await deliver(backend)
+    const disposed = watched(backend, [delivery.job])
+    using watch = watched(backend, [delivery.job])
+    disposed[Symbol.dispose]()
+    await backend.settle([succeed(delivery)])
+    await watch.all
+    expect(disposed.told).toEqual([])
+  },
+
   async 'a job that was taken back from a watch is not told'({ backend, expect }) {
     const [dropped, kept] = [await deliver(backend), await deliver(backend)]
     const told: string[] = []

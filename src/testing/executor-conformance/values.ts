@@ -1,7 +1,7 @@
 import type { Outcome } from '../../executors/executor.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { type Cases, callOf } from './bench.ts'
-import { add, addSoon, contextOf, echo, trailOf } from './tasks.ts'
+import { add, addSoon, contextOf, echo, trailOf, waitForMark } from './tasks.ts'
 
 const valueOf = (outcome: Outcome): unknown => outcome.kind === 'returned' ? outcome.value : outcome
 
@@ -38,6 +38,19 @@ export const valueCases: Cases = {
       : { ...callOf(add, []), input: { encoded: encode([index, 1]) } })))
     const values = outcomes.map(valueOf).map((value) => value instanceof Uint8Array ? decode(value) : value)
     expect(values).toEqual(calls.map((index) => index + 1))
+  },
+
+  async 'as many calls run at the same time as it says, and the next begins when one ends'({ open, mark, expect }) {
+    const executor = open({ concurrency: 2 })
+    expect(executor.concurrency).toBe(2)
+    const [one, two, three] = [mark(), mark(), mark()]
+    const calls = [one, two, three].map(({ path }) => executor.execute(callOf(waitForMark, [path])))
+    await Promise.all([one.reaches(1), two.reaches(1)])
+    expect(three.steps).toBe(0)
+    one.release()
+    await three.reaches(1)
+    for (const own of [two, three]) own.release()
+    expect((await Promise.all(calls)).map(valueOf)).toEqual(['done', 'done', 'done'])
   },
 
   async 'middleware runs around the function, the first outermost'({ open, expect }) {
