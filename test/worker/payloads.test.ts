@@ -272,9 +272,9 @@ describe.each(['memory', 'sqlite'])('payloads beside %s', (kind) => {
 })
 
 test('a client that closes first keeps what was enqueued', async () => {
-  const backend = await opened()
   const { gated, entered, open } = await gate()
-  const queue = await connected(backend, { payloads: gated })
+  // A backend of its own, which it closes.
+  const queue = await connect(`sqlite:${join(folder.path, 'jobs.db')}`, { tasks, payloads: gated })
   const enqueued = queue.enqueue(onLoop, large)
   await entered
   const closing = queue.close()
@@ -282,7 +282,7 @@ test('a client that closes first keeps what was enqueued', async () => {
   open()
   const job = await enqueued
   await closing
-  expect(await backend.read([job.id])).toMatchObject([{ state: 'ready' }])
+  expect(await (await opened('sqlite')).read([job.id])).toMatchObject([{ state: 'ready' }])
 })
 
 test('a call that middleware did not let through puts nothing', async () => {
