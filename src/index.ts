@@ -26,6 +26,7 @@ export type { FinalState, JobState } from './jobs/states.ts'
 export type { Backend } from './backends/backend.ts'
 export type { BrokerStats, QueueStats } from './backends/broker.ts'
 export type { Ending, JobFilter } from './backends/store.ts'
+export type { PayloadStore } from './backends/payloads/payload-store.ts'
 export { openBackend } from './backends/registry.ts'
 export type { OpenOptions } from './backends/registry.ts'
 export type { Duration } from './kernel/duration.ts'
@@ -50,6 +51,7 @@ export {
   MissingPackageError,
   NestedStartError,
   NotATaskError,
+  PayloadMissingError,
   PayloadTooLargeError,
   ProcessExitedError,
   ProcessReplacedError,

@@ -32,6 +32,8 @@ test('the README does what it says, with the package as it is published', { time
 
   expect(await node('orders.ts')).toBe('1/2 looked up\nDear Ada, you have it by 2026.\n')
 
+  expect(await node('large.ts')).toBe('1000\n')
+
   const [worker, status, enqueue, inspect] = commands.map((command) => command.split(' '))
   expect(commands).toHaveLength(4)
   await using running = new TestProcess(bin, worker!, { cwd: folder.path })
