@@ -41,15 +41,16 @@ function program(): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .addHelpText('after', `
-Every setting can be a flag, a variable such as TREADLE_BROKER, or a key of treadle.config.ts; the first of these counts.
+Every setting can be a flag, a variable such as TREADLE_BROKER, or a key of
+treadle.config.ts; the first of these counts: see treadle config.
 Exit codes: 0 done, 1 what was asked for failed, 2 not understood.
 
 Examples:
-  $ treadle init my-app                            write a project that works at once
-  $ treadle worker --tasks ./tasks.ts              run jobs until Ctrl+C
-  $ treadle enqueue area 2 3 --wait 10s            keep a job, wait, and print its result
-  $ treadle status --watch                         see queues, workers and progress live
-  $ treadle status JOB --logs                      what became of one job, and what it logged
+  $ treadle init my-app                  write a project that works at once
+  $ treadle worker --tasks ./tasks.ts    run jobs until Ctrl+C
+  $ treadle enqueue area 2 3 --wait 10s  keep a job, wait, print its result
+  $ treadle status --watch               queues, workers and progress, live
+  $ treadle status JOB --logs            what became of a job, all it logged
   $ treadle inspect --state failed --json
   $ treadle cancel --tag tenant-7 --yes
   $ treadle demo --kill`)

@@ -1,4 +1,4 @@
-import { inspect } from 'node:util'
+import { inspect, stripVTControlCharacters } from 'node:util'
 import type { Client } from '../../client/client.ts'
 import type { JobHandle } from '../../client/job-handle.ts'
 import { isFinal } from '../../jobs/states.ts'
@@ -63,7 +63,7 @@ async function waitFor(client: Client, job: JobHandle, { wait, json, logLevel }:
     process.exitCode = 1
     const { name, message, code = 'FAILED' } = error as Error & { code?: unknown }
     if (json) return console.error(toJson({ error: { code, name, message }, job: job.id, state }))
-    console.error(`${logLevel === 'debug' ? inspect(error) : `${name}: ${message}`}\n${state} at attempt ${attempt}; more: treadle status ${job.id}`)
+    console.error(`${logLevel === 'debug' ? inspect(error) : stripVTControlCharacters(`${name}: ${message}`)}\n${state} at attempt ${attempt}; more: treadle status ${job.id}`)
     return
   }
   console.log(json ? toJson({ job: job.id, result: value ?? null }) : toText(value))

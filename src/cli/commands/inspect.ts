@@ -23,6 +23,6 @@ export async function inspect(options: InspectCommandOptions): Promise<void> {
   console.log(table(['job', 'task', 'queue', 'state', 'attempts', 'took', ...tagged ? ['tags'] : [], 'error'], jobs.map((job) => [
     job.id, job.task, job.queue, job.state, job.attempt, job.spent ? formatDuration(job.spent.wall) : '–', ...tagged ? [job.tags.join(' ') || '–'] : [],
     job.error ? oneLine(`${job.error.name}: ${job.error.message}`).slice(0, 60) : '–'
-  ]), process.stdout.isTTY ? { width: process.stdout.columns } : {}))
+  ]), process.stdout.isTTY ? { width: process.stdout.columns, kept: 4 } : {}))
   if (jobs.length === limit) console.log(`\nMore: treadle inspect --after ${jobs.at(-1)!.id}`)
 }

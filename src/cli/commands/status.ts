@@ -44,7 +44,12 @@ function overviewOf(client: Client, live: { broker: string, every: number } | un
     const rate = before && ended >= before.ended ? (ended - before.ended) / (at - before.at) * 1_000 : 0
     before = { at, ended }
     const now = systemClock.now()
-    const title = live && `${withoutPassword(live.broker)}  ${new Date(now).toTimeString().slice(0, 8)}  ${rate.toFixed(rate < 10 ? 1 : 0)} ended/s  every ${formatDuration(live.every)}${process.stdout.isTTY ? '  q ends' : ''}`
+    const title = live && [
+      new Date(now).toTimeString().slice(0, 8),
+      `${rate.toFixed(rate < 10 ? 1 : 0)} ended/s`,
+      ...process.stdout.isTTY ? [`every ${formatDuration(live.every)}, q ends`] : [],
+      withoutPassword(live.broker)
+    ].join('  ')
     return {
       record: live ? { ...stats, jobs: active } : stats,
       lines: (columns) => overviewLines({ stats, active, now, ...title === undefined ? {} : { title } }, columns)

@@ -1,9 +1,15 @@
-import { cut } from './text.ts'
+import { cut, widthOf } from './text.ts'
 
 const enter = '\u001B[?1049h\u001B[?25l\u001B[?7l'
 const leave = '\u001B[?7h\u001B[?25h\u001B[?1049l'
 const begin = '\u001B[?2026h\u001B[H'
 const end = '\u001B[J\u001B[?2026l'
+
+/** The line, and nothing after it. Right of a line that is as wide as the terminal there is nothing to clear: it would clear its last character. */
+function inRow(line: string, columns: number): string {
+  const shown = cut(line, columns)
+  return widthOf(shown) < columns ? `${shown}\u001B[K` : shown
+}
 
 /** Ends a view: q, Escape and Ctrl+C. */
 const ends = new Set(['q', 'Q', '\u001B', '\u0003', '\u0004'])
@@ -49,7 +55,7 @@ export class FullScreen implements Disposable {
     const { columns, rows } = this.#out
     const lines = this.#lines(columns)
     const shown = lines.length <= rows ? lines : [...lines.slice(0, rows - 1), `… and ${lines.length - rows + 1} more lines`]
-    this.#out.write(`${begin}${shown.map((line) => `${cut(line, columns)}\u001B[K`).join('\r\n')}${end}`)
+    this.#out.write(`${begin}${shown.map((line) => inRow(line, columns)).join('\r\n')}${end}`)
   }
 
   readonly #onKey = (text: string): void => {

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 import type { JobRecord } from '../../client/job-handle.ts'
 import type { HistoryEntry, JobStory } from '../../jobs/history.ts'
 import { formatDuration } from '../../kernel/duration.ts'
@@ -34,6 +34,8 @@ const words: Readonly<Record<HistoryEntry['event'], string>> = {
 /** One job, and what became of it. */
 export function storyLines(job: JobRecord, story: JobStory, { now, logs }: StoryOptions, columns: number): string[] {
   const parts = [facts(job, now, columns), history(story.history, columns)]
+  if (job.error) parts.push(section('error', stripVTControlCharacters(`${job.error.name}: ${job.error.message}`)))
+  if (job.state === 'succeeded') parts.push(section('result', toText(job.result)))
   if (story.logs.length > 0) parts.push(logged(story, logs))
   return parts.join('\n\n').split('\n')
 }
@@ -53,24 +55,27 @@ function facts(job: JobRecord, now: number, columns: number): string {
     ['due', shownTime(job.dueAt)],
     ...startedAt === undefined ? [] : [['started', shownTime(startedAt)]],
     ['ended', shownTime(finishedAt)],
-    ['took', job.spent ? `${formatDuration(job.spent.wall)}, of the processor ${formatDuration(job.spent.cpu)}` : '–'],
-    ['error', job.error ? oneLine(`${job.error.name}: ${job.error.message}`) : '–'],
-    ['result', job.state === 'succeeded' ? toText(job.result) : '–']
+    ['took', job.spent ? `${formatDuration(job.spent.wall)}, of the processor ${formatDuration(job.spent.cpu)}` : '–']
   ]
   return table(['job', job.id], rows, { width: columns })
 }
 
 function history(entries: readonly HistoryEntry[], columns: number): string {
-  return table(['when', 'what', 'attempt', 'took', 'worker', 'error'], entries.map(({ at, event, attempt, worker, spent, error }) => [
-    shownTime(at), words[event], attempt === 0 ? '–' : attempt, spent ? formatDuration(spent.wall) : '–', worker ?? '–', error ? oneLine(`${error.name}: ${error.message}`) : '–'
-  ]), { width: columns })
+  const [first] = entries
+  return table(['after', 'what', 'attempt', 'took', 'worker', 'error'], entries.map(({ at, event, attempt, worker, spent, error }) => [
+    formatDuration(at - first!.at), words[event], attempt === 0 ? '–' : attempt, spent ? formatDuration(spent.wall) : '–', worker ?? '–', error ? oneLine(`${error.name}: ${error.message}`) : '–'
+  ]), { width: columns, kept: 2 })
 }
 
 function logged({ logs: all }: JobStory, most: number): string {
   const shown = all.slice(-most)
   const lines = shown.map(({ at, level, message, fields }) => logLine({ time: shownTime(at), level, message, fields: JSON.parse(fields) as Record<string, unknown> }, process.stdout))
   const left = all.length - shown.length
-  return [styleText('bold', 'logged'), ...left > 0 ? [styleText('dim', `… ${left} lines before these: --logs shows them`)] : [], ...lines].join('\n')
+  return section('logged', ...left > 0 ? [styleText('dim', `… ${left} lines before these: --logs shows them`)] : [], ...lines)
+}
+
+function section(title: string, ...lines: readonly string[]): string {
+  return [styleText('bold', title), ...lines].join('\n')
 }
 
 function shownTime(at: number | undefined): string {

@@ -48,7 +48,7 @@ function queuesTable(queues: BrokerStats['queues'], columns: number): string {
 }
 
 function activeTable(active: readonly JobRecord[], now: number, columns: number): string {
-  const bar = columns >= 110 ? 20 : columns >= 80 ? 10 : 0
+  const bar = columns >= 110 ? 20 : columns >= 60 ? 10 : 6
   const rows = active.map(({ id, task, attempt, startedAt = now, progress, cancelling }) => {
     const elapsed = Math.max(0, now - startedAt)
     return [task, id, attempt, formatDuration(elapsed), cancelling ? styleText('yellow', 'is being cancelled') : progress ? shownProgress(progress, elapsed, bar) : '–']
@@ -56,5 +56,5 @@ function activeTable(active: readonly JobRecord[], now: number, columns: number)
   // In a narrow terminal how far it is says more than its id.
   const kept = columns >= 70 ? [0, 1, 2, 3, 4] : [0, 3, 4]
   const heading = ['active', 'job', 'attempt', 'for', 'progress']
-  return table(kept.map((index) => heading[index]!), rows.map((row) => kept.map((index) => row[index]!)), { width: columns })
+  return table(kept.map((index) => heading[index]!), rows.map((row) => kept.map((index) => row[index]!)), { width: columns, kept: kept.length - 1 })
 }

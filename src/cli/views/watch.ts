@@ -1,6 +1,7 @@
 import { systemClock } from '../../kernel/clock.ts'
 import { toJson } from '../output.ts'
 import { FullScreen } from '../terminal/full-screen.ts'
+import { cut } from '../terminal/text.ts'
 
 /** What there is to see at one moment. */
 export interface View {
@@ -20,7 +21,10 @@ export interface WatchOptions {
 
 /** The view as it stands, once. */
 export function show(view: View, json: boolean): void {
-  console.log(json ? toJson(view.record) : view.lines(columnsOf(process.stdout)).join('\n'))
+  if (json) return console.log(toJson(view.record))
+  // A pipe has no width: nothing is cut there.
+  const columns = process.stdout.isTTY ? process.stdout.columns : Infinity
+  console.log(view.lines(columns).join('\n'))
 }
 
 /** Looks again and again: in a terminal in place, until a key ends it; elsewhere one block after the other, or a line of JSON each time. */
@@ -44,10 +48,6 @@ export async function watch(look: () => Promise<View>, { every, json }: WatchOpt
     } while (!last.over && !screen.ended.aborted)
   }
   // What was seen last stays.
-  show(last, false)
-}
-
-/** A pipe has no width: nothing is cut there. */
-function columnsOf(out: NodeJS.WriteStream): number {
-  return out.isTTY ? out.columns ?? 80 : Infinity
+  const { columns } = process.stdout
+  console.log(last.lines(columns).map((line) => cut(line, columns)).join('\n'))
 }
