@@ -58,8 +58,12 @@ async function waitFor(client: Client, job: JobHandle, { wait, json, logLevel }:
   try {
     value = await (process.stderr.isTTY && !json ? whileWaiting(client, job, result) : result())
   } catch (error) {
-    const { state, attempt } = await client.read(job.id)
-    if (!isFinal(state)) throw error
+    const { state, attempt, error: last } = await client.read(job.id)
+    if (!isFinal(state)) {
+      // Why it has not ended yet, such as a worker that lacks the task.
+      if (last && !json) console.error(stripVTControlCharacters(`${last.name}: ${last.message}`))
+      throw error
+    }
     process.exitCode = 1
     const { name, message, code = 'FAILED' } = error as Error & { code?: unknown }
     if (json) return console.error(toJson({ error: { code, name, message }, job: job.id, state }))

@@ -30,7 +30,7 @@ export async function readConfig(named: string | undefined): Promise<ConfigFile 
   try {
     module = await import(pathToFileURL(path).href) as typeof module
   } catch (error) {
-    throw new ConfigError(`${shown} could not be imported: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new ConfigError(`${shown} could not be imported: ${error instanceof Error ? error.message : String(error)}${isMissing(error) ? '. Is it installed? Run: npm install' : ''}`, { cause: error })
   }
   if (!isRecord(module.default)) throw new ConfigError(`${shown} has no settings as its default export. Write: export default defineConfig({ tasks: './tasks.ts' })`)
   const values = new Map<SettingName, unknown>()
@@ -70,6 +70,10 @@ function fromFolder(folder: string, name: SettingName, value: unknown): unknown 
   if (name === 'broker') return withFileIn(folder, value as string)
   if (name !== 'tasks') return value
   return [value as string | string[]].flat().map((module) => /^(file|data):/.test(module) ? module : resolve(folder, module))
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND'
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
