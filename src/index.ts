@@ -9,6 +9,8 @@ export type { Local, LocalOptions, MapOptions, Runner, RunnerOptions } from './c
 export { startWorker } from './worker/start-worker.ts'
 export type { Worker } from './worker/worker.ts'
 export type { WorkerOptions } from './worker/start-worker.ts'
+export { defineConfig } from './cli/config/config.ts'
+export type { Config } from './cli/config/config.ts'
 export { task } from './tasks/task.ts'
 export type { AnyTask, CallOptions, CallRules, CheckedTaskOptions, Place, Task, TaskOptions } from './tasks/task.ts'
 export type { ArgsSchema, SchemaInput, SchemaOutput, StandardIssue, StandardResult, StandardSchema } from './tasks/standard-schema.ts'
