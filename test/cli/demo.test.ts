@@ -28,7 +28,8 @@ function anyLeft(group: number): boolean {
 
 async function leavesNothing({ pid }: ChildProcess): Promise<void> {
   await expect.poll(() => anyLeft(pid!)).toBe(false)
-  expect(readdirSync(folder.path)).toEqual([])
+  // Node keeps what it has compiled, for the next start.
+  expect(readdirSync(folder.path).filter((name) => name !== 'node-compile-cache')).toEqual([])
 }
 
 interface Reported extends Record<string, unknown> {
