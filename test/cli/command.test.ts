@@ -84,6 +84,13 @@ describe('what it prints', () => {
     expect(existsSync(join(folder.path, 'jobs.db'))).toBe(false)
   })
 
+  test('status --watch elsewhere than in a terminal: a line of JSON each time', async () => {
+    await emptyFile()
+    await using child = new TestProcess(join(root, 'bin/treadle.js'), ['status', '--watch', '100ms', '--json', '--broker', broker])
+    await child.line(() => child.lines.length >= 3)
+    for (const line of child.lines.slice(0, 3)) expect(JSON.parse(line)).toEqual({ queues: {}, workers: [], oldestReady: 0, jobs: [] })
+  })
+
   test('a reader that has read enough ends it quietly', async () => {
     await emptyFile()
     await using child = new TestProcess(join(root, 'bin/treadle.js'), ['status', '--watch', '100', '--broker', broker])
@@ -178,6 +185,16 @@ describe('with a worker', () => {
     expect([record.history.length, record.logs.length]).toEqual([3, 12])
     // Its story is over: there is nothing to watch.
     expect(treadle('status', job, '--watch').out).toContain('succeeded')
+  })
+
+  test('a job whose worker is silent: what cancelling it means', { timeout: 40_000 }, async () => {
+    await using queue = await connect(broker, { tasks })
+    const job = await queue.enqueue(tasks.sleep, 600_000)
+    await using worker = await new WorkerProcess(broker, tasksFile, '--lease', '100ms').ready()
+    while (await job.state() !== 'active') await systemClock.sleep(2)
+    await worker.kill()
+    while ((await queue.stats()).workers.length > 0) await systemClock.sleep(2)
+    expect(treadle('cancel', job.id).out).toMatch(/unreachable[\s\S]*unreachable: its worker is silent; the job is cancelled when it is taken from that worker/)
   })
 
   test('a port that is taken, and a module without tasks: what to do, and no worker is left', { timeout: 40_000 }, async () => {

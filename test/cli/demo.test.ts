@@ -15,7 +15,9 @@ afterEach(() => folder[Symbol.dispose]())
 /** Detached, so that it leads a process group of its own: whatever it leaves behind is in there. */
 function demo(...flags: string[]): ChildProcess {
   return spawn(process.execPath, [join(root, 'bin/treadle.js'), 'demo', ...flags], {
-    detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMPDIR: folder.path }
+    detached: true, stdio: ['ignore', 'pipe', 'pipe'],
+    // Node's cache of compiled code stays in that folder, and is not the demo's.
+    env: { ...process.env, TMPDIR: folder.path, NODE_DISABLE_COMPILE_CACHE: '1' }
   })
 }
 

@@ -42,7 +42,7 @@ test('it overwrites nothing, unless by force', () => {
   const init = (...args: string[]): { stderr: string, status: number | null } =>
     spawnSync(process.execPath, [join(root, 'bin/treadle.js'), 'init', ...args], { cwd: folder.path, encoding: 'utf8' })
   const { stderr, status } = init()
-  expect(stderr).toBe('tasks.ts exists already; nothing was written. Name another folder, or overwrite with --force. (TREADLE)\n')
+  expect(stderr).toBe('tasks.ts exists already; nothing was written. Name another folder, or overwrite with --force. (FILES_EXIST)\n')
   expect(status).toBe(1)
   expect(readFileSync(own, 'utf8')).toBe('// mine\n')
   expect(init('--force').status).toBe(0)

@@ -149,6 +149,7 @@ describe('progress', () => {
     [{ done: 1.23456, note: 'a\u001B[2J\nb' }, '1.235 a b']
   ])('%j', (progress, shown) => {
     expect(stripVTControlCharacters(shownProgress(progress, 3_000, 10))).toBe(shown)
+    expect(shownProgress(progress, undefined, 10)).not.toContain('left')
   })
 })
 

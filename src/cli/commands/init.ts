@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { TreadleError } from '../../kernel/errors.ts'
+import { FilesExistError } from '../errors.ts'
 import { toJson } from '../output.ts'
 import { starter } from '../starter.ts'
 
@@ -13,9 +13,7 @@ export interface InitCommandOptions {
 export function init(folder: string, version: string, { force, json }: InitCommandOptions): void {
   const files = Object.entries(starter(version))
   const there = files.map(([name]) => join(folder, name)).filter((path) => existsSync(path))
-  if (there.length > 0 && !force) {
-    throw new TreadleError(`${there.join(', ')} ${there.length === 1 ? 'exists' : 'exist'} already; nothing was written. Name another folder, or overwrite with --force.`)
-  }
+  if (there.length > 0 && !force) throw new FilesExistError(there)
   for (const [name, text] of files) {
     const path = join(folder, name)
     mkdirSync(dirname(path), { recursive: true })

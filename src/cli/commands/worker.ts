@@ -1,10 +1,9 @@
 import { HealthServer } from '../../http/health-server.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
-import { TreadleError } from '../../kernel/errors.ts'
 import { type LogFields, type LogLevel, lineLogger } from '../../kernel/logger.ts'
 import { startWorker } from '../../worker/start-worker.ts'
-import { UsageError } from '../errors.ts'
+import { HealthPortError, UsageError } from '../errors.ts'
 import { toJson } from '../output.ts'
 import { taskModules } from '../task-modules.ts'
 import { logLine } from '../terminal/log-line.ts'
@@ -73,7 +72,7 @@ export async function worker(options: WorkerCommandOptions): Promise<void> {
 function unlistenable(error: unknown, host: string, port: number | undefined): unknown {
   const { code } = error as NodeJS.ErrnoException
   const why = code === 'EADDRINUSE' ? 'another process listens there' : code === 'EACCES' ? 'this user may not' : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' ? 'it is no address of this machine' : undefined
-  return why === undefined ? error : new TreadleError(`The health endpoint cannot listen on ${host}:${port}: ${why}. Name another with --health-port or --health-host (0 picks a free port).`, { cause: error })
+  return why === undefined ? error : new HealthPortError(`${host}:${port}`, why, { cause: error })
 }
 
 function plain({ level, time, msg, ...fields }: LogFields): string {

@@ -50,7 +50,7 @@ function facts(job: JobRecord, now: number, columns: number): string {
     ['attempts', `${job.attempt} (${job.token} deliveries, ${job.rescues} rescues${job.deaths > 0 ? `, ended its thread or process ${job.deaths} times` : ''})`],
     ...job.suspect ? [['suspect', 'a worker died with it: it runs alone, in a child process']] : [],
     ...job.worker === undefined ? [] : [['worker', job.worker]],
-    ...progress ? [['progress', shownProgress(progress, (finishedAt ?? now) - (startedAt ?? now), columns >= 80 ? 20 : 0)]] : [],
+    ...progress ? [['progress', shownProgress(progress, startedAt === undefined || finishedAt !== undefined ? undefined : now - startedAt, columns >= 80 ? 20 : 0)]] : [],
     ['created', shownTime(job.createdAt)],
     ['due', shownTime(job.dueAt)],
     ...startedAt === undefined ? [] : [['started', shownTime(startedAt)]],
