@@ -5,6 +5,12 @@ import type { Client } from '../client/client.ts'
 import { connect } from '../client/connect.ts'
 import { BackendError } from '../kernel/errors.ts'
 
+/** Where a command finds the jobs, and what is too large for them. */
+export interface Place {
+  readonly broker: string
+  readonly payloads?: string
+}
+
 const sqliteUrl = /^sqlite:(.*)$/is
 
 /**
@@ -12,10 +18,10 @@ const sqliteUrl = /^sqlite:(.*)$/is
  *
  * The file is opened on this thread: a command has nothing else to do meanwhile, and a thread would take longer to start than the rest.
  */
-export async function withClient<T>(broker: string, use: (client: Client) => Promise<T>): Promise<T> {
+export async function withClient<T>({ broker, payloads }: Place, use: (client: Client) => Promise<T>): Promise<T> {
   const backend = await openBackend(broker)
   try {
-    await using client = await connect(backend)
+    await using client = await connect(backend, payloads === undefined ? {} : { payloads })
     return await use(client)
   } finally {
     await backend.close()
@@ -23,12 +29,12 @@ export async function withClient<T>(broker: string, use: (client: Client) => Pro
 }
 
 /** As `withClient`, for those who read or change what is there already: a mistyped name must not make a new file. @throws BackendError */
-export async function withJobs<T>(broker: string, use: (client: Client) => Promise<T>): Promise<T> {
-  const file = fileOf(broker)
+export async function withJobs<T>(place: Place, use: (client: Client) => Promise<T>): Promise<T> {
+  const file = fileOf(place.broker)
   if (file !== undefined && file !== '' && !existsSync(file)) {
     throw new BackendError(`There is no file ${resolve(file)}: no job was ever kept there. Name another with --broker, TREADLE_BROKER or in treadle.config.ts; "treadle enqueue" and "treadle worker" make it.`)
   }
-  return await withClient(broker, use)
+  return await withClient(place, use)
 }
 
 /** The URL, its relative path seen from `folder`. */

@@ -69,7 +69,7 @@ Examples:
     .description('keep a call of a task as a job; each argument is JSON, or text where it is not')
     .argument('<task>', "the task's name; with --tasks it must be among theirs, and their options apply")
     .argument('[args...]', 'its arguments'),
-  'broker', 'tasks', 'logLevel')
+  'broker', 'payloads', 'tasks', 'logLevel')
     .option('-q, --queue <name>', 'the queue to wait in')
     .option('--priority <n>', 'higher is reserved first', whole)
     .option('--delay <duration>', 'wait this long before it may start')
@@ -84,7 +84,7 @@ Examples:
   addSettings(treadle.command('status')
     .description('how many jobs stand where, which workers live and what runs; or the story of one job')
     .argument('[job]', 'the id of a job'),
-  'broker')
+  'broker', 'payloads')
     .addOption(new Option('-w, --watch [interval]', 'go on showing it, every second or as often as is said').argParser(duration))
     .option('--logs', "all of the job's log lines, not only the last")
     .addOption(asJson())
@@ -127,7 +127,7 @@ Examples:
 
   addSettings(treadle.command('purge')
     .description('remove jobs that have ended, with their results'),
-  'broker')
+  'broker', 'payloads')
     .addOption(new Option('-s, --state <state...>', 'those that are').choices(finalStates).default(['succeeded', 'cancelled']))
     .option('-q, --queue <name>', 'only those of a queue')
     .option('--tag <tag>', 'only those with a tag')

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -235,5 +235,18 @@ describe('with a worker', () => {
       expect(await job.read()).toMatchObject({ state: 'ready', attempt: 0 })
     }
     expect((await job.read()).token).toBe(2)
+  })
+
+  test('large results are in a folder: whoever is told of it reads them, and purges them', { timeout: 60_000 }, async () => {
+    const payloads = join(folder.path, 'payloads')
+    await using _worker = await new WorkerProcess(broker, tasksFile, '--payloads', payloads).ready()
+    await using queue = await connect(broker, { tasks, payloads })
+    const job = await queue.enqueue(tasks.giveBack, 'x'.repeat(2 ** 20))
+    await job.result()
+    expect(readdirSync(payloads)).toHaveLength(2)
+    expect(treadle('status', job.id).err).toContain('PAYLOAD_MISSING')
+    expect((JSON.parse(treadle('status', job.id, '--json', '--payloads', payloads).out) as { result: string }).result).toHaveLength(2 ** 20)
+    expect(treadle('purge', '--older-than', '0s', '--payloads', payloads).code).toBe(0)
+    expect(readdirSync(payloads)).toEqual([])
   })
 })

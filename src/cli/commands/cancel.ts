@@ -20,11 +20,11 @@ const meanings: Readonly<Record<string, string>> = {
 }
 
 export async function cancel(jobs: readonly string[], options: CancelCommandOptions): Promise<void> {
-  const { broker, json } = options
+  const { json } = options
   if ((jobs.length > 0) === isChosen(options)) {
     throw new UsageError('treadle cancel takes either the ids of jobs, or what all of them have in common: --tag, --queue, --task, --state.')
   }
-  await withJobs(broker, async (client) => {
+  await withJobs(options, async (client) => {
     const outcomes: [string, string | number][] = jobs.length > 0 ? await eachJob(jobs, (job) => client.cancel(job)) : Object.entries(await cancelAll(client, options))
     if (json) return console.log(toJson(Object.fromEntries(outcomes)))
     if (outcomes.length === 0) return console.log('Nothing was cancelled.')

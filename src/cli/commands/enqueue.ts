@@ -13,6 +13,7 @@ import { whileWaiting } from '../views/waiting.ts'
 
 export interface EnqueueCommandOptions {
   broker: string
+  payloads?: string
   tasks?: string[]
   queue?: string
   priority?: number
@@ -27,7 +28,7 @@ export interface EnqueueCommandOptions {
 }
 
 export async function enqueue(task: string, args: readonly string[], options: EnqueueCommandOptions): Promise<void> {
-  const { broker, tasks = [], wait, json, retries, queue, priority, delay, timeout, expires, tag } = options
+  const { tasks = [], wait, json, retries, queue, priority, delay, timeout, expires, tag } = options
   const known = await definition(task, tasks)
   const call: CallOptions = {
     ...(queue === undefined ? {} : { queue }),
@@ -38,7 +39,7 @@ export async function enqueue(task: string, args: readonly string[], options: En
     ...(tag === undefined ? {} : { tags: tag }),
     ...(retries === undefined ? {} : { retry: { limit: retries } })
   }
-  await withClient(broker, async (client) => {
+  await withClient(options, async (client) => {
     const job = await client.enqueueByName(task, args.map(parse), call, known)
     if (wait === undefined) console.log(json ? toJson({ job: job.id }) : `enqueued ${task} as ${job.id}`)
     else await waitFor(client, job, options)

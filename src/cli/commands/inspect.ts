@@ -14,8 +14,8 @@ export interface InspectCommandOptions extends Chosen<JobState> {
 }
 
 export async function inspect(options: InspectCommandOptions): Promise<void> {
-  const { broker, json, limit, after } = options
-  const jobs = await withJobs(broker, (client) => client.list({ ...filterOf(options), limit, ...(after === undefined ? {} : { after }) }))
+  const { json, limit, after } = options
+  const jobs = await withJobs(options, (client) => client.list({ ...filterOf(options), limit, ...(after === undefined ? {} : { after }) }))
   // Results are left out: one may be a mebibyte. `treadle status JOB` shows it.
   if (json) return console.log(toJson(jobs.map((job) => ({ ...job, result: undefined }))))
   if (jobs.length === 0) return console.log('No such jobs.')

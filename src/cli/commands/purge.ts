@@ -5,6 +5,7 @@ import { counted, toJson } from '../output.ts'
 
 export interface PurgeCommandOptions {
   broker: string
+  payloads?: string
   state: FinalState[]
   queue?: string
   tag?: string
@@ -12,8 +13,8 @@ export interface PurgeCommandOptions {
   json?: true
 }
 
-export async function purge({ broker, json, state, queue, tag, olderThan }: PurgeCommandOptions): Promise<void> {
-  await withJobs(broker, async (client) => {
+export async function purge({ json, state, queue, tag, olderThan, ...place }: PurgeCommandOptions): Promise<void> {
+  await withJobs(place, async (client) => {
     const purged = await client.purge({ states: state, olderThan, ...(queue === undefined ? {} : { queue }), ...(tag === undefined ? {} : { tag }) })
     console.log(json ? toJson({ purged }) : `${counted(purged, 'job', 'jobs')} removed (${state.join(', ')}, ended ${olderThan} ago or more)`)
   })

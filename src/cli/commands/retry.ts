@@ -11,11 +11,11 @@ export interface RetryCommandOptions extends Chosen<RetryFilter['state']> {
 }
 
 export async function retry(jobs: readonly string[], options: RetryCommandOptions): Promise<void> {
-  const { broker, json, state } = options
+  const { json, state } = options
   if ((jobs.length > 0) === isChosen(options)) {
     throw new UsageError('treadle retry takes either the ids of jobs, or --state, --tag, --queue or --task for all that match.')
   }
-  await withJobs(broker, async (client) => {
+  await withJobs(options, async (client) => {
     if (jobs.length === 0) {
       let retried = 0
       // What somebody cancelled stays so, unless that is asked for.

@@ -10,6 +10,7 @@ import { type View, show, watch } from '../views/watch.ts'
 
 export interface StatusCommandOptions {
   broker: string
+  payloads?: string
   /** True: every second. */
   watch?: true | Duration
   logs?: true
@@ -24,7 +25,7 @@ const shortest = 100
 
 export async function status(job: string | undefined, options: StatusCommandOptions): Promise<void> {
   const { broker, json = false, logs = false } = options
-  await withJobs(broker, async (client) => {
+  await withJobs(options, async (client) => {
     const live = options.watch !== undefined
     const every = Math.max(shortest, milliseconds(options.watch === undefined || options.watch === true ? 1_000 : options.watch, '--watch'))
     const look = job === undefined ? overviewOf(client, live ? { broker, every } : undefined) : storyOf(client, job, logs)

@@ -10,6 +10,7 @@ import { logLine } from '../terminal/log-line.ts'
 
 export interface WorkerCommandOptions {
   broker: string
+  payloads?: string
   tasks?: string[]
   queues?: string[]
   threads?: number
@@ -27,12 +28,13 @@ export interface WorkerCommandOptions {
 
 /** Runs until a signal. A second signal hands everything back at once. */
 export async function worker(options: WorkerCommandOptions): Promise<void> {
-  const { broker, tasks = [], queues, threads, loopConcurrency, blocking, processes, memoryLimit, lease, drain, healthPort, healthHost, logLevel, json } = options
+  const { broker, payloads, tasks = [], queues, threads, loopConcurrency, blocking, processes, memoryLimit, lease, drain, healthPort, healthHost, logLevel, json } = options
   milliseconds(drain, '--drain')
   if (tasks.length === 0) throw new UsageError("treadle worker needs the modules that export its tasks: --tasks ./tasks.ts, TREADLE_TASKS, or tasks in treadle.config.ts. A first one is written by: treadle init")
   const log = lineLogger(logLevel, (line) => console.error(json ? toJson(line) : plain(line)))
   const running = await startWorker(broker, {
     tasks: taskModules(tasks), lease, log,
+    ...(payloads === undefined ? {} : { payloads }),
     ...(queues === undefined ? {} : { queues }),
     ...(threads === undefined ? {} : { threads }),
     ...(loopConcurrency === undefined ? {} : { loopConcurrency }),

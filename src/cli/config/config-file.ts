@@ -68,6 +68,7 @@ function entries(config: Record<string, unknown>, file: string): [string, unknow
 /** What a file says is meant from where the file is. */
 function fromFolder(folder: string, name: SettingName, value: unknown): unknown {
   if (name === 'broker') return withFileIn(folder, value as string)
+  if (name === 'payloads') return resolve(folder, value as string)
   if (name !== 'tasks') return value
   return [value as string | string[]].flat().map((module) => /^(file|data):/.test(module) ? module : resolve(folder, module))
 }

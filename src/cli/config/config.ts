@@ -5,6 +5,8 @@ import type { LogLevel } from '../../kernel/logger.ts'
 export interface Config {
   /** Where the jobs are kept. A relative path in it is relative to the file. Default: `'sqlite:treadle.db'` in the working directory. */
   broker?: string
+  /** The folder where arguments and results over 1 MiB are kept, relative to the file: the same for all who share the broker. Default: none; larger ones are refused. */
+  payloads?: string
   /** The modules that export tasks, relative to the file. */
   tasks?: string | readonly string[]
   /** The queues that a worker serves. Default: `['default']`. */

@@ -23,7 +23,7 @@ export interface Setting {
 }
 
 export type SettingName =
-  | 'broker' | 'tasks' | 'queues' | 'threads' | 'loopConcurrency' | 'blocking' | 'processes' | 'memoryLimit'
+  | 'broker' | 'payloads' | 'tasks' | 'queues' | 'threads' | 'loopConcurrency' | 'blocking' | 'processes' | 'memoryLimit'
   | 'lease' | 'drain' | 'healthPort' | 'healthHost' | 'logLevel'
 
 const logLevels: readonly string[] = ['debug', 'info', 'warn', 'error']
@@ -34,6 +34,10 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   broker: {
     key: 'broker', flags: '-b, --broker <url>', what: 'where the jobs are kept, such as sqlite:app.db',
     takes: "a URL, such as 'sqlite:app.db'", fits: isText, fallback: 'sqlite:treadle.db'
+  },
+  payloads: {
+    key: 'payloads', flags: '--payloads <folder>', what: 'where arguments and results over 1 MiB are kept, the same for all',
+    takes: 'a folder', fits: isText, unset: 'none'
   },
   tasks: {
     key: 'tasks', flags: '-t, --tasks <module>', what: 'a module that exports tasks; may be given again',
