@@ -45,6 +45,8 @@ test.each([
   ['src/executors/newest/newest-executor.ts', '../loop/loop-executor.ts'],
   ['src/executors/calls/call-pool.ts', '../threads/task-thread.ts'],
   ['src/backends/memory/memory-backend.ts', '../sqlite/engine.ts'],
+  ['src/backends/memory/memory-backend.ts', '../payloads/directory-payloads.ts'],
+  ['src/backends/payloads/directory-payloads.ts', '../sqlite/file.ts'],
   ['src/backends/newest/newest-backend.ts', '../memory/heap.ts'],
   ['src/backends/sqlite/engine.ts', '../registry.ts'],
   ['src/backends/sqlite/engine.ts', '../../executors/executor.ts'],
