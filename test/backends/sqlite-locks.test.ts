@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Backend } from '../../src/backends/backend.ts'
@@ -34,7 +34,7 @@ async function longestStallOf(backend: Backend): Promise<number> {
 }
 
 /** What blocks the loop before it was measured once, or after the last time, would not be seen. */
-async function measured(delay: IntervalHistogram): Promise<void> {
+async function measured(delay: { readonly count: number }): Promise<void> {
   for (const { count } = delay; delay.count === count;) await nextTurn()
 }
 
