@@ -5,6 +5,9 @@ if (Number.parseInt(process.versions.node, 10) < 24) {
   process.exit(2)
 }
 const { existsSync } = await import('node:fs')
+const { enableCompileCache } = await import('node:module')
+// Most of a start is compiling: what was compiled once is kept, in the folder for temporary files.
+enableCompileCache()
 // A checkout runs its sources as they are; the package holds only what was built from them.
 const source = new URL('../src/cli/main.ts', import.meta.url)
 const { main } = await import(existsSync(source) ? source.href : new URL('../dist/cli/main.js', import.meta.url).href)

@@ -9,6 +9,8 @@ export type { Local, LocalOptions, MapOptions, Runner, RunnerOptions } from './c
 export { startWorker } from './worker/start-worker.ts'
 export type { Worker } from './worker/worker.ts'
 export type { WorkerOptions } from './worker/start-worker.ts'
+export { defineConfig } from './cli/config/config.ts'
+export type { Config } from './cli/config/config.ts'
 export { task } from './tasks/task.ts'
 export type { AnyTask, CallOptions, CallRules, CheckedTaskOptions, Place, Task, TaskOptions } from './tasks/task.ts'
 export type { ArgsSchema, SchemaInput, SchemaOutput, StandardIssue, StandardResult, StandardSchema } from './tasks/standard-schema.ts'
@@ -26,6 +28,7 @@ export type { FinalState, JobState } from './jobs/states.ts'
 export type { Backend } from './backends/backend.ts'
 export type { BrokerStats, QueueStats } from './backends/broker.ts'
 export type { Ending, JobFilter } from './backends/store.ts'
+export type { PayloadStore } from './backends/payloads/payload-store.ts'
 export { openBackend } from './backends/registry.ts'
 export type { OpenOptions } from './backends/registry.ts'
 export type { Duration } from './kernel/duration.ts'
@@ -50,6 +53,7 @@ export {
   MissingPackageError,
   NestedStartError,
   NotATaskError,
+  PayloadMissingError,
   PayloadTooLargeError,
   ProcessExitedError,
   ProcessReplacedError,

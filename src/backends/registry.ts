@@ -53,7 +53,7 @@ export async function openBackend(url: string, options: OpenOptions = {}): Promi
 }
 
 /** The path is written as it is, not percent-encoded, save after `//`, where it is a URL's. */
-function sqliteParts(rest: string): { path: string, durability?: 'process' | 'disk' } {
+export function sqliteParts(rest: string): { path: string, durability?: 'process' | 'disk' } {
   const mark = rest.lastIndexOf('?')
   const query = new URLSearchParams(mark < 0 ? '' : rest.slice(mark + 1))
   const written = mark < 0 ? rest : rest.slice(0, mark)
@@ -65,6 +65,8 @@ function sqliteParts(rest: string): { path: string, durability?: 'process' | 'di
   return { path, durability }
 }
 
-function withoutPassword(url: string): string {
-  return url.replace(/(\/\/[^/@:]*):[^/@]*@/, '$1:***@')
+/** For people to read, and for logs. */
+export function withoutPassword(url: string): string {
+  // A password may hold an @ or a slash, though it should not.
+  return url.replace(/(\/\/[^/@:]*):.*@/, '$1:***@').replace(/([?&][^=&]*(?:password|token|secret)[^=&]*=)[^&]*/gi, '$1***')
 }

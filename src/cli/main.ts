@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { InvalidOptionError, TreadleError } from '../kernel/errors.ts'
+import { Command, CommanderError, Option } from 'commander'
+import { TreadleError } from '../kernel/errors.ts'
 import { finalStates, jobStates } from '../jobs/states.ts'
+import type { ConfigFile } from './config/config-file.ts'
+import { addSettings, collected, duration, settingNames, whole } from './config/settings.ts'
+import { misuses } from './errors.ts'
 import { toJson } from './output.ts'
 
 /** What was asked for failed: a job, a backend. */
@@ -12,6 +15,9 @@ const misused = 2
 /** The `treadle` command. Each subcommand's code is loaded only when it is called. */
 export async function main(argv: readonly string[]): Promise<void> {
   const json = argv.includes('--json')
+  // Whoever reads has read enough, as in `treadle inspect | head`; a log that nobody reads is no reason to stop.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : failed))
+  process.stderr.on('error', () => {})
   try {
     await program().parseAsync(argv)
   } catch (error) {
@@ -22,7 +28,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     }
     const { code = 'UNEXPECTED', message } = error as Partial<TreadleError> & Error
     console.error(json ? toJson({ error: { code, message } }) : error instanceof TreadleError ? `${message} (${code})` : error)
-    process.exitCode = error instanceof InvalidOptionError ? misused : failed
+    process.exitCode = misuses.has(code) ? misused : failed
   }
 }
 
@@ -35,93 +41,112 @@ function program(): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .addHelpText('after', `
+Every setting can be a flag, a variable such as TREADLE_BROKER, or a key of
+treadle.config.ts; the first of these counts: see treadle config.
 Exit codes: 0 done, 1 what was asked for failed, 2 not understood.
 
 Examples:
-  $ treadle worker --tasks ./tasks.ts
-  $ treadle enqueue area 2 3 --wait 10s
-  $ treadle status --json
+  $ treadle init my-app                  write a project that works at once
+  $ treadle worker --tasks ./tasks.ts    run jobs until Ctrl+C
+  $ treadle enqueue area 2 3 --wait 10s  keep a job, wait, print its result
+  $ treadle status --watch               queues, workers and progress, live
+  $ treadle status JOB --logs            what became of a job, all it logged
+  $ treadle inspect --state failed --json
+  $ treadle cancel --tag tenant-7 --yes
   $ treadle demo --kill`)
 
-  const broker = (): Option => new Option('-b, --broker <url>', 'where the jobs are kept, such as sqlite:app.db').env('TREADLE_BROKER').default('sqlite:treadle.db')
+  let file: ConfigFile | undefined
+  treadle.hook('preAction', async (_, command) => { file = await (await import('./config/resolve.ts')).resolveSettings(command) })
   const asJson = (): Option => new Option('--json', 'print JSON, for programs')
 
-  treadle.command('worker')
-    .description('run jobs until stopped: the first SIGTERM or Ctrl+C drains, the second stops at once')
-    .addOption(broker())
-    .requiredOption('-t, --tasks <module>', 'a module that exports tasks; may be given again', collected)
-    .option('-q, --queues <name>', 'a queue to serve; may be given again (default: default)', collected)
-    .option('--threads <n>', 'calls that compute at the same time (default: as many as cores)', whole)
-    .option('--loop-concurrency <n>', 'calls that wait at the same time (default: 100)', whole)
-    .option('--blocking <n>', 'calls that block while they wait, at the same time (default: 64)', whole)
-    .option('--processes <n>', 'calls in child processes at the same time (default: as many as cores)', whole)
-    .option('--lease <duration>', 'how long the worker may be silent before its jobs go to others', '5s')
-    .option('--drain <duration>', 'how long jobs under way may take to end after a signal', '30s')
-    .option('--health-port <n>', 'answer GET /health and /metrics on this port', whole)
-    .option('--health-host <address>', 'on this address', '127.0.0.1')
-    .addOption(new Option('--log-level <level>', 'what to log').choices(['debug', 'info', 'warn', 'error']).default('info'))
+  addSettings(treadle.command('worker')
+    .description('run jobs until stopped: the first SIGTERM or Ctrl+C drains, the second stops at once'),
+  ...settingNames)
     .addOption(asJson())
     .action(async (options) => (await import('./commands/worker.ts')).worker(options))
 
-  treadle.command('enqueue')
+  addSettings(treadle.command('enqueue')
     .description('keep a call of a task as a job; each argument is JSON, or text where it is not')
-    .argument('<task>', "the task's name")
-    .argument('[args...]', 'its arguments')
-    .addOption(broker())
-    .option('-t, --tasks <module>', 'a module that exports tasks, whose options then apply; may be given again', collected)
+    .argument('<task>', "the task's name; with --tasks it must be among theirs, and their options apply")
+    .argument('[args...]', 'its arguments'),
+  'broker', 'payloads', 'tasks', 'logLevel')
     .option('-q, --queue <name>', 'the queue to wait in')
     .option('--priority <n>', 'higher is reserved first', whole)
     .option('--delay <duration>', 'wait this long before it may start')
     .option('--timeout <duration>', 'how long one attempt may take')
     .option('--retries <n>', 'how many attempts may follow a failed first one', whole)
     .option('--expires <duration>', 'not to be started after this long')
+    .option('--tag <tag>', 'what to find it by; may be given again', collected)
     .option('--wait [duration]', 'wait for the result and print it')
     .addOption(asJson())
     .action(async (task, args, options) => (await import('./commands/enqueue.ts')).enqueue(task, args, options))
 
-  treadle.command('status')
-    .description('how many jobs stand where and which workers live, or the story of one job')
-    .argument('[job]', 'the id of a job')
-    .addOption(broker())
+  addSettings(treadle.command('status')
+    .description('how many jobs stand where, which workers live and what runs; or the story of one job')
+    .argument('[job]', 'the id of a job'),
+  'broker', 'payloads')
+    .addOption(new Option('-w, --watch [interval]', 'go on showing it, every second or as often as is said').argParser(duration))
+    .option('--logs', "all of the job's log lines, not only the last")
     .addOption(asJson())
     .action(async (job, options) => (await import('./commands/status.ts')).status(job, options))
 
-  treadle.command('inspect')
-    .description('list jobs, oldest first')
-    .addOption(broker())
+  addSettings(treadle.command('inspect')
+    .description('list jobs, oldest first'),
+  'broker')
     .addOption(new Option('-s, --state <state>', 'only those that are').choices(jobStates))
     .option('-q, --queue <name>', 'only those of a queue')
     .option('--task <name>', 'only those of a task')
+    .option('--tag <tag>', 'only those with a tag')
     .option('--limit <n>', 'at most so many, from 1 to 1000', whole, 20)
     .option('--after <job>', 'only those after this one: the last of the page before')
     .addOption(asJson())
     .action(async (options) => (await import('./commands/inspect.ts')).inspect(options))
 
-  treadle.command('cancel')
-    .description('end jobs: at once while they wait; where they run, their signal aborts, and after a grace they are stopped')
-    .argument('<job...>', 'ids of jobs')
-    .addOption(broker())
+  addSettings(treadle.command('cancel')
+    .description('end jobs, those named or all that match: at once while they wait; where they run, their signal aborts, and after a grace they are stopped')
+    .argument('[job...]', 'ids of jobs'),
+  'broker')
+    .addOption(new Option('-s, --state <state>', 'all that are').choices(['scheduled', 'ready', 'active']))
+    .option('-q, --queue <name>', 'all of a queue')
+    .option('--task <name>', 'all of a task')
+    .option('--tag <tag>', 'all with a tag')
+    .option('-y, --yes', 'without asking')
     .addOption(asJson())
     .action(async (jobs, options) => (await import('./commands/cancel.ts')).cancel(jobs, options))
 
-  treadle.command('retry')
+  addSettings(treadle.command('retry')
     .description('have jobs that ended without success begin anew: those named, or all that match')
-    .argument('[job...]', 'ids of jobs')
-    .addOption(broker())
-    .addOption(new Option('-s, --state <state>', 'all that are').choices(['failed', 'cancelled', 'dead']))
-    .option('-q, --queue <name>', 'of those, only the ones of a queue')
-    .option('--task <name>', 'of those, only the ones of a task')
+    .argument('[job...]', 'ids of jobs'),
+  'broker')
+    .addOption(new Option('-s, --state <state>', 'all that are (default: failed and dead)').choices(['failed', 'cancelled', 'dead']))
+    .option('-q, --queue <name>', 'all of a queue')
+    .option('--task <name>', 'all of a task')
+    .option('--tag <tag>', 'all with a tag')
     .addOption(asJson())
     .action(async (jobs, options) => (await import('./commands/retry.ts')).retry(jobs, options))
 
-  treadle.command('purge')
-    .description('remove jobs that have ended, with their results')
-    .addOption(broker())
+  addSettings(treadle.command('purge')
+    .description('remove jobs that have ended, with their results'),
+  'broker', 'payloads')
     .addOption(new Option('-s, --state <state...>', 'those that are').choices(finalStates).default(['succeeded', 'cancelled']))
     .option('-q, --queue <name>', 'only those of a queue')
+    .option('--tag <tag>', 'only those with a tag')
     .option('--older-than <duration>', 'only those that ended so long ago', '7d')
     .addOption(asJson())
     .action(async (options) => (await import('./commands/purge.ts')).purge(options))
+
+  treadle.command('init')
+    .description('write a starter that works at once: a config, two tasks and a program; nothing that exists is overwritten')
+    .argument('[folder]', 'where to', '.')
+    .option('--force', 'overwrite what exists')
+    .addOption(asJson())
+    .action(async (folder, options) => (await import('./commands/init.ts')).init(folder, version, options))
+
+  addSettings(treadle.command('config')
+    .description('print every setting as it holds here, and where it comes from'),
+  ...settingNames)
+    .addOption(asJson())
+    .action(async ({ json }, command) => (await import('./commands/config.ts')).config(command, file, json))
 
   treadle.command('demo')
     .description('run a real worker on real data: downloads, computing, retries; and show what it cost')
@@ -131,14 +156,4 @@ Examples:
 
   for (const command of treadle.commands) command.exitOverride().showHelpAfterError('(add --help for what it takes)')
   return treadle
-}
-
-/** An option that may be given several times: a list that swallowed what follows would swallow arguments. */
-function collected(value: string, before: readonly string[] = []): string[] {
-  return [...before, value]
-}
-
-function whole(text: string): number {
-  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError('It takes a whole number.')
-  return Number(text)
 }

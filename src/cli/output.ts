@@ -1,4 +1,4 @@
-import { inspect, stripVTControlCharacters, styleText } from 'node:util'
+import { inspect } from 'node:util'
 
 /** Values that JSON lacks, as what comes nearest: a BigInt as text, a Map as an object or pairs, a Set or typed array as an array, an Error with its fields, a cycle as a word. */
 export function toJson(value: unknown): string {
@@ -27,24 +27,7 @@ export function toText(value: unknown): string {
   return typeof value === 'string' ? value : inspect(value, { depth: 6, maxArrayLength: 20, colors: process.stdout.isTTY })
 }
 
-const quantity = /^([-+]?[\d.,]+ ?(x|%|µs|ms|s)?|\d+[mh] \d+[sm]|–|never)?$/
-
-/** Rows under a heading, in columns: quantities to the right. Cells may be styled. */
-export function table(heading: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cells = [heading, ...rows].map((row) => row.map(String))
-  const widths = heading.map((_, column) => Math.max(...cells.map((row) => seen(row[column]!).length)))
-  const right = heading.map((_, column) => rows.length > 0 && rows.every((row) => quantity.test(seen(String(row[column])))))
-  const line = (row: readonly string[]): string => row.map((cell, column) => {
-    const gap = ' '.repeat(widths[column]! - seen(cell).length)
-    return right[column] ? gap + cell : cell + gap
-  }).join('  ').trimEnd()
-  return [
-    styleText('bold', line(cells[0]!)),
-    styleText('dim', widths.map((width) => '─'.repeat(width)).join('  ')),
-    ...cells.slice(1).map(line)
-  ].join('\n')
-}
-
-function seen(cell: string): string {
-  return stripVTControlCharacters(cell)
+/** `1 job`, `2 jobs`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
 }

@@ -1,5 +1,8 @@
 import type { Backend } from '../backends/backend.ts'
 import type { BrokerStats } from '../backends/broker.ts'
+import { redeem } from '../backends/payloads/claims.ts'
+import { resultName } from '../backends/payloads/payload-names.ts'
+import type { PayloadStore } from '../backends/payloads/payload-store.ts'
 import type { Ending, JobFilter } from '../backends/store.ts'
 import type { JobStory } from '../jobs/history.ts'
 import type { Job, NewJob } from '../jobs/job.ts'
@@ -15,8 +18,10 @@ import { type Middleware, keepInside } from '../tasks/middleware.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
 import { shownModule } from '../tasks/source.ts'
 import { type CallOptions, type Task, type TaskDefinition, checkTaskName, definitionOf, ruleDefaults, rulesWith } from '../tasks/task.ts'
+import { isReference } from '../wire/claim-check.ts'
 import { decode, encode } from '../wire/codec.ts'
 import { headerOf, sealEnvelope } from '../wire/envelope.ts'
+import { ArgsDepot, type Keeper } from './args-depot.ts'
 import { Enqueuer } from './enqueuer.ts'
 import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions } from './job-handle.ts'
 import { ResultWaiter } from './result-waiter.ts'
@@ -28,6 +33,7 @@ export interface ClientParts {
   readonly registry: TaskRegistry
   readonly middleware: readonly Middleware[]
   readonly payloadLimit: number
+  readonly payloads: PayloadStore | undefined
   readonly clock: Clock
 }
 
@@ -58,14 +64,16 @@ const pageSize = 500
 export class Client extends Service {
   readonly #parts: ClientParts
   readonly #nextId: () => string
-  readonly #enqueuer: Enqueuer
+  readonly #enqueuer: Keeper
   readonly #results: ResultWaiter
 
   constructor(parts: ClientParts) {
     super(parts.clock)
     this.#parts = parts
     this.#nextId = idMaker(parts.clock)
-    this.#enqueuer = new Enqueuer(parts.backend)
+    const { backend, payloads, payloadLimit } = parts
+    const enqueuer = new Enqueuer(backend)
+    this.#enqueuer = payloads ? new ArgsDepot(enqueuer, backend, payloads, payloadLimit) : enqueuer
     this.#results = new ResultWaiter(parts.backend)
   }
 
@@ -124,16 +132,20 @@ export class Client extends Service {
     return this.#parts.backend.stats()
   }
 
-  /** Jobs in the order of their creation. */
+  /** Jobs in the order of their creation. A result that is kept in `payloads` is not fetched, and undefined here: see `read`. */
   async list(filter: Partial<JobFilter> = {}): Promise<readonly JobRecord[]> {
-    return (await this.#parts.backend.list({ limit: 100, ...filter })).map(recordOf)
+    return (await this.#parts.backend.list({ limit: 100, ...filter })).map((job) => recordOf(job, job.result && isReference(job.result) ? undefined : job.result))
+  }
+
+  /** @throws UnknownJobError, PayloadMissingError */
+  async read(id: string): Promise<JobRecord> {
+    const job = await this.#job(id)
+    return recordOf(job, await this.#resultOf(job))
   }
 
   /** @throws UnknownJobError */
-  async read(id: string): Promise<JobRecord> {
-    const [job] = await this.#parts.backend.read([id])
-    if (!job) throw new UnknownJobError(id)
-    return recordOf(job)
+  async state(id: string): Promise<JobState> {
+    return (await this.#job(id)).state
   }
 
   /** What happened to a job, oldest first, and what its attempts logged. @throws UnknownJobError */
@@ -145,12 +157,11 @@ export class Client extends Service {
 
   /** See `JobHandle.cancel`. @throws UnknownJobError */
   async cancel(id: string): Promise<CancelOutcome> {
-    const before = await this.read(id)
-    if (isFinal(before.state)) return 'finished'
+    if (isFinal(await this.state(id))) return 'finished'
     const [state] = await this.#parts.backend.commit([{ job: id, event: 'cancel' }])
     if (state === undefined) throw new UnknownJobError(id)
     if (state !== 'active') return state === 'cancelled' ? 'cancelled' : 'finished'
-    const { worker } = await this.read(id)
+    const { worker } = await this.#job(id)
     const { workers } = await this.#parts.backend.stats()
     return worker === undefined || workers.some((alive) => alive.id === worker) ? 'stopping' : 'unreachable'
   }
@@ -206,7 +217,7 @@ export class Client extends Service {
   }
 
   /**
-   * Removes jobs that have ended, oldest first, with their results and errors.
+   * Removes jobs that have ended, oldest first, with their results, errors and payloads.
    *
    * @returns how many
    *
@@ -217,24 +228,26 @@ export class Client extends Service {
     const filter = { states, ...(queue === undefined ? {} : { queue }), ...(tag === undefined ? {} : { tag }), olderThan: milliseconds(olderThan, 'olderThan'), limit: pageSize }
     let purged = 0
     for (let more = true; more;) {
-      const { length } = await this.#parts.backend.purge(filter)
-      purged += length
-      more = length === pageSize
+      const gone = await this.#parts.backend.purge(filter)
+      await this.#parts.payloads?.forget(gone)
+      purged += gone.length
+      more = gone.length === pageSize
     }
     return purged
   }
 
-  /** How a job ended, once it has. @throws UnknownJobError, ResultTimeoutError */
+  /** How a job ended, once it has. @throws UnknownJobError, ResultTimeoutError, PayloadMissingError */
   async end(id: string, options: ResultOptions = {}): Promise<Ending> {
     if (this.closing) throw new ClosedError('The client')
     const stop = new AbortController()
     const ms = options.timeout === undefined ? Infinity : milliseconds(options.timeout, 'timeout')
     const timer = this.clock.after(ms, () => stop.abort(stop))
     try {
-      return await this.#results.end(id, options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal)
+      const ending = await this.#results.end(id, options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal)
+      return ending.result && isReference(ending.result) ? { ...ending, result: await this.#resultOf(await this.#job(id)) } : ending
     } catch (error) {
       if (error !== stop) throw error
-      throw new ResultTimeoutError(id, ms, (await this.read(id)).state)
+      throw new ResultTimeoutError(id, ms, await this.state(id))
     } finally {
       timer[Symbol.dispose]()
     }
@@ -290,10 +303,20 @@ export class Client extends Service {
     return jobs
   }
 
+  async #job(id: string): Promise<Job> {
+    const [job] = await this.#parts.backend.read([id])
+    if (!job) throw new UnknownJobError(id)
+    return job
+  }
+
+  async #resultOf({ id, token, result }: Job): Promise<Uint8Array | undefined> {
+    return result && isReference(result) ? redeem(this.#parts.payloads, resultName(id, token), result, `The result of job ${id}`) : result
+  }
+
   #newJob(definition: EnqueuedTask, args: readonly unknown[]): NewJob {
     const { name, version, runs, rules, ownRules } = definition
     const payload = sealEnvelope(headerOf(rules, ownRules, version), encode(args, `The arguments of '${name}'`, 'args'))
-    if (payload.length > this.#parts.payloadLimit) {
+    if (payload.length > this.#parts.payloadLimit && !this.#parts.payloads) {
       throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, this.#parts.payloadLimit)
     }
     const { queue, priority, delay, expires, tags } = rules
@@ -301,6 +324,6 @@ export class Client extends Service {
   }
 }
 
-function recordOf(job: Job): JobRecord {
-  return { ...job, result: job.result && decode(job.result) }
+function recordOf(job: Job, result: Uint8Array | undefined): JobRecord {
+  return { ...job, result: result && decode(result) }
 }

@@ -1,4 +1,5 @@
 import type { Backend } from '../backends/backend.ts'
+import { type PayloadsOption, openPayloads } from '../backends/payloads/open-payloads.ts'
 import { openBackend } from '../backends/registry.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
@@ -12,8 +13,13 @@ export interface ConnectOptions {
   tasks?: Tasks
   /** What is done around every `enqueue` of this client, outside of what the tasks themselves say; see `Middleware`. */
   middleware?: readonly Middleware[]
-  /** The largest payload of a job, in bytes. Default: 1 MiB. */
+  /** The largest payload of a message, in bytes: what is larger goes to `payloads`, or is refused where there are none. Default: 1 MiB. */
   payloadLimit?: number
+  /**
+   * Where large arguments and results are kept: a folder, by its path or `file:` URL, that clients and workers share, or an open store of
+   * your own. `purge` removes what is kept of a job. Default: nowhere.
+   */
+  payloads?: PayloadsOption
   clock?: Clock
   log?: Logger
 }
@@ -26,7 +32,7 @@ const mebibyte = 2 ** 20
  * SQLite works in a thread of its own, so that a locked or slow file never holds up the caller's loop.
  *
  * @param where a URL, or a backend that is open already (and then stays open when the client closes)
- * @throws UnknownBackendError, BackendError, DuplicateTaskError, NestedStartError
+ * @throws UnknownBackendError, BackendError, DuplicateTaskError, NestedStartError, InvalidOptionError
  *
  * @example
  * await using queue = await connect('sqlite:app.db', { tasks })
@@ -41,6 +47,7 @@ export async function connect(where: string | Backend, options: ConnectOptions =
   const owned = typeof where === 'string'
   // Loaded when it is needed: every thread of a program imports this module along with its tasks.
   const { Client } = await import('./client.ts')
+  const payloads = await openPayloads(options.payloads)
   const backend = owned ? await openBackend(where, { clock, log, threaded: true }) : where
-  return new Client({ backend, owned, registry, middleware, payloadLimit, clock }).start()
+  return new Client({ backend, owned, registry, middleware, payloadLimit, payloads, clock }).start()
 }

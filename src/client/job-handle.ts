@@ -28,6 +28,7 @@ export interface JobAccess {
   end(job: string, options: ResultOptions): Promise<Ending>
   cancel(job: string): Promise<CancelOutcome>
   read(job: string): Promise<JobRecord>
+  state(job: string): Promise<JobState>
   story(job: string): Promise<JobStory>
 }
 
@@ -51,13 +52,14 @@ export class JobHandle<Result = unknown> {
    * @throws CancelledError where it was cancelled
    * @throws JobDeadError where it was set aside, with the reason as its cause
    * @throws UnknownJobError where there is no such job
+   * @throws PayloadMissingError where the result is large and its payload is gone, or no `payloads` are configured
    * @throws ResultTimeoutError where it has not ended in time; the job goes on
    *
    * @example
    * const sum = await job.result({ timeout: '10s' })
    */
   async result(options: ResultOptions = {}): Promise<Result> {
-    if (!this.#known) await this.#access.read(this.id)
+    if (!this.#known) await this.#access.state(this.id)
     const ending = await this.#access.end(this.id, options)
     const cause = ending.error && fromPortable(ending.error)
     switch (ending.state) {
@@ -82,8 +84,8 @@ export class JobHandle<Result = unknown> {
   }
 
   /** @throws UnknownJobError */
-  async state(): Promise<JobState> {
-    return (await this.#access.read(this.id)).state
+  state(): Promise<JobState> {
+    return this.#access.state(this.id)
   }
 
   /** What happened to the job, oldest first, and what its attempts logged. @throws UnknownJobError */
@@ -91,7 +93,7 @@ export class JobHandle<Result = unknown> {
     return this.#access.story(this.id)
   }
 
-  /** The job as it stands, with its progress. @throws UnknownJobError */
+  /** The job as it stands, with its progress and its result. @throws UnknownJobError, PayloadMissingError */
   read(): Promise<JobRecord> {
     return this.#access.read(this.id)
   }

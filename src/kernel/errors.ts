@@ -241,7 +241,21 @@ export class PayloadTooLargeError extends TreadleError {
   static override readonly className: string = 'PayloadTooLargeError'
   override readonly code: string = 'PAYLOAD_TOO_LARGE'
   constructor(what: string, bytes: number, limit: number) {
-    super(`${what} takes ${bytes} bytes; the limit is ${limit}. Put the data in a file or an object store and send its name, or raise payloadLimit.`)
+    super(`${what} takes ${bytes} bytes; the limit is ${limit}. Give connect() and startWorker() payloads, a folder for what is large ({ payloads: './payloads' }); or raise payloadLimit; or send the name of a file.`)
+  }
+}
+
+const missingPayload = {
+  unconfigured: 'none is configured here. Give connect() and startWorker() the same payloads: { payloads: \'./payloads\' }.',
+  gone: 'it is not there. See that connect() and startWorker() were given the same payloads, and that only purge removes them; put it back and retry the job, or enqueue the call again.',
+  changed: 'what is there is not what was put there. Put back a copy and retry the job, or enqueue the call again.'
+} as const
+
+export class PayloadMissingError extends TreadleError {
+  static override readonly className: string = 'PayloadMissingError'
+  override readonly code: string = 'PAYLOAD_MISSING'
+  constructor(what: string, why: keyof typeof missingPayload) {
+    super(`${what} is kept in a payload store, and ${missingPayload[why]}`)
   }
 }
 

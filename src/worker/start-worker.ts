@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Backend } from '../backends/backend.ts'
+import { type PayloadsOption, openPayloads } from '../backends/payloads/open-payloads.ts'
 import { openBackend } from '../backends/registry.ts'
 import type { Executor } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
@@ -36,6 +37,8 @@ export interface WorkerOptions {
   stallLimit?: Duration
   /** How long all threads, or the whole loop, may be busy without one call ending, until `health()` is no longer ready. Default: `'1m'`. */
   busyLimit?: Duration
+  /** Where large arguments are kept, and results over 1 MiB go: as for `connect`. Default: nowhere; a job whose arguments are kept there is then left to others. */
+  payloads?: PayloadsOption
   clock?: Clock
   log?: Logger
 }
@@ -75,9 +78,10 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   try {
     const manifests = await loop.describeTasks(asked(options.tasks))
     const tasks = new Map(manifests.flatMap((manifest) => [manifest.name, ...manifest.aliases].map((name) => [name, manifest] as const)))
+    const payloads = await openPayloads(options.payloads)
     const backend = owned ? await openBackend(where, { clock, log, threaded: false }) : where
     const id = idMaker(clock)()
-    return await new Worker({ id, backend, owned, queues, lease, busyLimit, executors, tasks, clock, log }).start()
+    return await new Worker({ id, backend, owned, queues, lease, busyLimit, executors, tasks, payloads, clock, log }).start()
   } catch (error) {
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     throw error

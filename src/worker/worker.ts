@@ -1,13 +1,16 @@
 import type { Backend } from '../backends/backend.ts'
 import type { AttemptRef, BrokerStats, Delivery } from '../backends/broker.ts'
-import type { Executor } from '../executors/executor.ts'
+import { argsName } from '../backends/payloads/payload-names.ts'
+import type { PayloadStore } from '../backends/payloads/payload-store.ts'
+import type { Executor, Outcome } from '../executors/executor.ts'
 import type { TaskManifest } from '../executors/calls/messages.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
-import { StaleAttemptError, TaskTooOldError, UnknownTaskError } from '../kernel/errors.ts'
+import { PayloadMissingError, StaleAttemptError, TaskTooOldError, UnknownTaskError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/logger.ts'
 import { Service } from '../kernel/service.ts'
 import type { Place } from '../tasks/task.ts'
+import { isReference } from '../wire/claim-check.ts'
 import { openEnvelope } from '../wire/envelope.ts'
 import { toPortable } from '../wire/portable-error.ts'
 import { AttemptCancel } from './attempt-cancel.ts'
@@ -16,7 +19,9 @@ import { type Line, lines } from '../jobs/job.ts'
 import { JobFeed } from './job-feed.ts'
 import { Lane } from './lane.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
+import { allowsRetry } from '../jobs/retry.ts'
 import { JobRescuer } from './maintenance/job-rescuer.ts'
+import { PayloadDesk } from './payload-desk.ts'
 import { Reports } from './reports.ts'
 import { type SettledAttempt, settlementOf } from './settle.ts'
 import { Tally } from './tally.ts'
@@ -34,12 +39,13 @@ export interface WorkerParts {
   readonly executors: ReadonlyMap<Place, Executor>
   /** By their names and aliases. */
   readonly tasks: ReadonlyMap<string, TaskManifest>
+  readonly payloads: PayloadStore | undefined
   readonly clock: Clock
   readonly log: Logger
 }
 
 /**
- * How long a job rests whose task this worker lacks, or has an older version of, in milliseconds: another worker, perhaps of a newer release, may know it.
+ * How long a job rests whose task this worker lacks, or has an older version of, or whose arguments it cannot fetch, in milliseconds: another worker, perhaps of a newer release, may know it.
  * It rests longer each time, and after so many deliveries (some two hours) it is dead.
  */
 const unknownTaskPause = { first: 5_000, longest: 600_000, deliveries: 20 }
@@ -69,9 +75,11 @@ export class Worker extends Service {
   readonly #feed: JobFeed
   readonly #keeper: LeaseKeeper
   readonly #reports: Reports
+  readonly #desk: PayloadDesk | undefined
   readonly #held = new Map<string, Held>()
   readonly #suspects = new Set<string>()
   readonly #stopUpkeep = new AbortController()
+  readonly #nothingHeld = Promise.withResolvers<void>()
   readonly #drainedOrLate = Promise.withResolvers<void>()
   #drainTimer: Timer | undefined
   #upkeep: Promise<unknown> | undefined
@@ -88,6 +96,7 @@ export class Worker extends Service {
     const { backend: broker, clock, log, id: worker, queues, lease } = parts
     this.#keeper = new LeaseKeeper(broker, clock, log)
     this.#reports = new Reports(broker, clock, log)
+    this.#desk = parts.payloads && new PayloadDesk(parts.payloads, broker, log)
     this.#feed = new JobFeed({
       broker, clock, log, worker, queues, lease,
       lanes: this.#lanes,
@@ -166,7 +175,10 @@ export class Worker extends Service {
     const late = Promise.withResolvers<false>()
     using _timer = this.clock.after(ms, () => late.resolve(false))
     const left = async (): Promise<true> => {
+      // A large result may still be on its way to the payload store.
+      if (this.#held.size > 0) await this.#nothingHeld.promise
       await this.#feed.settled()
+      await this.#desk?.settled()
       this.#stopUpkeep.abort()
       await this.#upkeep
       await backend.leave(id)
@@ -204,37 +216,50 @@ export class Worker extends Service {
     let envelope
     try {
       envelope = openEnvelope(delivery.payload)
+      if (isReference(envelope.args)) argsName(job) // an id that names no payload is no better than a broken envelope
     } catch (error) {
       return this.#feed.settle({ job, token, outcome: { event: 'bury', error: toPortable(error) } }, undefined)
     }
     const { header, args } = envelope
     const { version = 1 } = header
     if (version > manifest.version) return this.#lacking(delivery, new TaskTooOldError(task, version, manifest.version))
+    if (isReference(args) && !this.#desk) return this.#lacking(delivery, new PayloadMissingError(`What job ${job} is called with`, 'unconfigured'))
     const held: Held = { job, token, task, attempt, suspect, deaths, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, cancel: new AttemptCancel() }
     this.#held.set(job, held)
     lane.take()
     // A job that lost the loop it shared may be what made it end: then it has a thread to itself, and only it is lost with that.
     const executor = suspect ? lane.executor : this.#parts.executors.get(this.#suspects.has(job) ? 'thread' : manifest.runs) ?? lane.executor
-    const outcome = await executor.execute({
-      task: manifest,
-      input: { encoded: args },
-      timeout: header.timeout ?? manifest.rules.timeout,
-      signal: held.cancel,
-      attempt: { job, number: attempt, token, version },
-      onProgress: (progress) => this.#reports.progress(held, progress),
-      onLog: (line) => this.#reports.line(held, line)
-    })
+    const began = this.clock.elapsed()
+    let outcome: Outcome
+    try {
+      outcome = await executor.execute({
+        task: manifest,
+        input: { encoded: isReference(args) ? await this.#desk!.fetch(job, args) : args },
+        timeout: header.timeout ?? manifest.rules.timeout,
+        signal: held.cancel,
+        attempt: { job, number: attempt, token, version },
+        onProgress: (progress) => this.#reports.progress(held, progress),
+        onLog: (line) => this.#reports.line(held, line)
+      })
+      if (this.#desk?.takes(outcome)) outcome = await this.#desk.keep(held, outcome)
+    } catch (thrown) {
+      const error = toPortable(thrown)
+      outcome = { kind: 'threw', error, mayRetry: allowsRetry(error, held.retry), spent: { wall: this.clock.elapsed() - began, cpu: 0 } }
+    }
     lane.drop('spent' in outcome ? outcome.spent.wall : undefined)
     this.tally.count(task, outcome)
     if (outcome.kind !== 'handedBack') this.#suspects.delete(job)
     else if (!this.closing && this.#suspects.size < mostSuspects) this.#suspects.add(job)
     if (this.#held.get(job) === held) this.#held.delete(job)
-    if (this.closing && this.#held.size === 0) this.#drainedOrLate.resolve()
+    if (this.closing && this.#held.size === 0) {
+      this.#nothingHeld.resolve()
+      this.#drainedOrLate.resolve()
+    }
     if (outcome.kind !== 'returned') this.#parts.log.warn({ job, task, attempt, outcome: outcome.kind, ...('error' in outcome ? { err: outcome.error } : {}) }, 'attempt did not succeed')
     this.#feed.settle(settlementOf(held, outcome, Math.random()), lane)
   }
 
-  #lacking({ job, token, task }: Delivery, error: UnknownTaskError | TaskTooOldError): void {
+  #lacking({ job, token, task }: Delivery, error: UnknownTaskError | TaskTooOldError | PayloadMissingError): void {
     this.#parts.log.error({ job, task, code: error.code }, error.message)
     const { first, longest, deliveries } = unknownTaskPause
     const outcome = token >= deliveries
@@ -258,5 +283,6 @@ export class Worker extends Service {
   #refused({ job, token }: AttemptRef): void {
     const error = new StaleAttemptError(job, token)
     this.#parts.log.warn({ job, delivery: token, code: error.code }, error.message)
+    this.#desk?.refused({ job, token })
   }
 }

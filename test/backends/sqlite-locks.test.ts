@@ -34,7 +34,7 @@ async function longestStallOf(backend: Backend): Promise<number> {
 }
 
 /** What blocks the loop before it was measured once, or after the last time, would not be seen. */
-async function measured(delay: { readonly count: number }): Promise<void> {
+async function measured(delay: ReturnType<typeof monitorEventLoopDelay>): Promise<void> {
   for (const { count } = delay; delay.count === count;) await nextTurn()
 }
 

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
-import { table, toJson, toText } from '../../src/cli/output.ts'
+import { toJson, toText } from '../../src/cli/output.ts'
+import { table } from '../../src/cli/terminal/table.ts'
 
 const plain = (...args: Parameters<typeof table>): string[] => stripVTControlCharacters(table(...args)).split('\n')
 

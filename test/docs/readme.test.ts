@@ -32,8 +32,10 @@ test('the README does what it says, with the package as it is published', { time
 
   expect(await node('orders.ts')).toBe('1/2 looked up\nDear Ada, you have it by 2026.\n')
 
-  const [worker, status, enqueue, inspect] = commands.map((command) => command.split(' '))
-  expect(commands).toHaveLength(4)
+  expect(await node('large.ts')).toBe('1000\n')
+
+  const [worker, enqueue, status, inspect, config] = commands.map((command) => command.split(' '))
+  expect(commands).toHaveLength(5)
   await using running = new TestProcess(bin, worker!, { cwd: folder.path })
   await running.line((line) => line.includes('worker ready'))
   expect(await node('enqueue.ts')).toBe('10\n')
@@ -45,6 +47,7 @@ test('the README does what it says, with the package as it is published', { time
   server.close()
   expect(await node(bin, ...status!)).toMatch(/default +0 +0 +0 +0 +2 +0 +0 +0/)
   expect(await node(bin, ...inspect!)).toBe('No such jobs.\n')
+  expect(await node(bin, ...config!)).toMatch(/health\.port +0 +treadle\.config\.ts/)
   running.signal('SIGTERM')
   expect(await running.ended()).toBe(0)
 })

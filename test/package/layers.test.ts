@@ -44,6 +44,8 @@ test.each([
   ['src/executors/threads/thread-executor.ts', '../processes/process-executor.ts'],
   ['src/executors/calls/call-pool.ts', '../threads/task-thread.ts'],
   ['src/backends/memory/memory-backend.ts', '../sqlite/engine.ts'],
+  ['src/backends/memory/memory-backend.ts', '../payloads/directory-payloads.ts'],
+  ['src/backends/payloads/directory-payloads.ts', '../sqlite/file.ts'],
   ['src/backends/sqlite/engine.ts', '../../executors/executor.ts'],
   ['src/client/connect.ts', '../worker/worker.ts'],
   ['src/worker/worker.ts', '../client/connect.ts'],

@@ -7,6 +7,12 @@ import type { Logger } from '../../kernel/logger.ts'
  * only after its last, and with `durability: 'disk'` only after the disk has it.
  */
 const looks = [1, 3, 10, 30, 100]
+/**
+ * Most transactions end soon after their first write: for so many turns of the loop, about half a millisecond, it is looked at in each. But not
+ * again before this has passed, in milliseconds: where much happens, somebody looks often anyhow.
+ */
+const closeLooks = 30
+const restAfter = 5
 /** For what no event told of. */
 const pollInterval = 1_000
 
@@ -32,6 +38,8 @@ export class ChangeWatch {
   #again: Timer | undefined
   #looked = 0
   #queued = false
+  #closeLooks = 0
+  #lookedCloselyAt = -Infinity
   #version = 0
 
   constructor(parts: ChangeWatchParts) {
@@ -82,8 +90,23 @@ export class ChangeWatch {
       this.#queued = false
       if (!this.#watcher) return
       this.#looked = 0
-      this.#look()
-      this.#lookAgain()
+      const now = this.#parts.clock.elapsed()
+      if (now - this.#lookedCloselyAt > restAfter) {
+        this.#closeLooks = closeLooks
+        this.#lookedCloselyAt = now
+      }
+      this.#lookClosely()
+    })
+  }
+
+  /** Until something has changed, or the time for that is over. */
+  #lookClosely(): void {
+    const changed = this.#look()
+    if (changed || this.#closeLooks-- <= 0) return this.#lookAgain()
+    this.#queued = true
+    setImmediate(() => {
+      this.#queued = false
+      if (this.#watcher) this.#lookClosely()
     })
   }
 
@@ -96,16 +119,19 @@ export class ChangeWatch {
     })
   }
 
-  #look(): void {
+  /** Whether it has changed. */
+  #look(): boolean {
     const { version, changed, log, path } = this.#parts
     try {
       const current = version()
-      if (current === this.#version) return
+      if (current === this.#version) return false
       changed()
       this.#version = current
+      return true
     } catch (error) {
       // Locked, or worse: the next look tries again, and the next call reports what is worse.
       log.debug({ path, error }, 'the file could not be looked at for changes')
+      return false
     }
   }
 }

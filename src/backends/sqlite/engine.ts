@@ -117,6 +117,7 @@ export class SqliteEngine {
         for (const held of this.#tables.heldBy(worker)) {
           const after = rescue(held.job, announced === 1, now)
           this.#tables.become(held, 'rescue', after, now)
+          this.#claims.delete(after.id)
           if (after.state === 'ready') rescued.push({ job: after.id, token: after.token })
           else if (after.state === 'dead') buried.push(after.id)
         }
@@ -151,7 +152,10 @@ export class SqliteEngine {
     this.#write((now) => {
       const [number] = (this.#sql.workerNumber.get(worker) ?? []) as [number?]
       if (number === undefined) return
-      for (const held of this.#tables.heldBy(number)) this.#tables.happen(held, { event: 'release' }, now)
+      for (const held of this.#tables.heldBy(number)) {
+        this.#tables.happen(held, { event: 'release' }, now)
+        this.#claims.delete(held.job.id)
+      }
       this.#sql.forget.run(number)
     })
   }

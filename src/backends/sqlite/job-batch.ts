@@ -13,8 +13,11 @@ export interface JobBatch {
 /** Fewer are not worth the packing. */
 const enough = 8
 
-const offsetWidth = 10
-const lengthWidth = 10
+/** Numbers are written with this added: so all take ten digits, of which the first is dropped, and are small ones to the engine. */
+const padding = 1_000_000_000
+const width = 10
+/** What is larger than this is no batch. In bytes. */
+const largest = 2 ** 26
 
 /** The jobs as a batch, where they are many and alike. */
 export function batchOf(jobs: readonly NewJob[]): JobBatch | undefined {
@@ -25,11 +28,12 @@ export function batchOf(jobs: readonly NewJob[]): JobBatch | undefined {
     if (!isAlike(job, first)) return undefined
     size += job.payload.length
   }
+  if (size > largest) return undefined
   const payloads = new Uint8Array(size)
   let offset = 0
   const parts = jobs.map(({ id, payload }) => {
     payloads.set(payload, offset)
-    const part = String(offset).padStart(offsetWidth, '0') + String(payload.length).padStart(lengthWidth, '0') + id
+    const part = String(padding + offset) + String(padding + payload.length) + id
     offset += payload.length
     return part
   })
@@ -38,10 +42,9 @@ export function batchOf(jobs: readonly NewJob[]): JobBatch | undefined {
 }
 
 /** Reads the parts again: of each row's `value`, its id and, of the blob of all payloads, its own. */
-export const partSql = {
-  id: `substr(value, ${offsetWidth + lengthWidth + 1})`,
-  payload: (blob: string): string =>
-    `substr(${blob}, 1 + CAST(substr(value, 1, ${offsetWidth}) AS INTEGER), CAST(substr(value, ${offsetWidth + 1}, ${lengthWidth}) AS INTEGER))`
+export const partSql: { readonly id: string, readonly payload: (blob: string) => string } = {
+  id: `substr(value, ${2 * width + 1})`,
+  payload: (blob) => `substr(${blob}, 1 + CAST(substr(value, 2, ${width - 1}) AS INTEGER), CAST(substr(value, ${width + 2}, ${width - 1}) AS INTEGER))`
 }
 
 function isAlike(job: NewJob, first: NewJob): boolean {

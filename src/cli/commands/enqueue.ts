@@ -1,13 +1,19 @@
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { connect } from '../../client/connect.ts'
+import { inspect, stripVTControlCharacters } from 'node:util'
+import type { Client } from '../../client/client.ts'
+import type { JobHandle } from '../../client/job-handle.ts'
+import { isFinal } from '../../jobs/states.ts'
 import type { Duration } from '../../kernel/duration.ts'
+import type { LogLevel } from '../../kernel/logger.ts'
 import { tasksOf } from '../../tasks/loader.ts'
-import type { CallOptions } from '../../tasks/task.ts'
+import type { CallOptions, TaskDefinition } from '../../tasks/task.ts'
+import { withClient } from '../broker.ts'
 import { toJson, toText } from '../output.ts'
+import { taskModules } from '../task-modules.ts'
+import { whileWaiting } from '../views/waiting.ts'
 
 export interface EnqueueCommandOptions {
   broker: string
+  payloads?: string
   tasks?: string[]
   queue?: string
   priority?: number
@@ -15,31 +21,57 @@ export interface EnqueueCommandOptions {
   timeout?: Duration
   retries?: number
   expires?: Duration
+  tag?: string[]
   wait?: true | Duration
+  logLevel: LogLevel
   json?: true
 }
 
 export async function enqueue(task: string, args: readonly string[], options: EnqueueCommandOptions): Promise<void> {
-  const { broker, tasks = [], wait, json, retries, queue, priority, delay, timeout, expires } = options
-  await using client = await connect(broker)
-  const registries = await Promise.all(tasks.map((module) => tasksOf(pathToFileURL(resolve(module)).href)))
-  const known = registries.find((registry) => registry.has(task))
+  const { tasks = [], wait, json, retries, queue, priority, delay, timeout, expires, tag } = options
+  const known = await definition(task, tasks)
   const call: CallOptions = {
     ...(queue === undefined ? {} : { queue }),
     ...(priority === undefined ? {} : { priority }),
     ...(delay === undefined ? {} : { delay }),
     ...(timeout === undefined ? {} : { timeout }),
     ...(expires === undefined ? {} : { expires }),
+    ...(tag === undefined ? {} : { tags: tag }),
     ...(retries === undefined ? {} : { retry: { limit: retries } })
   }
-  if (tasks.length > 0 && !known) registries[0]!.get(task) // throws, with the names that there are
-  const job = await client.enqueueByName(task, args.map(parse), call, known?.get(task))
-  if (wait === undefined) {
-    console.log(json ? toJson({ job: job.id }) : `enqueued ${task} as ${job.id}`)
+  await withClient(options, async (client) => {
+    const job = await client.enqueueByName(task, args.map(parse), call, known)
+    if (wait === undefined) console.log(json ? toJson({ job: job.id }) : `enqueued ${task} as ${job.id}`)
+    else await waitFor(client, job, options)
+  })
+}
+
+/** Of the modules that were named, so that a mistyped task is refused and its options apply; without any, all there is is its name. */
+async function definition(task: string, modules: readonly string[]): Promise<TaskDefinition | undefined> {
+  if (modules.length === 0) return undefined
+  const registries = await Promise.all(taskModules(modules).map((module) => tasksOf(module)))
+  return (registries.find((registry) => registry.has(task)) ?? registries[0]!).get(task)
+}
+
+async function waitFor(client: Client, job: JobHandle, { wait, json, logLevel }: EnqueueCommandOptions): Promise<void> {
+  const result = (): Promise<unknown> => job.result(wait === true || wait === undefined ? {} : { timeout: wait })
+  let value: unknown
+  try {
+    value = await (process.stderr.isTTY && !json ? whileWaiting(client, job, result) : result())
+  } catch (error) {
+    const { state, attempt, error: last } = await client.read(job.id)
+    if (!isFinal(state)) {
+      // Why it has not ended yet, such as a worker that lacks the task.
+      if (last && !json) console.error(stripVTControlCharacters(`${last.name}: ${last.message}`))
+      throw error
+    }
+    process.exitCode = 1
+    const { name, message, code = 'FAILED' } = error as Error & { code?: unknown }
+    if (json) return console.error(toJson({ error: { code, name, message }, job: job.id, state }))
+    console.error(`${logLevel === 'debug' ? inspect(error) : stripVTControlCharacters(`${name}: ${message}`)}\n${state} at attempt ${attempt}; more: treadle status ${job.id}`)
     return
   }
-  const result = await job.result(wait === true ? {} : { timeout: wait })
-  console.log(json ? toJson({ job: job.id, result: result ?? null }) : toText(result))
+  console.log(json ? toJson({ job: job.id, result: value ?? null }) : toText(value))
 }
 
 /** An argument is JSON; what is not is text, so that words need no quotes. */

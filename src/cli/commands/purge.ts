@@ -1,18 +1,21 @@
-import { connect } from '../../client/connect.ts'
 import type { FinalState } from '../../jobs/states.ts'
 import type { Duration } from '../../kernel/duration.ts'
-import { toJson } from '../output.ts'
+import { withJobs } from '../broker.ts'
+import { counted, toJson } from '../output.ts'
 
 export interface PurgeCommandOptions {
   broker: string
+  payloads?: string
   state: FinalState[]
   queue?: string
+  tag?: string
   olderThan: Duration
   json?: true
 }
 
-export async function purge({ broker, json, state, queue, olderThan }: PurgeCommandOptions): Promise<void> {
-  await using client = await connect(broker)
-  const purged = await client.purge({ states: state, olderThan, ...(queue === undefined ? {} : { queue }) })
-  console.log(json ? toJson({ purged }) : `${purged} jobs removed (${state.join(', ')}, ended ${olderThan} ago or more)`)
+export async function purge({ json, state, queue, tag, olderThan, ...place }: PurgeCommandOptions): Promise<void> {
+  await withJobs(place, async (client) => {
+    const purged = await client.purge({ states: state, olderThan, ...(queue === undefined ? {} : { queue }), ...(tag === undefined ? {} : { tag }) })
+    console.log(json ? toJson({ purged }) : `${counted(purged, 'job', 'jobs')} removed (${state.join(', ')}, ended ${olderThan} ago or more)`)
+  })
 }

@@ -1,26 +1,28 @@
 import type { RetryFilter } from '../../client/client.ts'
-import { connect } from '../../client/connect.ts'
-import { InvalidOptionError } from '../../kernel/errors.ts'
-import { table, toJson } from '../output.ts'
+import { withJobs } from '../broker.ts'
+import { UsageError } from '../errors.ts'
+import { type Chosen, eachJob, filterOf, isChosen } from '../filters.ts'
+import { counted, toJson } from '../output.ts'
+import { table } from '../terminal/table.ts'
 
-export interface RetryCommandOptions {
+export interface RetryCommandOptions extends Chosen<RetryFilter['state']> {
   broker: string
-  state?: RetryFilter['state']
-  queue?: string
-  task?: string
   json?: true
 }
 
-export async function retry(jobs: readonly string[], { broker, json, state, queue, task }: RetryCommandOptions): Promise<void> {
-  if ((jobs.length > 0) === (state !== undefined)) {
-    throw new InvalidOptionError('treadle retry', jobs.length > 0 ? 'both' : 'neither', 'either the ids of jobs, or --state for all that are failed, cancelled or dead')
+export async function retry(jobs: readonly string[], options: RetryCommandOptions): Promise<void> {
+  const { json, state } = options
+  if ((jobs.length > 0) === isChosen(options)) {
+    throw new UsageError('treadle retry takes either the ids of jobs, or --state, --tag, --queue or --task for all that match.')
   }
-  await using client = await connect(broker)
-  if (state !== undefined) {
-    const retried = await client.retryAll({ state, ...(queue === undefined ? {} : { queue }), ...(task === undefined ? {} : { task }) })
-    return console.log(json ? toJson({ retried }) : `${retried} jobs are ready again`)
-  }
-  const states: [string, string][] = []
-  for (const job of jobs) states.push([job, await client.retry(job)])
-  console.log(json ? toJson(Object.fromEntries(states)) : table(['job', 'is'], states))
+  await withJobs(options, async (client) => {
+    if (jobs.length === 0) {
+      let retried = 0
+      // What somebody cancelled stays so, unless that is asked for.
+      for (const one of state === undefined ? ['failed', 'dead'] as const : [state]) retried += await client.retryAll({ ...filterOf(options), state: one })
+      return console.log(json ? toJson({ retried }) : `${counted(retried, 'job is', 'jobs are')} ready again`)
+    }
+    const states = await eachJob(jobs, (job) => client.retry(job))
+    console.log(json ? toJson(Object.fromEntries(states)) : table(['job', 'is'], states))
+  })
 }

@@ -1,45 +1,72 @@
-import type { BrokerStats } from '../../backends/broker.ts'
-import { connect } from '../../client/connect.ts'
-import type { JobRecord } from '../../client/job-handle.ts'
-import { jobStates } from '../../jobs/states.ts'
-import { formatDuration } from '../../kernel/duration.ts'
-import { table, toJson, toText } from '../output.ts'
+import type { Client } from '../../client/client.ts'
+import { systemClock } from '../../kernel/clock.ts'
+import { type Duration, formatDuration, milliseconds } from '../../kernel/duration.ts'
+import { isFinal } from '../../jobs/states.ts'
+import { withoutPassword } from '../../backends/registry.ts'
+import { withJobs } from '../broker.ts'
+import { storyLines } from '../views/job-story.ts'
+import { endedIn, overviewLines } from '../views/overview.ts'
+import { type View, show, watch } from '../views/watch.ts'
 
-export async function status(job: string | undefined, { broker, json }: { broker: string, json?: true }): Promise<void> {
-  await using client = await connect(broker)
-  if (job === undefined) {
+export interface StatusCommandOptions {
+  broker: string
+  payloads?: string
+  /** True: every second. */
+  watch?: true | Duration
+  logs?: true
+  json?: true
+}
+
+/** More would not be read. */
+const activeShown = 50
+const logsShown = 10
+/** Who looks more often only keeps others from their work; in milliseconds. */
+const shortest = 100
+
+export async function status(job: string | undefined, options: StatusCommandOptions): Promise<void> {
+  const { broker, json = false, logs = false } = options
+  await withJobs(options, async (client) => {
+    const live = options.watch !== undefined
+    const every = Math.max(shortest, milliseconds(options.watch === undefined || options.watch === true ? 1_000 : options.watch, '--watch'))
+    const look = job === undefined ? overviewOf(client, live ? { broker, every } : undefined) : storyOf(client, job, logs)
+    if (live) await watch(look, { every, json })
+    else show(await look(), json)
+  })
+}
+
+function overviewOf(client: Client, live: { broker: string, every: number } | undefined): () => Promise<View> {
+  let before: { readonly at: number, readonly ended: number } | undefined
+  return async () => {
     const stats = await client.stats()
-    console.log(json ? toJson(stats) : shownStats(stats))
-  } else {
-    const read = await client.read(job)
-    console.log(json ? toJson(read) : shownJob(read))
+    const active = await client.list({ state: 'active', limit: activeShown })
+    const at = systemClock.elapsed()
+    const ended = endedIn(stats)
+    // Less than before: some were purged or begin anew.
+    const rate = before && ended >= before.ended ? (ended - before.ended) / (at - before.at) * 1_000 : 0
+    before = { at, ended }
+    const now = systemClock.now()
+    const title = live && [
+      new Date(now).toTimeString().slice(0, 8),
+      `${rate.toFixed(rate < 10 ? 1 : 0)} ended/s`,
+      ...process.stdout.isTTY ? [`every ${formatDuration(live.every)}, q ends`] : [],
+      withoutPassword(live.broker)
+    ].join('  ')
+    return {
+      record: live ? { ...stats, jobs: active } : stats,
+      lines: (columns) => overviewLines({ stats, active, now, ...title === undefined ? {} : { title } }, columns)
+    }
   }
 }
 
-function shownStats({ queues, workers, oldestReady }: BrokerStats): string {
-  const names = Object.keys(queues)
-  const parts = names.length === 0
-    ? ['No jobs yet. Keep one with: treadle enqueue <task> [args...]']
-    : [table(['queue', ...jobStates], names.map((name) => [name, ...jobStates.map((state) => queues[name]![state])]))]
-  if (oldestReady > 0) parts.push(`The oldest ready job has waited ${formatDuration(oldestReady)}.`)
-  parts.push(workers.length === 0
-    ? 'No worker is running. Start one with: treadle worker --tasks <module>'
-    : table(['worker', 'jobs', 'lease left'], workers.map(({ id, active, leaseLeft }) => [id, active, formatDuration(leaseLeft)])))
-  return parts.join('\n\n')
-}
-
-function shownJob(job: JobRecord): string {
-  const time = (at: number | undefined): string => at === undefined ? '–' : new Date(at).toISOString()
-  return table(['job', job.id], [
-    ['task', job.task],
-    ['state', job.state],
-    ['queue', job.queue],
-    ['attempts', `${job.attempt} (${job.token} deliveries, ${job.rescues} rescues)`],
-    ['created', time(job.createdAt)],
-    ['due', time(job.dueAt)],
-    ['ended', time(job.finishedAt)],
-    ['took', job.spent ? `${formatDuration(job.spent.wall)}, of the processor ${formatDuration(job.spent.cpu)}` : '–'],
-    ['error', job.error ? `${job.error.name}: ${job.error.message}` : '–'],
-    ['result', job.state === 'succeeded' ? toText(job.result) : '–']
-  ])
+function storyOf(client: Client, id: string, all: boolean): () => Promise<View> {
+  return async () => {
+    const job = await client.read(id)
+    const story = await client.story(id)
+    const now = systemClock.now()
+    return {
+      record: { ...job, ...story },
+      over: isFinal(job.state),
+      lines: (columns) => storyLines(job, story, { now, logs: all ? Infinity : logsShown }, columns)
+    }
+  }
 }

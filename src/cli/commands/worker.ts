@@ -3,16 +3,21 @@ import { systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { type LogFields, type LogLevel, lineLogger } from '../../kernel/logger.ts'
 import { startWorker } from '../../worker/start-worker.ts'
+import { HealthPortError, UsageError } from '../errors.ts'
 import { toJson } from '../output.ts'
+import { taskModules } from '../task-modules.ts'
+import { logLine } from '../terminal/log-line.ts'
 
 export interface WorkerCommandOptions {
   broker: string
-  tasks: string[]
+  payloads?: string
+  tasks?: string[]
   queues?: string[]
   threads?: number
   loopConcurrency?: number
   blocking?: number
   processes?: number
+  memoryLimit?: number
   lease: Duration
   drain: Duration
   healthPort?: number
@@ -23,24 +28,31 @@ export interface WorkerCommandOptions {
 
 /** Runs until a signal. A second signal hands everything back at once. */
 export async function worker(options: WorkerCommandOptions): Promise<void> {
-  const { broker, tasks, queues, threads, loopConcurrency, blocking, processes, lease, drain, healthPort, healthHost, logLevel, json } = options
+  const { broker, payloads, tasks = [], queues, threads, loopConcurrency, blocking, processes, memoryLimit, lease, drain, healthPort, healthHost, logLevel, json } = options
   milliseconds(drain, '--drain')
+  if (tasks.length === 0) throw new UsageError("treadle worker needs the modules that export its tasks: --tasks ./tasks.ts, TREADLE_TASKS, or tasks in treadle.config.ts. A first one is written by: treadle init")
   const log = lineLogger(logLevel, (line) => console.error(json ? toJson(line) : plain(line)))
   const running = await startWorker(broker, {
-    tasks, lease, log,
+    tasks: taskModules(tasks), lease, log,
+    ...(payloads === undefined ? {} : { payloads }),
     ...(queues === undefined ? {} : { queues }),
     ...(threads === undefined ? {} : { threads }),
     ...(loopConcurrency === undefined ? {} : { loopConcurrency }),
     ...(blocking === undefined ? {} : { blocking }),
-    ...(processes === undefined ? {} : { processes })
+    ...(processes === undefined ? {} : { processes }),
+    ...(memoryLimit === undefined ? {} : { memoryLimit })
   })
+  if (running.tasks.length === 0) {
+    await running.close({ deadline: 0 })
+    throw new UsageError(`No task is exported by ${tasks.join(', ')}. Write: export const name = task({ name: 'name' }, fn)`)
+  }
   // Started after the worker: a port that is taken must not leave jobs behind that nobody runs.
   const server = healthPort === undefined ? undefined : new HealthServer(running, { port: healthPort, host: healthHost })
   try {
     await server?.start()
   } catch (error) {
     await running.close({ deadline: 0 })
-    throw error
+    throw unlistenable(error, healthHost, healthPort)
   }
   if (server) log.info({ url: `http://${healthHost}:${server.port}/health` }, 'health endpoint ready')
   const ended = Promise.withResolvers<void>()
@@ -58,7 +70,13 @@ export async function worker(options: WorkerCommandOptions): Promise<void> {
   process.exit(0)
 }
 
+/** @returns the error, or one that says what to do where the port cannot be had */
+function unlistenable(error: unknown, host: string, port: number | undefined): unknown {
+  const { code } = error as NodeJS.ErrnoException
+  const why = code === 'EADDRINUSE' ? 'another process listens there' : code === 'EACCES' ? 'this user may not' : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' ? 'it is no address of this machine' : undefined
+  return why === undefined ? error : new HealthPortError(`${host}:${port}`, why, { cause: error })
+}
+
 function plain({ level, time, msg, ...fields }: LogFields): string {
-  const rest = Object.entries(fields).map(([key, value]) => `${key}=${typeof value === 'string' ? value : toJson(value)}`)
-  return [String(time).slice(11, 23), String(level).padEnd(5), msg, ...rest].join(' ')
+  return logLine({ level: level as LogLevel, time: String(time), message: String(msg), fields }, process.stderr)
 }

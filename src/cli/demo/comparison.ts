@@ -5,6 +5,7 @@ import type { JournalLine } from './journal.ts'
 import type { Done } from './one-after-another.ts'
 import type { StepRun } from './queue-run.ts'
 import { encode } from '../../wire/codec.ts'
+import { counted } from '../output.ts'
 
 /** One task in the queue beside the same work one after another; times in milliseconds. */
 export interface TaskRow {
@@ -57,10 +58,6 @@ function whereRun(jobs: readonly JobRecord[], journal: readonly JournalLine[]): 
   const threads = new Set(lines.map(({ pid, thread }) => `${pid} ${thread}`)).size
   const what = jobs[0]?.place === 'loop' ? 'loop' : 'thread'
   return `${counted(threads, what)} of ${counted(workers, 'worker')}`
-}
-
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 function same(one: Uint8Array, other: Uint8Array): boolean {

@@ -1,6 +1,7 @@
-import { styleText } from 'node:util'
 import { type Clock, type Timer, systemClock } from '../../kernel/clock.ts'
 import { formatDuration } from '../../kernel/duration.ts'
+import { bar } from '../terminal/bar.ts'
+import { LiveLines } from '../terminal/live-lines.ts'
 
 /** One bar: a step of the demo while it runs. */
 export interface Bar {
@@ -54,13 +55,14 @@ function counted({ done, total }: Shown): string {
 class LiveProgress implements Progress {
   readonly #out: NodeJS.WriteStream
   readonly #clock: Clock
+  readonly #lines: LiveLines
   readonly #bars: Shown[] = []
-  #drawn = 0
   #due: Timer | undefined
 
   constructor(out: NodeJS.WriteStream, clock: Clock) {
     this.#out = out
     this.#clock = clock
+    this.#lines = new LiveLines(out)
   }
 
   bar(name: string, total: number): Bar {
@@ -83,12 +85,13 @@ class LiveProgress implements Progress {
   say(line: string): void {
     const settled = this.#bars.findIndex(({ took }) => took === undefined)
     const above = this.#bars.splice(0, settled < 0 ? this.#bars.length : settled)
-    this.#draw([...above.map((bar) => this.#line(bar)), line])
+    this.#draw([...above.map((shown) => this.#line(shown)), line])
   }
 
   [Symbol.dispose](): void {
     this.#due?.[Symbol.dispose]()
     this.#draw([])
+    this.#lines[Symbol.dispose]()
   }
 
   #soon(): void {
@@ -98,21 +101,14 @@ class LiveProgress implements Progress {
     })
   }
 
-  /** Writes `above` for good and the bars under it, over what was drawn before. */
   #draw(above: readonly string[]): void {
-    const lines = this.#bars.map((bar) => this.#line(bar))
-    const up = this.#drawn > 0 ? `\u001B[${this.#drawn}A\r` : ''
-    this.#out.write(`${up}${[...above, ...lines].map((line) => `${line}\u001B[K\n`).join('')}\u001B[J`)
-    this.#drawn = lines.length
+    this.#lines.draw(this.#bars.map((shown) => this.#line(shown)), above)
   }
 
-  #line(bar: Shown): string {
-    const { name, done, total, began, took } = bar
+  #line(shown: Shown): string {
+    const { name, done, total, began, took } = shown
     const width = Math.max(0, Math.min(widest, (this.#out.columns ?? 80) - besideBar))
-    const filled = total === 0 ? width : Math.round(width * done / total)
-    const colour = took === undefined ? 'cyan' : 'green'
-    const drawn = styleText(colour, '█'.repeat(filled)) + styleText('dim', '░'.repeat(width - filled))
-    return `  ${name.padEnd(nameWidth)} ${drawn} ${counted(bar).padStart(9)}  ${formatDuration(took ?? this.#clock.elapsed() - began).padStart(7)}`
+    return `  ${name.padEnd(nameWidth)} ${bar(done, total, width, took === undefined ? 'cyan' : 'green')} ${counted(shown).padStart(9)}  ${formatDuration(took ?? this.#clock.elapsed() - began).padStart(7)}`
   }
 }
 

@@ -1,7 +1,8 @@
 import { styleText } from 'node:util'
 import { formatDuration } from '../../kernel/duration.ts'
-import { table } from '../output.ts'
-import { counted, sum } from './comparison.ts'
+import { counted } from '../output.ts'
+import { table } from '../terminal/table.ts'
+import { sum } from './comparison.ts'
 import { type DemoRun, lease } from './run-demo.ts'
 
 /** How many times sooner the queue had done all of it. */

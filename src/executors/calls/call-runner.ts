@@ -79,6 +79,7 @@ export class CallRunner {
   /** The call that waits for its module, if it was told to stop meanwhile. */
   #stoppedEarly = 0
   #waking = false
+  #flushing = false
   #beating = false
 
   constructor(start: RunnerStart, board: Board, box: OutcomeBox, clock: Clock, listeners: Readonly<Record<Heard, Listener>>) {
@@ -133,7 +134,18 @@ export class CallRunner {
       if (task.definition && (!bytes || this.#codec)) this.#begin(sent, bytes, task.definition)
       else void this.#load(sent, bytes, task)
     }
-    this.#box.flush()
+    if (this.#inbox.size === 0 || this.#loading) this.#box.flush()
+    else this.#flushSoon()
+  }
+
+  /** More calls wait for those under way, which may end in this very turn: then all goes in one message. Not later than with the next turn. */
+  #flushSoon(): void {
+    if (this.#flushing) return
+    this.#flushing = true
+    setImmediate(() => {
+      this.#flushing = false
+      this.#box.flush()
+    })
   }
 
   async #load(sent: SentCall, bytes: Uint8Array | undefined, task: KnownTask): Promise<void> {

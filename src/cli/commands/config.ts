@@ -1,0 +1,36 @@
+import type { Command } from 'commander'
+import { withoutPassword } from '../../backends/registry.ts'
+import { type ConfigFile, shownPath } from '../config/config-file.ts'
+import { type Setting, settings, variableOf } from '../config/settings.ts'
+import { toJson } from '../output.ts'
+import { table } from '../terminal/table.ts'
+
+/** What holds here, and who says so. Passwords are not shown. */
+export function config(command: Command, file: ConfigFile | undefined, json = false): void {
+  const rows = Object.entries<Setting>(settings).map(([name, setting]) => {
+    const value = command.getOptionValue(name) as string | number | string[] | undefined
+    return {
+      setting: setting.key,
+      value: name === 'broker' ? withoutPassword(value as string) : value,
+      from: sourceOf(command.getOptionValueSource(name), setting, file),
+      unset: setting.unset
+    }
+  })
+  if (json) {
+    return console.log(toJson({
+      file: file?.path ?? null,
+      settings: Object.fromEntries(rows.map(({ setting, value, from }) => [setting, { value: value ?? null, from }]))
+    }))
+  }
+  console.log(table(['setting', 'is', 'from'], rows.map(({ setting, value, from, unset }) => [setting, [value ?? unset].flat().join(', '), from]), process.stdout.isTTY ? { width: process.stdout.columns } : {}))
+  if (!file) console.log('\nThere is no treadle.config.ts here or in a folder above. Write one with: treadle init')
+}
+
+function sourceOf(source: string | undefined, setting: Setting, file: ConfigFile | undefined): string {
+  switch (source) {
+    case 'cli': return 'flag'
+    case 'env': return variableOf(setting)
+    case 'config': return shownPath(file!.path)
+    default: return 'default'
+  }
+}
