@@ -36,7 +36,7 @@ export interface Reservation {
   readonly deliveries: readonly Delivery[]
   /** Attempts of this worker whose jobs somebody cancelled meanwhile. Named again at each call until they are settled. */
   readonly cancelling: readonly AttemptRef[]
-  /** Milliseconds until the next scheduled job of any queue falls due; `Infinity` where none is. */
+  /** Milliseconds until the next scheduled job of any queue falls due; `Infinity` where none is. 0 also where the backend left off early: ask again. */
   readonly nextDue: number
 }
 
@@ -59,11 +59,11 @@ export interface Settled {
 }
 
 export interface Sweep {
-  /** Jobs taken from workers whose leases ran out: ready again. */
+  /** Jobs taken from workers whose leases ran out: ready again. One whose cancel had been asked for is cancelled instead, and not named. */
   readonly rescued: readonly AttemptRef[]
   /** Jobs set aside: expired, or rescued too often. */
   readonly buried: readonly string[]
-  /** True where nothing was rescued since the backend itself had been held up: the leases may be old through no fault of their workers. */
+  /** True where nothing was rescued since the backend itself had been held up: the leases may be old through no fault of their workers. What expired is buried all the same. */
   readonly stalled: boolean
 }
 
@@ -86,7 +86,7 @@ export interface BrokerStats {
   readonly oldestReady: number
 }
 
-/** What a broker can and cannot do; a conformance test that needs what is lacking is skipped, by name and with the reason. */
+/** What a broker promises. Cases of the conformance suite that it cannot pass its own test names, each with the reason. */
 export interface BrokerCapabilities {
   /** `settle` changes the store in the same transaction. */
   readonly settleIsCommit: boolean
@@ -97,7 +97,8 @@ export interface BrokerCapabilities {
 /**
  * Moves jobs. Every method takes a batch and is atomic: all of it happens, or it rejects and nothing has.
  *
- * Leases and delays run on the backend's clock, never on a worker's.
+ * Leases and delays run on the backend's clock, never on a worker's. An adapter to what has a clock of its own is given one all the same:
+ * `systemClock` stands for the backend's own, and any other one rules, so that the conformance suite can move the time.
  */
 export interface Broker {
   readonly capabilities: BrokerCapabilities
@@ -107,7 +108,7 @@ export interface Broker {
   reserve(request: ReserveRequest): Promise<Reservation>
   /** Ends attempts and, in the same breath, reserves more. */
   settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled>
-  /** Renews the worker's lease for `lease` ms from now; returns which of `held` it no longer holds. */
+  /** Renews the worker's lease for `lease` ms from now, or begins one; returns which of `held` it no longer holds. */
   extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]>
   /**
    * Takes back the jobs of workers whose leases ran out, and sets aside what expired or was rescued too often.
@@ -115,14 +116,18 @@ export interface Broker {
    * @param patience milliseconds: where the backend kept this call waiting for longer, nothing is rescued and `stalled` is true
    */
   sweep(patience: number): Promise<Sweep>
-  /** The worker is about to end: if it dies before it leaves, that says nothing about its jobs. It may be renewed meanwhile. */
+  /** The worker is about to end: if it dies before it leaves, that says nothing about its jobs. It may be renewed meanwhile. Nothing where it has no lease. */
   announce(worker: string): Promise<void>
   /** Keeps what attempts say of themselves; what is said by one that lost its lease is passed over. */
   report(reports: readonly Report[]): Promise<void>
   /** Forgets a worker that leaves; what it still holds is handed back uncharged. */
   leave(worker: string): Promise<void>
-  /** Calls `wake` soon after jobs may have become ready, or cancels been asked for; may call it for nothing. */
+  /**
+   * Calls `wake` soon after jobs may have become ready, or cancels been asked for, through whatever handle and in whatever process; may call
+   * it for nothing. Not for what falls due: that `nextDue` tells.
+   */
   listen(queues: readonly string[], wake: () => void): Disposable
   stats(): Promise<BrokerStats>
+  /** What was asked before is still done; what is asked later rejects with ClosedError, and no listener or watch hears anything more. */
   close(): Promise<void>
 }

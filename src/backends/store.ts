@@ -26,7 +26,7 @@ export interface JobFilter {
   readonly queue?: string
   readonly task?: string
   readonly tag?: string
-  /** Only jobs that arrived after this one: the last one of the page before. */
+  /** Only jobs that arrived after this one: the last one of the page before. Where it is gone, after where its id would stand: ids rise. */
   readonly after?: string
   /** At most this many, from 1 to 1,000. */
   readonly limit: number
@@ -63,7 +63,10 @@ export interface Store {
   list(filter: JobFilter): Promise<readonly Job[]>
   /** What happened to a job and what its attempts logged, oldest first; undefined for one that is not known. */
   story(job: string): Promise<JobStory | undefined>
-  /** Calls `ended` once for each added job that is or becomes final, soon after. An unknown job is waited for. */
+  /**
+   * Calls `ended` once for each added job that is or becomes final, soon after, whoever ended it. An unknown job is waited for.
+   * Calls `failed` with why it could not look: whoever waits gives up then.
+   */
   watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch
   close(): Promise<void>
 }
