@@ -8,7 +8,7 @@ type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
  *
  * Labels are names of queues, tasks and states: as many as the program has, never taken from arguments.
  */
-export function metricsText(worker: Pick<Worker, 'active' | 'tally' | 'health'>, { queues, workers, oldestReady }: BrokerStats): string {
+export function metricsText(worker: Pick<Worker, 'active' | 'capacity' | 'tally' | 'health'>, { queues, workers, oldestReady }: BrokerStats): string {
   const tallies = [...worker.tally]
   return [
     metric('treadle_jobs', 'gauge', 'Jobs by queue and state.', Object.entries(queues).flatMap(([queue, states]) =>
@@ -17,6 +17,7 @@ export function metricsText(worker: Pick<Worker, 'active' | 'tally' | 'health'>,
     metric('treadle_workers', 'gauge', 'Workers with a lease.', [[{}, workers.length]]),
     metric('treadle_worker_ready', 'gauge', 'Whether this worker takes jobs.', [[{}, worker.health().ready ? 1 : 0]]),
     metric('treadle_worker_active_attempts', 'gauge', "Attempts in this worker's hands.", [[{}, worker.active]]),
+    metric('treadle_worker_capacity', 'gauge', 'Attempts that this worker runs at once, by place.', Array.from(worker.capacity, ([place, count]): Sample => [{ place }, count])),
     metric('treadle_attempts_total', 'counter', 'Attempts that ended on this worker.', tallies.flatMap(([task, { outcomes }]) =>
       Object.entries(outcomes).map(([outcome, count]): Sample => [{ task, outcome }, count]))),
     metric('treadle_attempt_wall_seconds_total', 'counter', 'Time that attempts took.', tallies.map(([task, { wallSeconds }]): Sample => [{ task }, wallSeconds])),

@@ -16,7 +16,9 @@ export interface Signs {
   readonly closing: boolean
   /** When the broker last answered anything. */
   readonly brokerAnsweredAt: number
-  /** When the exchange under way was begun, if one is. */
+  /** What it says instead, where it says anything. */
+  readonly brokerFailure: string | undefined
+  /** Since when an exchange has been tried, if one is. */
   readonly askedAt: number | undefined
   readonly lanes: Iterable<Lane>
 }
@@ -31,7 +33,7 @@ export function judge(signs: Signs, clock: Clock, busyLimit: number): Health {
   const reasons: string[] = []
   const seconds = (since: number): string => `${((now - since) / 1_000).toFixed(1)} s`
   if (signs.closing) reasons.push('it is draining')
-  if (now - signs.brokerAnsweredAt > brokerSilence) reasons.push(`the broker has not answered for ${seconds(signs.brokerAnsweredAt)}`)
+  if (now - signs.brokerAnsweredAt > brokerSilence) reasons.push(`the broker has not answered for ${seconds(signs.brokerAnsweredAt)}${signs.brokerFailure === undefined ? '' : `: ${signs.brokerFailure}`}`)
   else if (signs.askedAt !== undefined && now - signs.askedAt > brokerSilence) reasons.push(`reserving has taken ${seconds(signs.askedAt)}`)
   for (const { executor: { place }, busySince } of signs.lanes) {
     if (busySince !== undefined && now - busySince > busyLimit) reasons.push(`no ${place} has been free for ${seconds(busySince)}`)

@@ -35,7 +35,7 @@ export class JobFeed {
   readonly #parts: JobFeedParts
   #ended: Settlement[] = []
   readonly #quiet: (() => void)[] = []
-  /** When the exchange under way was begun, on the clock's `elapsed()`. */
+  /** Since when an exchange has been tried, once or again and again, on the clock's `elapsed()`; undefined while none is. */
   askedAt: number | undefined
   readonly #abandoned = new AbortController()
   #turning = false
@@ -110,7 +110,7 @@ export class JobFeed {
       this.#lookAgain = false
       this.#late?.[Symbol.dispose]()
       this.#late = undefined
-      this.askedAt = this.#parts.clock.elapsed()
+      this.askedAt ??= this.#parts.clock.elapsed()
       try {
         await this.#exchange(ended, request)
         this.askedAt = undefined

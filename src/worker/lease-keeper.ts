@@ -16,6 +16,8 @@ export class LeaseKeeper {
   readonly #log: Logger
   /** When the broker last answered, on the clock's `elapsed()`. */
   answeredAt: number
+  /** What it said in place of the last answer; undefined once it answers again. */
+  failure: string | undefined
 
   constructor(broker: Broker, clock: Clock, log: Logger) {
     this.#broker = broker
@@ -32,8 +34,10 @@ export class LeaseKeeper {
       try {
         const lost = await this.#broker.extend(worker, held(), lease)
         this.answeredAt = this.#clock.elapsed()
+        this.failure = undefined
         for (const attempt of lost) onLost(attempt)
       } catch (error) {
+        this.failure = error instanceof Error ? error.message : String(error)
         this.#log.error({ err: error, worker }, 'the lease could not be renewed; it is tried again')
       }
     }

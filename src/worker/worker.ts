@@ -121,10 +121,15 @@ export class Worker extends Service {
     return this.#held.size
   }
 
+  /** How many attempts run at once, by place. */
+  get capacity(): ReadonlyMap<Place, number> {
+    return new Map(Array.from(this.#parts.executors, ([place, { concurrency }]) => [place, concurrency]))
+  }
+
   /** Whether it takes jobs, and if not, why. */
   health(): Health {
     const { clock, busyLimit } = this.#parts
-    return judge({ closing: this.closing, brokerAnsweredAt: this.#keeper.answeredAt, askedAt: this.#feed.askedAt, lanes: this.#lanes.values() }, clock, busyLimit)
+    return judge({ closing: this.closing, brokerAnsweredAt: this.#keeper.answeredAt, brokerFailure: this.#keeper.failure, askedAt: this.#feed.askedAt, lanes: this.#lanes.values() }, clock, busyLimit)
   }
 
   /** How many jobs stand where, and which workers live. */

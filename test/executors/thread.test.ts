@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { ThreadExecutor } from '../../src/executors/threads/thread-executor.ts'
-import { lineLogger } from '../../src/kernel/logger.ts'
+import { type LogFields, lineLogger } from '../../src/kernel/logger.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { executorConformance } from '../../src/testing/executor-conformance.ts'
 import { double } from '../fixtures/tasks/arithmetic.ts'
-import { block, exhaust, leaveBomb, logSomething, maybeBlock, spin, wait } from '../fixtures/tasks/cells.ts'
+import { block, exhaust, leaveBomb, logSomething, maybeBlock, meetUnreadable, postOwn, postUnreadable, spin, wait } from '../fixtures/tasks/cells.ts'
 import { call, cells, letGo, limits, reaches, skippedOnThreads } from './support.ts'
 
 executorConformance({
@@ -105,6 +105,25 @@ describe('threads', () => {
     const exits = "import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => process.exit(9))"
     await using executor = new ThreadExecutor({ threads: 1, execArgv: ['--import', `data:text/javascript,${encodeURIComponent(exits)}`] })
     expect(await executor.execute(call(double, [3]))).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_START_FAILED', message: expect.stringContaining('process.exit(9)') as string } })
+  })
+
+  test("a task's own messages to its host are passed over, and said to be", async () => {
+    const lines: LogFields[] = []
+    await using executor = new ThreadExecutor({ threads: 1, log: lineLogger('debug', (line) => lines.push(line)) })
+    const behind = Array.from({ length: 20 }, (_, index) => executor.execute(call(double, [index])))
+    const calls = [executor.execute(call(postOwn, [])), executor.execute(call(postOwn, []))]
+    expect(await Promise.all(calls)).toMatchObject([{ kind: 'returned', value: 'returned' }, { kind: 'returned', value: 'returned' }])
+    expect(await Promise.all(behind)).toMatchObject(behind.map((_, index) => ({ kind: 'returned', value: 2 * index })))
+    expect(await executor.execute(call(double, [4]))).toMatchObject({ kind: 'returned', value: 8 })
+    expect(new Set(lines.map(({ msg }) => msg))).toEqual(new Set(['a message of unknown form came from a task']))
+  })
+
+  test.each([['from', postUnreadable], ['to', meetUnreadable]] as const)('a message %s a thread that cannot be read ends it: no call is waited for in vain', async (_, task) => {
+    await using executor = new ThreadExecutor({ threads: 1 })
+    const culprit = executor.execute(call(task, []))
+    const behind = executor.execute(call(double, [3]))
+    expect(await culprit).toMatchObject({ kind: 'died', error: { code: 'THREAD_EXITED' } })
+    expect(await behind).toMatchObject({ kind: 'returned', value: 6 })
   })
 
   test('what a call logs arrives at the host', async () => {

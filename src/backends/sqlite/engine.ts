@@ -9,7 +9,7 @@ import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Sett
 import type { Change, ChangeOutcome, JobFilter, PurgeFilter } from '../store.ts'
 import { type Claim, Claims } from './claims.ts'
 import { lineCodes, stateCodes, stateNames } from './codes.ts'
-import { type Durability, openFile } from './file.ts'
+import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile } from './file.ts'
 import { type JobBatch, batchOf } from './job-batch.ts'
 import { type Committed, JobTables, mayExpire } from './job-tables.ts'
 import { historyEntryOf, logLineOf, storedOf } from './rows.ts'
@@ -29,7 +29,9 @@ const mostAtOnce = 1_000
  * which concern many jobs at once.
  */
 export class SqliteEngine {
+  readonly #path: string
   readonly #db: DatabaseSync
+  readonly #identity: FileIdentity | undefined
   readonly #now: () => number
   readonly #sql: Statements
   readonly #tables: JobTables
@@ -43,7 +45,9 @@ export class SqliteEngine {
    * @throws BackendError; SQLite's own error where the file is locked
    */
   constructor(path: string, durability: Durability, clock: Pick<Clock, 'now'> | undefined, committed: (what: Committed) => void) {
+    this.#path = path
     this.#db = openFile(path, durability)
+    this.#identity = identityOf(path)
     this.#committed = committed
     this.#sql = prepareAll(this.#db)
     this.#now = clock ? () => clock.now() : () => Math.round(1_000 * (this.#sql.now.get()![0] as number))
@@ -313,6 +317,7 @@ export class SqliteEngine {
 
   /** A transaction that writes: it has the lock before it reads anything, the time included. */
   #write<T>(change: (now: number) => T): T {
+    checkIdentity(this.#path, this.#identity)
     this.#sql.begin.run()
     let result: T
     let committed: Committed

@@ -48,6 +48,29 @@ export function openFile(path: string, durability: Durability): DatabaseSync {
   }
 }
 
+/** Which file a path leads to: another one has another. */
+export interface FileIdentity {
+  readonly dev: number
+  readonly ino: number
+}
+
+/** Undefined where there is no file. */
+export function identityOf(path: string): FileIdentity | undefined {
+  return statSync(path, { throwIfNoEntry: false })
+}
+
+/**
+ * SQLite goes on with an open file that no longer has its name, and what it commits is lost with the last process that has it open.
+ *
+ * @param opened as the file was when it was opened
+ * @throws BackendError where the path leads to no file any more, or to another
+ */
+export function checkIdentity(path: string, opened: FileIdentity | undefined): void {
+  const now = identityOf(path)
+  if (now && now.ino === opened?.ino && now.dev === opened.dev) return
+  throw new BackendError(`${path} was ${now ? 'replaced by another file' : 'deleted'} while it was open: what is written now would be lost. Start again what uses it; jobs that only the former file held are gone.`)
+}
+
 function checkPlace(path: string): void {
   if (path === '' || path === ':memory:') throw new BackendError("SQLite needs a file: write sqlite:app.db. For jobs in memory alone, write 'memory:'.")
   const folder = dirname(path)

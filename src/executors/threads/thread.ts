@@ -51,6 +51,8 @@ function serve(port: MessagePort, start: ThreadStart): void {
       until = systemClock.elapsed() + lookout
     }
   })
+  // Calls are lost, and nobody can tell which: the host gives them again to another.
+  port.on('messageerror', (error) => { throw error })
   sayWhoEndsIt(box)
   box.flush({ ready: true })
 }

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import type { Executor } from '../../executors/executor.ts'
 import type { AnyTask } from '../../tasks/task.ts'
 import { type Bench, type Cases, type OpenOptions, callOf, errorOf } from './bench.ts'
-import { add, awaitDeath, exhaustBuffers, exhaustHeap, exit, failLate, leaveBomb, leaveRejection, rejectLate, signalSelf, waitForMark } from './tasks.ts'
+import { add, awaitDeath, exhaustBuffers, exhaustHeap, exit, failLate, failLateUncloneably, leaveBomb, leaveLateRejection, leaveRejection, rejectLate, signalSelf, waitForMark } from './tasks.ts'
 
 /** What a call that died by its own doing is charged with, in a process or elsewhere. */
 const deathOf = ({ place }: Executor): string => place === 'process' ? 'PROCESS_EXITED' : 'THREAD_EXITED'
@@ -20,6 +20,33 @@ async function diesAlone({ open, expect }: Bench, task: AnyTask, args: readonly 
   expect(await executor.execute(callOf(add, [2, 2]))).toMatchObject({ kind: 'returned', value: 4 })
 }
 
+/** A call dies while others, as many as run at once, are at work beside it: those end as they would have, from their one beginning. */
+async function sparesOthers({ open, mark, expect }: Bench, task: AnyTask, reason: string, options: Partial<OpenOptions>): Promise<void> {
+  const executor = open({ concurrency: 3, ...options })
+  const marks = [mark(), mark()]
+  const innocent = marks.map((own) => executor.execute(callOf(waitForMark, [own.path])))
+  await Promise.all(marks.map((own) => own.reaches(1)))
+  const error = errorOf(await executor.execute(callOf(task, [])))
+  expect(error).toMatchObject({ kind: 'died', code: deathOf(executor) })
+  expect((error as Error).message).toContain(reason)
+  for (const own of marks) own.release()
+  expect(await Promise.all(innocent)).toMatchObject([{ kind: 'returned', value: 'done' }, { kind: 'returned', value: 'done' }])
+  expect(marks.map(({ steps }) => steps)).toEqual([2, 2])
+}
+
+/** What a call left behind fails after its result, while another call is at work: nobody is charged, and the executor goes on. */
+async function chargesNobody({ open, mark, expect }: Bench, task: AnyTask): Promise<void> {
+  const executor = open({ concurrency: 1 })
+  const bomb = mark()
+  const own = mark()
+  expect(await executor.execute(callOf(task, [bomb.path]))).toMatchObject({ kind: 'returned' })
+  const innocent = executor.execute(callOf(waitForMark, [own.path]))
+  await own.reaches(1)
+  bomb.release()
+  expect(await innocent).toMatchObject({ kind: 'handedBack' })
+  expect(await executor.execute(callOf(add, [2, 2]))).toMatchObject({ kind: 'returned', value: 4 })
+}
+
 export const crashCases: Cases = {
   'process.exit loses only its own call': (bench) => diesAlone(bench, exit, [3], 'process.exit(3)'),
   'an error in a callback loses only its own call': (bench) => diesAlone(bench, failLate, [], 'in a callback'),
@@ -27,6 +54,10 @@ export const crashCases: Cases = {
   'a heap that is exhausted loses only its own call': (bench) => diesAlone(bench, exhaustHeap, [], 'out of memory', { heapLimit: 48 }),
   'memory outside the heap that is exhausted loses only its own call': (bench) =>
     diesAlone(bench, exhaustBuffers, [], 'beyond its limit', { memoryLimit: 200 * 2 ** 20 }),
+  'a heap that is exhausted costs the calls beside it nothing': (bench) => sparesOthers(bench, exhaustHeap, 'out of memory', { heapLimit: 48 }),
+  'memory outside the heap that is exhausted costs the calls beside it nothing': (bench) =>
+    sparesOthers(bench, exhaustBuffers, 'beyond its limit', { memoryLimit: 200 * 2 ** 20 }),
+  'an error in a callback that holds what cannot be sent loses only its own call': (bench) => diesAlone(bench, failLateUncloneably, [], 'in a callback'),
   'SIGSEGV loses only its own call': (bench) => diesAlone(bench, signalSelf, ['SIGSEGV'], 'SIGSEGV'),
   'SIGABRT loses only its own call': (bench) => diesAlone(bench, signalSelf, ['SIGABRT'], 'SIGABRT'),
 
@@ -49,17 +80,8 @@ export const crashCases: Cases = {
     expect(await Promise.all(calls)).toMatchObject([{ kind: 'returned', value: 'returned' }, { kind: 'returned', value: 2 }])
   },
 
-  async 'an error after the result charges nobody'({ open, mark, expect }) {
-    const executor = open({ concurrency: 1 })
-    const bomb = mark()
-    const own = mark()
-    expect(await executor.execute(callOf(leaveBomb, [bomb.path]))).toMatchObject({ kind: 'returned' })
-    const innocent = executor.execute(callOf(waitForMark, [own.path]))
-    await own.reaches(1)
-    bomb.release()
-    expect(await innocent).toMatchObject({ kind: 'handedBack' })
-    expect(await executor.execute(callOf(add, [2, 2]))).toMatchObject({ kind: 'returned', value: 4 })
-  },
+  'an error after the result charges nobody': (bench) => chargesNobody(bench, leaveBomb),
+  'a rejection long after the result charges nobody': (bench) => chargesNobody(bench, leaveLateRejection),
 
   async 'a module that cannot be imported fails each call that needs it, and is not imported again and again'({ open, path, expect }) {
     const module = path('broken.mjs')

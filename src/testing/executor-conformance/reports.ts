@@ -1,7 +1,7 @@
 import type { LogLine, Progress } from '../../executors/executor.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { type Cases, callOf, errorOf } from './bench.ts'
-import { add, countUp, logAndFail, logLines, misreport, sayAndWait } from './tasks.ts'
+import { add, countUp, logAndFail, logLines, misreport, sayAndWait, sayUnsendable } from './tasks.ts'
 
 export const reportCases: Cases = {
   async 'progress is heard before the outcome, the last of it always, and a flood of it is thinned out'({ open, expect }) {
@@ -54,6 +54,17 @@ export const reportCases: Cases = {
     const lines: LogLine[] = []
     expect(await open().execute(callOf(logAndFail, [], { onLog: (line) => void lines.push(line) }))).toMatchObject({ kind: 'threw' })
     expect(lines).toMatchObject([{ level: 'warn', fields: { handler: '[Function: handler]', order: 7 } }])
+  },
+
+  async 'a line and an error that hold what cannot be sent, shared memory too, arrive with the rest of them, and harm no other call'({ open, expect }) {
+    const lines: LogLine[] = []
+    const executor = open({ concurrency: 1 })
+    const calls = [executor.execute(callOf(sayUnsendable, [], { onLog: (line) => void lines.push(line) })), executor.execute(callOf(add, [1, 1]))]
+    const [failed, other] = await Promise.all(calls)
+    expect(failed!).toMatchObject({ kind: 'threw', error: { message: 'after the line', fields: { order: 7 } } })
+    expect(other!).toMatchObject({ kind: 'returned', value: 2 })
+    expect(lines).toMatchObject([{ level: 'warn', message: 'a line', fields: { handler: '[Function: handler]', order: 7 } }])
+    expect(await executor.execute(callOf(add, [2, 2]))).toMatchObject({ kind: 'returned', value: 4 })
   },
 
   async 'of too many lines the first are heard, and how many were dropped'({ open, expect }) {

@@ -71,6 +71,12 @@ export const rejectLate: Task<[], Promise<void>> = task({ name: 'conformance.rej
   await new Promise(() => { keepAlive() })
 })
 
+/** Fails in a callback, with an error that holds what cannot be sent. */
+export const failLateUncloneably: Task<[], Promise<void>> = task({ name: 'conformance.failLateUncloneably' }, async () => {
+  setImmediate(() => { throw Object.assign(new Error('in a callback'), unsendable()) })
+  await new Promise(() => { keepAlive() })
+})
+
 /** Returns at once, and throws where nothing catches it when its mark is released. */
 export const leaveBomb: Task<[mark: string], string> = task({ name: 'conformance.leaveBomb' }, (mark: string) => {
   const look = (): void => {
@@ -84,6 +90,16 @@ export const leaveBomb: Task<[mark: string], string> = task({ name: 'conformance
 /** Returns, and leaves a rejection that nothing handles. */
 export const leaveRejection: Task<[], Promise<string>> = task({ name: 'conformance.leaveRejection' }, async () => {
   void Promise.reject(new Error('nobody handles this'))
+  return 'returned'
+})
+
+/** Returns at once, and leaves a rejection that nothing handles when its mark is released. */
+export const leaveLateRejection: Task<[mark: string], string> = task({ name: 'conformance.leaveLateRejection' }, (mark: string) => {
+  const look = async (): Promise<void> => {
+    while (!existsSync(`${mark}.go`)) await nextTurn()
+    throw new Error('too late')
+  }
+  void look()
   return 'returned'
 })
 
@@ -144,6 +160,13 @@ export const logAndFail: Task<[], Promise<never>> = task({ name: 'conformance.lo
   throw new Error('after the line')
 })
 
+/** Says what cannot be sent in every way there is, and fails with it. */
+export const sayUnsendable: Task<[], Promise<never>> = task({ name: 'conformance.sayUnsendable' }, async () => {
+  context().log.child({ bound: unsendable() }).warn({ ...unsendable(), order: 7 }, 'a line')
+  await nextTurn()
+  throw Object.assign(new Error('after the line', { cause: unsendable() }), { ...unsendable(), order: 7 })
+})
+
 const outer: Middleware = {
   async run({ task: name, args }, next) {
     trail.push(`outer ${name} ${String(args[0])} ${context().task}`)
@@ -180,6 +203,10 @@ class OrderError extends Error {
   override name = 'OrderError'
   readonly code = 'E_ORDER'
   readonly order = 7
+}
+
+function unsendable(): Record<string, unknown> {
+  return { handler: () => {}, memory: new SharedArrayBuffer(8), cells: new Int32Array(new SharedArrayBuffer(8)), promise: Promise.resolve(), key: Symbol('key'), proxy: new Proxy({}, {}) }
 }
 
 function step(mark: string): void {

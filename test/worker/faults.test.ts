@@ -1,0 +1,53 @@
+import { DatabaseSync } from 'node:sqlite'
+import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { memory } from '../../src/backends/memory/memory-backend.ts'
+import { sqlite } from '../../src/backends/sqlite/sqlite-backend.ts'
+import { connect } from '../../src/client/connect.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { type LogFields, lineLogger } from '../../src/kernel/logger.ts'
+import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
+import { startWorker } from '../../src/worker/start-worker.ts'
+import * as tasks from '../fixtures/queue/tasks.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+test.each([0, 10_000])("a worker closes by its deadline of %i ms though another process holds the lock of its file, and its jobs run later", async (deadline) => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'jobs.db')
+  const clock = new VirtualClock()
+  const log: LogFields[] = []
+  const backend = await sqlite(path, { clock, busyTimeout: '10m' })
+  await using queue = await connect(backend, { tasks })
+  const worker = await startWorker(backend, { tasks, threads: 1, clock, log: lineLogger('warn', (line) => log.push(line)) })
+  const job = await queue.enqueue(tasks.waitForAbort)
+  while (worker.active === 0) await nextTurn()
+
+  const other = new DatabaseSync(path)
+  other.exec('BEGIN IMMEDIATE')
+  const began = clock.elapsed()
+  await clock.runUntil(worker.close({ deadline }))
+  // A second for the grace of what runs, a second for the broker's last word.
+  expect(clock.elapsed() - began).toBeLessThanOrEqual(deadline + 2_500)
+  expect(clock.elapsed() - began).toBeGreaterThanOrEqual(deadline)
+  expect(log.some(({ msg }) => String(msg).includes('did not answer in time'))).toBe(true)
+  other.exec('COMMIT')
+  other.close()
+
+  const next = await startWorker(backend, { tasks, threads: 1, clock })
+  while ((await clock.runUntil(job.read())).token < 2) await clock.advance(100)
+  expect(await job.read()).toMatchObject({ state: 'active', attempt: 1 })
+  await clock.runUntil(next.close({ deadline: 0 }))
+  await clock.runUntil(backend.close())
+})
+
+test('a result that is too large fails its job with its size, and holds up no other', async () => {
+  const backend = memory({ clock: systemClock })
+  await using queue = await connect(backend, { tasks })
+  await using _worker = await startWorker(backend, { tasks, threads: 1 })
+  const [large, before, after] = [await queue.enqueue(tasks.bytes, 2 ** 26), await queue.enqueue(tasks.add, 1, 1), await queue.enqueue(tasks.bytes, 2 ** 20)]
+  await expect(large.result()).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE', message: expect.stringMatching(/result of 'bytes' takes 671088\d\d bytes; the limit is 67108864/) as string })
+  expect(await large.read()).toMatchObject({ state: 'failed', attempt: 1 })
+  expect(await before.result()).toBe(2)
+  expect(await after.result()).toHaveLength(2 ** 20)
+})
