@@ -117,9 +117,10 @@ export class JobTables {
       this.#sql.dropActive.run(seq, token)
       if (cancelling) this.#sql.dropCancel.run(worker!, seq)
     } else {
-      this.#sql.dropEnding.run(seq)
       // Only a revived job leaves its ending.
+      this.#sql.dropEnding.run(seq)
       this.#sql.expireNever.run(seq)
+      this.#sql.purgeProgress.run(seq)
     }
   }
 

@@ -53,6 +53,14 @@ export const storyCases: Cases = {
     expect((await backend.list({ limit: 1 }))[0]?.progress).toEqual({ done: 4 })
   },
 
+  async 'a revived job has made no progress yet'({ backend, expect }) {
+    const delivery = await deliver(backend)
+    await backend.report([{ ...ref(delivery), progress: { done: 1 } }])
+    await backend.settle([settlement(delivery, { event: 'fail', error })])
+    await backend.commit([{ job: delivery.job, event: 'revive' }])
+    expect((await read(backend, delivery.job)).progress).toBe(undefined)
+  },
+
   async 'logs are kept in order, and bounded'({ backend, expect }) {
     const delivery = await deliver(backend)
     const line = (message: string): { at: number, level: 'info', attempt: number, token: number, message: string, fields: string } =>
