@@ -20,6 +20,8 @@ export interface Delivery extends AttemptRef {
   readonly suspect: boolean
   /** How often it ended the thread or process that ran it. */
   readonly deaths: number
+  /** How often in a row it was handed back for later. */
+  readonly deferrals: number
   readonly payload: Uint8Array
 }
 

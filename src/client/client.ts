@@ -74,7 +74,7 @@ export class Client extends Service {
     const { backend, payloads, payloadLimit } = parts
     const enqueuer = new Enqueuer(backend)
     this.#enqueuer = payloads ? new ArgsDepot(enqueuer, backend, payloads, payloadLimit) : enqueuer
-    this.#results = new ResultWaiter(parts.backend)
+    this.#results = new ResultWaiter(parts.backend, parts.clock)
   }
 
   /**
@@ -176,12 +176,16 @@ export class Client extends Service {
    */
   async cancelAll(filter: CancelFilter): Promise<Partial<Record<CancelOutcome, number>>> {
     const outcomes: Partial<Record<CancelOutcome, number>> = {}
+    const { backend } = this.#parts
     for await (const page of this.#pages(filter)) {
-      for (const { id, state } of page) {
-        if (isFinal(state)) continue
-        const outcome = await this.cancel(id)
-        outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
-      }
+      const open = page.filter(({ state }) => !isFinal(state))
+      const states = await backend.commit(open.map(({ id }) => ({ job: id, event: 'cancel' as const })))
+      const active = open.filter((_, at) => states[at] === 'active')
+      const running = active.length === 0 ? [] : await backend.read(active.map(({ id }) => id))
+      const alive = new Set(active.length === 0 ? [] : (await backend.stats()).workers.map(({ id }) => id))
+      const held = running.map((job): CancelOutcome => job?.worker === undefined || alive.has(job.worker) ? 'stopping' : 'unreachable')
+      const rest = states.filter((state) => state !== 'active' && state !== undefined).map((state): CancelOutcome => state === 'cancelled' ? 'cancelled' : 'finished')
+      for (const outcome of [...held, ...rest]) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
     }
     return outcomes
   }

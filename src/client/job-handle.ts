@@ -51,7 +51,7 @@ export class JobHandle<Result = unknown> {
    * @throws what the task threw in its last attempt, with its name, message, stack, code, cause and fields
    * @throws CancelledError where it was cancelled
    * @throws JobDeadError where it was set aside, with the reason as its cause
-   * @throws UnknownJobError where there is no such job
+   * @throws UnknownJobError where there is no such job, also where it was purged meanwhile (seen within some seconds)
    * @throws PayloadMissingError where the result is large and its payload is gone, or no `payloads` are configured
    * @throws ResultTimeoutError where it has not ended in time; the job goes on
    *

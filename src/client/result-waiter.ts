@@ -1,14 +1,22 @@
 import type { Ending, Store, Watch } from '../backends/store.ts'
-import { ClosedError } from '../kernel/errors.ts'
+import type { Clock, Timer } from '../kernel/clock.ts'
+import { ClosedError, UnknownJobError } from '../kernel/errors.ts'
 
-/** Waits for the ends of jobs, all through one watch. */
+/** How often it is looked whether the jobs that are waited for are still there, in milliseconds, and at how many at a time. */
+const lookEvery = 5_000
+const lookedAt = 500
+
+/** Waits for the ends of jobs, all through one watch. One that is removed meanwhile ends the wait too: no watch tells of that. */
 export class ResultWaiter {
   readonly #store: Store
   readonly #waiting = new Map<string, Set<PromiseWithResolvers<Ending>>>()
+  readonly #clock: Clock
   #watch: Watch | undefined
+  #look: Timer | undefined
 
-  constructor(store: Store) {
+  constructor(store: Store, clock: Clock) {
     this.#store = store
+    this.#clock = clock
   }
 
   /** Resolves when the job has ended; rejects with `signal`'s reason where that comes first. */
@@ -27,6 +35,7 @@ export class ResultWaiter {
   }
 
   close(): void {
+    this.#look?.[Symbol.dispose]()
     this.#watch?.[Symbol.dispose]()
     this.#fail(new ClosedError('The client'))
   }
@@ -37,6 +46,31 @@ export class ResultWaiter {
     this.#waiting.set(job, new Set([waiter]))
     this.#watch ??= this.#store.watch((endings) => this.#ended(endings), (error) => this.#fail(error))
     this.#watch.add(job)
+    this.#lookLater()
+  }
+
+  #lookLater(): void {
+    this.#look ??= this.#clock.after(lookEvery, () => void this.#lookNow(), { background: true })
+  }
+
+  async #lookNow(): Promise<void> {
+    const jobs = [...this.#waiting.keys()].slice(0, lookedAt)
+    try {
+      for (const [at, known] of (await this.#store.read(jobs)).entries()) {
+        const job = jobs[at]!
+        const waiters = this.#waiting.get(job)
+        if (!waiters) continue
+        if (!known) for (const waiter of waiters) waiter.reject(new UnknownJobError(job))
+        // To the end: the others have their turn first.
+        this.#waiting.delete(job)
+        if (known) this.#waiting.set(job, waiters)
+        else this.#watch?.delete(job)
+      }
+    } catch {
+      // The watch, or the next call, tells what is wrong.
+    }
+    this.#look = undefined
+    if (this.#waiting.size > 0) this.#lookLater()
   }
 
   #drop(job: string, waiter: PromiseWithResolvers<Ending>): void {

@@ -80,8 +80,11 @@ export class CallReports {
   }
 
   #logger(bindings: LogFields): Logger {
-    const at = (level: LogLevel) => (fields: LogFields, message: string): void => {
-      if (++this.#lines <= mostLines) this.#say(level, { ...bindings, ...fields }, message)
+    const at = (level: LogLevel) => (fields: LogFields | string, message?: string): void => {
+      if (++this.#lines > mostLines) return
+      // A sentence alone, as loggers of this shape take it in JavaScript.
+      if (typeof fields === 'string') this.#say(level, bindings, fields)
+      else this.#say(level, { ...bindings, ...fields }, message ?? '')
     }
     return {
       debug: at('debug'),

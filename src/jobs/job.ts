@@ -62,6 +62,8 @@ export interface Job {
   readonly rescues: number
   /** How often it ended the thread or process that ran it. */
   readonly deaths: number
+  /** How often in a row a worker could not run it (it lacks the task, or no thread or process could be started) and handed it back for later. */
+  readonly deferrals: number
   /** A worker died with it: until an attempt of it has come to an end of its own it runs alone, in a child process. */
   readonly suspect: boolean
   readonly worker: string | undefined
@@ -109,6 +111,7 @@ export function born(job: NewJob, now: number): Job {
     token: 0,
     rescues: 0,
     deaths: 0,
+    deferrals: 0,
     suspect: false,
     worker: undefined,
     cancelling: false,
@@ -144,7 +147,7 @@ export function happen(job: Job, happening: Happening, now: number): Job {
     case 'succeed':
       return { ...ended, result: happening.result, error: undefined, spent: happening.spent }
     case 'retry': {
-      const retried = { ...back, dueAt: now + happening.delay, error: happening.error, spent: happening.spent }
+      const retried = { ...back, deferrals: 0, dueAt: now + happening.delay, error: happening.error, spent: happening.spent }
       if (!happening.died) return { ...retried, suspect: false }
       // A suspect's deaths are counted as such; its retries are for errors of its own.
       return { ...retried, deaths: job.deaths + 1, attempt: job.suspect ? job.attempt - 1 : job.attempt }
@@ -154,7 +157,7 @@ export function happen(job: Job, happening: Happening, now: number): Job {
     case 'release':
       return { ...back, attempt: job.attempt - 1 }
     case 'defer':
-      return { ...back, attempt: job.attempt - 1, dueAt: now + happening.delay, error: happening.error }
+      return { ...back, attempt: job.attempt - 1, deferrals: job.deferrals + 1, dueAt: now + happening.delay, error: happening.error }
     case 'rescue':
       return happening.announced ? { ...back, attempt: job.attempt - 1 } : { ...back, attempt: job.attempt - 1, rescues: job.rescues + 1, suspect: true }
     case 'cancel':
@@ -165,7 +168,7 @@ export function happen(job: Job, happening: Happening, now: number): Job {
       return { ...ended, error: happening.error, deaths: job.deaths + (happening.died ? 1 : 0) }
     case 'revive':
       return {
-        ...moved, dueAt: now, expiresAt: Infinity, startedAt: undefined, finishedAt: undefined, attempt: 0, rescues: 0, deaths: 0,
+        ...moved, dueAt: now, expiresAt: Infinity, startedAt: undefined, finishedAt: undefined, attempt: 0, rescues: 0, deaths: 0, deferrals: 0,
         result: undefined, error: undefined, spent: undefined, progress: undefined
       }
   }

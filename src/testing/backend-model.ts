@@ -53,8 +53,8 @@ export class BackendModel {
           this.#happen(job, { event: 'bury', error: expired })
           continue
         }
-        const { id, token, task, place, attempt, suspect, deaths } = this.#happen(job, { event: 'reserve', worker })
-        deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, payload: this.#payloads.get(id)! })
+        const { id, token, task, place, attempt, suspect, deaths, deferrals } = this.#happen(job, { event: 'reserve', worker })
+        deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, deferrals, payload: this.#payloads.get(id)! })
         left--
       }
     }

@@ -9,6 +9,9 @@ import { type PortableError, toPortable } from '../wire/portable-error.ts'
 /** The largest result that is kept, in bytes: what a broker refuses would hold up all that is settled with it. */
 const resultLimit = 2 ** 26
 
+/** How long a job rests that this worker cannot run, in milliseconds, and how often. */
+const deferral = { first: 5_000, longest: 600_000, times: 20 }
+
 /** How long a suspect that ended its child process rests before it is tried again, in milliseconds. */
 const suspectPause = 1_000
 
@@ -20,6 +23,8 @@ export interface SettledAttempt extends AttemptRef {
   readonly suspect: boolean
   /** How often it ended the thread or process that ran it, before this attempt. */
   readonly deaths: number
+  /** How often in a row it was handed back for later. */
+  readonly deferrals: number
   readonly retry: NamedRetryRules
   /** The call brought retry rules of its own: they decide, in place of the task's. */
   readonly ownRetry: boolean
@@ -59,6 +64,22 @@ export function settlementOf(attempt: SettledAttempt, outcome: Outcome, random: 
     case 'cancelled':
       return { job, token, outcome: { event: 'stop' } }
     case 'handedBack':
-      return { job, token, outcome: { event: 'release' } }
+      // Where no thread or process starts, at once would be without end.
+      return isStartFailure(outcome.error) ? deferred(attempt, outcome.error) : { job, token, outcome: { event: 'release' } }
   }
+}
+
+function isStartFailure({ code }: PortableError): boolean {
+  return code === 'THREAD_START_FAILED' || code === 'PROCESS_START_FAILED'
+}
+
+/**
+ * What becomes of a job that this worker cannot run: it goes back uncharged, for later, since another worker, perhaps of a newer release, may.
+ * It rests longer each time, and after so many times in a row (some two hours) it is dead.
+ */
+export function deferred({ job, token, deferrals }: Pick<SettledAttempt, 'job' | 'token' | 'deferrals'>, error: PortableError): Settlement {
+  const { first, longest, times } = deferral
+  return deferrals + 1 >= times
+    ? { job, token, outcome: { event: 'bury', error } }
+    : { job, token, outcome: { event: 'defer', delay: Math.min(longest, first * 2 ** deferrals), error } }
 }

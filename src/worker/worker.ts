@@ -23,7 +23,7 @@ import { allowsRetry } from '../jobs/retry.ts'
 import { JobRescuer } from './maintenance/job-rescuer.ts'
 import { PayloadDesk } from './payload-desk.ts'
 import { Reports } from './reports.ts'
-import { type SettledAttempt, settlementOf } from './settle.ts'
+import { type SettledAttempt, deferred, settlementOf } from './settle.ts'
 import { Tally } from './tally.ts'
 
 export interface WorkerParts {
@@ -44,17 +44,11 @@ export interface WorkerParts {
   readonly log: Logger
 }
 
-/**
- * How long a job rests whose task this worker lacks, or has an older version of, or whose arguments it cannot fetch, in milliseconds: another worker, perhaps of a newer release, may know it.
- * It rests longer each time, and after so many deliveries (some two hours) it is dead.
- */
-const unknownTaskPause = { first: 5_000, longest: 600_000, deliveries: 20 }
-
 /** How much longer than its deadline a closing worker waits for the broker's last answers, in milliseconds. */
 const lastWord = 1_000
 
 /** More are not remembered: they share a loop again. */
-const mostSuspects = 10_000
+const mostRemembered = 10_000
 
 /** An attempt in this worker's hands. */
 interface Held extends SettledAttempt {
@@ -77,7 +71,7 @@ export class Worker extends Service {
   readonly #reports: Reports
   readonly #desk: PayloadDesk | undefined
   readonly #held = new Map<string, Held>()
-  readonly #suspects = new Set<string>()
+  readonly #lostTheirLoop = new Set<string>()
   readonly #stopUpkeep = new AbortController()
   readonly #nothingHeld = Promise.withResolvers<void>()
   readonly #drainedOrLate = Promise.withResolvers<void>()
@@ -209,7 +203,7 @@ export class Worker extends Service {
   }
 
   async #run(delivery: Delivery): Promise<void> {
-    const { job, token, task, attempt, place, suspect, deaths } = delivery
+    const { job, token, task, attempt, place, suspect, deaths, deferrals } = delivery
     const lane = this.#lanes.get(suspect ? 'suspect' : place)!
     const manifest = this.#parts.tasks.get(task)
     if (!manifest) return this.#lacking(delivery, new UnknownTaskError(task, this.tasks))
@@ -224,11 +218,11 @@ export class Worker extends Service {
     const { version = 1 } = header
     if (version > manifest.version) return this.#lacking(delivery, new TaskTooOldError(task, version, manifest.version))
     if (isReference(args) && !this.#desk) return this.#lacking(delivery, new PayloadMissingError(`What job ${job} is called with`, 'unconfigured'))
-    const held: Held = { job, token, task, attempt, suspect, deaths, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, cancel: new AttemptCancel() }
+    const held: Held = { job, token, task, attempt, suspect, deaths, deferrals, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, cancel: new AttemptCancel() }
     this.#held.set(job, held)
     lane.take()
     // A job that lost the loop it shared may be what made it end: then it has a thread to itself, and only it is lost with that.
-    const executor = suspect ? lane.executor : this.#parts.executors.get(this.#suspects.has(job) ? 'thread' : manifest.runs) ?? lane.executor
+    const executor = suspect ? lane.executor : this.#parts.executors.get(manifest.runs === 'loop' && this.#lostTheirLoop.has(job) ? 'thread' : manifest.runs) ?? lane.executor
     const began = this.clock.elapsed()
     let outcome: Outcome
     try {
@@ -248,8 +242,8 @@ export class Worker extends Service {
     }
     lane.drop('spent' in outcome ? outcome.spent.wall : undefined)
     this.tally.count(task, outcome)
-    if (outcome.kind !== 'handedBack') this.#suspects.delete(job)
-    else if (!this.closing && this.#suspects.size < mostSuspects) this.#suspects.add(job)
+    if (outcome.kind !== 'handedBack') this.#lostTheirLoop.delete(job)
+    else if (manifest.runs === 'loop' && !this.closing && this.#lostTheirLoop.size < mostRemembered) this.#lostTheirLoop.add(job)
     if (this.#held.get(job) === held) this.#held.delete(job)
     if (this.closing && this.#held.size === 0) {
       this.#nothingHeld.resolve()
@@ -259,13 +253,10 @@ export class Worker extends Service {
     this.#feed.settle(settlementOf(held, outcome, Math.random()), lane)
   }
 
-  #lacking({ job, token, task }: Delivery, error: UnknownTaskError | TaskTooOldError | PayloadMissingError): void {
+  #lacking(delivery: Delivery, error: UnknownTaskError | TaskTooOldError | PayloadMissingError): void {
+    const { job, task } = delivery
     this.#parts.log.error({ job, task, code: error.code }, error.message)
-    const { first, longest, deliveries } = unknownTaskPause
-    const outcome = token >= deliveries
-      ? { event: 'bury' as const, error: toPortable(error) }
-      : { event: 'defer' as const, delay: Math.min(longest, first * 2 ** (token - 1)), error: toPortable(error) }
-    this.#feed.settle({ job, token, outcome }, undefined)
+    this.#feed.settle(deferred(delivery, toPortable(error)), undefined)
   }
 
   #heldAs(job: string, token: number): Held | undefined {

@@ -60,6 +60,17 @@ describe.each(['memory', 'sqlite'])('a client and a worker on %s', (kind) => {
     expect(await job.read()).toMatchObject({ state: 'failed', attempt: 2 })
   })
 
+  test('a job of a process that is handed back, since another ended its child, runs in a child again', { timeout: 60_000 }, async () => {
+    const warm = await queue.enqueueMany(tasks.placeOf, Array.from({ length: 200 }, () => []))
+    await Promise.all(warm.map((job) => job.result()))
+    const jobs = []
+    for (let at = 0; at < 60; at++) jobs.push(await queue.enqueue(tasks.placeOf))
+    const ending = await queue.enqueue(tasks.selfKill)
+    for (let at = 0; at < 60; at++) jobs.push(await queue.enqueue(tasks.placeOf))
+    expect(await Promise.all(jobs.map((job) => job.result()))).not.toContain(process.pid)
+    await expect(ending.result()).rejects.toMatchObject({ code: 'PROCESS_EXITED' })
+  })
+
   test('many at once, each with its own result', async () => {
     const jobs = await queue.enqueueMany(tasks.add, Array.from({ length: 500 }, (_, i) => [i, i] as [number, number]))
     expect(await Promise.all(jobs.map((job) => job.result()))).toEqual(Array.from({ length: 500 }, (_, i) => 2 * i))
@@ -154,6 +165,17 @@ describe.each(['memory', 'sqlite'])('a client and a worker on %s', (kind) => {
     await until(async () => (await job.state()) === 'scheduled')
     expect(await job.read()).toMatchObject({ attempt: 0, token: 1, error: { code: 'UNKNOWN_TASK' } })
     expect(log.some(({ code }) => code === 'UNKNOWN_TASK')).toBe(true)
+  })
+
+  test('however often a job was delivered: that one worker lacks its task ends it not at once', async () => {
+    const job = await queue.enqueueByName('elsewhere', [1], { queue: 'apart' })
+    for (let times = 0; times < 25; times++) {
+      const { deliveries: [delivery] } = await backend.reserve({ worker: 'by hand', queues: ['apart'], room: { thread: 1 }, lease: 60_000 })
+      await backend.settle([{ job: job.id, token: delivery!.token, outcome: { event: 'release' } }])
+    }
+    await using _lacking = await startWorker(backend, { tasks, threads: 1, queues: ['apart'] })
+    await until(async () => (await job.state()) !== 'ready' && (await job.state()) !== 'active')
+    expect(await job.read()).toMatchObject({ state: 'scheduled', deferrals: 1, attempt: 0 })
   })
 
   test('waiting for a result has its own limit; the job goes on', async () => {

@@ -254,8 +254,8 @@ class MemoryBackend implements Backend {
         continue
       }
       this.#happen(entry, { event: 'reserve', worker }, now)
-      const { id, token, task, place, attempt, suspect, deaths } = entry.job
-      deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, payload: entry.payload })
+      const { id, token, task, place, attempt, suspect, deaths, deferrals } = entry.job
+      deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, deferrals, payload: entry.payload })
       left--
     }
   }

@@ -102,8 +102,8 @@ export class Claims {
   }
 
   #delivery([seq, , attempt, token, job, task, place, , payload]: ReadyRow, suspect: boolean): Delivery {
-    const deaths = token === 0 ? 0 : (this.#sql.deaths.get(seq)?.[0] as number | undefined) ?? 0
-    return { job, token: token + 1, task, place: lineNames[place] as Place, attempt: attempt + 1, suspect, deaths, payload }
+    const [deaths, deferrals] = (token === 0 ? undefined : this.#sql.setbacks.get(seq) as [number, number] | undefined) ?? [0, 0]
+    return { job, token: token + 1, task, place: lineNames[place] as Place, attempt: attempt + 1, suspect, deaths, deferrals, payload }
   }
 }
 

@@ -138,9 +138,9 @@ export class JobTables {
   /** What its row, and the table that it stands in, cannot tell. */
   #writeStory(seq: number, before: Job, after: Job): void {
     if (isUsual(before) && isUsual(after) && before.dueAt === after.dueAt) return
-    const { dueAt, rescues, deaths, suspect, error } = after
+    const { dueAt, rescues, deaths, deferrals, suspect, error } = after
     const spent = isFinal(after.state) ? undefined : after.spent
-    this.#sql.writeStory.run(seq, dueAt, rescues, deaths, suspect ? 1 : 0, spent?.wall ?? null, spent?.cpu ?? null, error === undefined ? null : errorBytes(error))
+    this.#sql.writeStory.run(seq, dueAt, rescues, deaths, deferrals, suspect ? 1 : 0, spent?.wall ?? null, spent?.cpu ?? null, error === undefined ? null : errorBytes(error))
   }
 
   #writeEntry(seq: number, { at, event, attempt, token, worker, startedAt, spent, error }: NonNullable<ReturnType<typeof entryOf>>): void {
@@ -158,6 +158,6 @@ export function mayExpire({ state, attempt, expiresAt }: Pick<Job, 'state' | 'at
 }
 
 /** Nothing of it is kept in a story. */
-function isUsual({ state, rescues, deaths, suspect, error, spent }: Job): boolean {
-  return rescues === 0 && deaths === 0 && !suspect && error === undefined && (spent === undefined || isFinal(state))
+function isUsual({ state, rescues, deaths, deferrals, suspect, error, spent }: Job): boolean {
+  return rescues === 0 && deaths === 0 && deferrals === 0 && !suspect && error === undefined && (spent === undefined || isFinal(state))
 }

@@ -12,7 +12,7 @@ export type Row = readonly (number | string | Uint8Array | null)[]
 export const jobColumns = `j.seq, j.id, j.task, j.queue, j.place, j.priority, j.tags, j.created_at, j.expires_at, coalesce(t.due_at, j.due_at),
   coalesce(e.state, iif(a.seq, 2, iif(r.seq, 1, 0))),
   coalesce(e.attempt, a.attempt, r.attempt, s.attempt, 0), coalesce(e.token, a.token, r.token, s.token, 0),
-  coalesce(a.started_at, e.started_at), e.finished_at, a.worker, w.id, c.seq, t.rescues, t.deaths, t.suspect,
+  coalesce(a.started_at, e.started_at), e.finished_at, a.worker, w.id, c.seq, t.rescues, t.deaths, t.deferrals, t.suspect,
   iif(e.seq, e.wall, t.wall), iif(e.seq, e.cpu, t.cpu), t.error, e.result, p.done, p.total, p.note`
 
 /** Where a job stands, by all tables that may say so; `j` is the job, and comes before. */
@@ -35,7 +35,7 @@ export interface Stored {
 
 export function storedOf(row: Row): Stored {
   const [seq, id, task, queue, place, priority, tags, createdAt, expiresAt, dueAt, state, attempt, token, startedAt, finishedAt,
-    workerNumber, worker, cancelling, rescues, deaths, suspect, wall, cpu, error, result, done, total, note] = row as JobRow
+    workerNumber, worker, cancelling, rescues, deaths, deferrals, suspect, wall, cpu, error, result, done, total, note] = row as JobRow
   return {
     seq,
     worker: workerNumber ?? undefined,
@@ -51,6 +51,7 @@ export function storedOf(row: Row): Stored {
       cancelling: cancelling !== null,
       rescues: rescues ?? 0,
       deaths: deaths ?? 0,
+      deferrals: deferrals ?? 0,
       suspect: suspect === 1,
       result: result ?? undefined,
       error: errorOf(error),
@@ -63,7 +64,7 @@ export function storedOf(row: Row): Stored {
 type JobRow = [
   seq: number, id: string, task: string, queue: string, place: number, priority: number, tags: string | null, createdAt: number, expiresAt: number | null,
   dueAt: number, state: number, attempt: number, token: number, startedAt: number | null, finishedAt: number | null,
-  workerNumber: number | null, worker: string | null, cancelling: number | null, rescues: number | null, deaths: number | null, suspect: number | null,
+  workerNumber: number | null, worker: string | null, cancelling: number | null, rescues: number | null, deaths: number | null, deferrals: number | null, suspect: number | null,
   wall: number | null, cpu: number | null, error: Uint8Array | null, result: Uint8Array | null, done: number | null, total: number | null, note: string | null
 ]
 

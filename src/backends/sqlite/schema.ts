@@ -7,7 +7,8 @@
  * Times are milliseconds since the epoch. States and lines are numbers: see codes.ts.
  *
  * Why it is so, as of version 2:
- * - `seq` is the order of arrival, so that jobs are claimed, and pages touched, from one end.
+ * - `seq` is the order of arrival, so that jobs are claimed, and pages touched, from one end. None is given twice (AUTOINCREMENT): with the
+ *   token it fences, also after the job that bore it was purged.
  * - A job's own row never changes. Where the job stands is told by which of the tables for that holds its seq: ready, scheduled,
  *   active or endings. A step of a job takes a small row out of one and puts a small row into the next, mostly at its end, and a
  *   batch of claims is two statements, however many they are.
@@ -79,7 +80,7 @@ export const migrations: readonly string[] = [
   ALTER TABLE treadle_workers ADD COLUMN announced INTEGER NOT NULL DEFAULT 0;
 
   CREATE TABLE treadle_jobs (
-    seq INTEGER PRIMARY KEY,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     task TEXT NOT NULL,
     queue TEXT NOT NULL,
@@ -122,6 +123,7 @@ export const migrations: readonly string[] = [
     due_at REAL NOT NULL,
     rescues INTEGER NOT NULL,
     deaths INTEGER NOT NULL,
+    deferrals INTEGER NOT NULL,
     suspect INTEGER NOT NULL,
     wall REAL,
     cpu REAL,
@@ -148,7 +150,7 @@ export const migrations: readonly string[] = [
   INSERT INTO treadle_expiring SELECT expires_at, seq FROM treadle_old_jobs WHERE expires_at IS NOT NULL AND attempt = 0 AND state IN (0, 1);
   INSERT INTO treadle_endings (seq, state, attempt, token, finished_at, wall, cpu, result)
     SELECT j.seq, j.state, j.attempt, j.token, e.finished_at, e.wall, e.cpu, e.result FROM treadle_old_jobs j JOIN treadle_old_endings e ON e.ended = j.ended ORDER BY j.seq;
-  INSERT INTO treadle_stories SELECT seq, due_at, rescues, 0, 0, wall, cpu, error FROM treadle_old_jobs WHERE rescues > 0 OR error IS NOT NULL OR wall IS NOT NULL;
+  INSERT INTO treadle_stories SELECT seq, due_at, rescues, 0, 0, 0, wall, cpu, error FROM treadle_old_jobs WHERE rescues > 0 OR error IS NOT NULL OR wall IS NOT NULL;
   DROP TABLE treadle_old_jobs;
   DROP TABLE treadle_old_endings;
   DROP TABLE treadle_payloads;

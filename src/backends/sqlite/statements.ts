@@ -46,7 +46,7 @@ const commands = {
   dropEnding: 'DELETE FROM treadle_endings WHERE seq = ?',
   insertEnded: 'INSERT INTO treadle_ended (seqs) VALUES (?)',
   dropEnded: 'DELETE FROM treadle_ended WHERE number <= ?',
-  writeStory: 'INSERT OR REPLACE INTO treadle_stories (seq, due_at, rescues, deaths, suspect, wall, cpu, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  writeStory: 'INSERT OR REPLACE INTO treadle_stories (seq, due_at, rescues, deaths, deferrals, suspect, wall, cpu, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   insertHistory: 'INSERT INTO treadle_history (seq, number, at, event, attempt, token, worker, started_at, wall, cpu, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   trimHistory: 'DELETE FROM treadle_history WHERE seq = ? AND number <= ?',
   writeProgress: 'INSERT OR REPLACE INTO treadle_progress (seq, token, done, total, note) VALUES (?, ?, ?, ?, ?)',
@@ -72,7 +72,7 @@ export const queries = {
   ready: `SELECT ${delivered} FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
     WHERE r.queue = ? AND r.line = ? ORDER BY r.rank, r.seq LIMIT ?`,
   readyRanks: 'SELECT rank, seq FROM treadle_ready WHERE queue = ? AND line = ? ORDER BY rank, seq LIMIT ?',
-  deaths: 'SELECT deaths FROM treadle_stories WHERE seq = ?',
+  setbacks: 'SELECT deaths, deferrals FROM treadle_stories WHERE seq = ?',
   due: `SELECT s.seq, s.due_at, j.queue, iif(t.suspect, 4, j.place), -j.priority, s.attempt, s.token
     FROM treadle_scheduled s CROSS JOIN treadle_jobs j ON j.seq = s.seq LEFT JOIN treadle_stories t ON t.seq = s.seq
     WHERE s.due_at <= ? ORDER BY s.due_at, s.seq LIMIT ?`,

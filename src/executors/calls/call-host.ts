@@ -79,6 +79,7 @@ export abstract class CallHost {
   readonly #log: Logger
   readonly #rules: CopyRules
   readonly #known = new Set<number>()
+  #questions = 0
   readonly #describing = new Map<number, PromiseWithResolvers<TaskManifest[]>>()
   readonly #ended = Promise.withResolvers<void>()
   #outbox: HostCall[] = []
@@ -185,7 +186,7 @@ export abstract class CallHost {
   }
 
   describe(tasks: readonly (string | TaskRef)[]): Promise<TaskManifest[]> {
-    const id = this.#describing.size
+    const id = ++this.#questions
     const asked = Promise.withResolvers<TaskManifest[]>()
     this.#describing.set(id, asked)
     // Plain copies: a ref may be a definition, whose function cannot be sent.

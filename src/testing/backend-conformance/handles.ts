@@ -103,5 +103,18 @@ export const handleCases: Cases = {
       expect((await watch.all).length).toBe(300)
       watch[Symbol.dispose]()
     }
+  },
+
+  async 'the late outcome of a job that others ended and removed ends no other'({ backend, another, clock, expect }) {
+    const other = await another()
+    const gone = await deliver(backend, {}, { lease: 1_000 })
+    await clock.advance(1_000)
+    await other.sweep(Infinity)
+    await other.commit([{ job: gone.job, event: 'cancel' }])
+    await other.purge({ states: ['cancelled'], olderThan: 0, limit: 10 })
+    const next = await deliver(other, {}, { worker: 'worker-2' })
+    expect((await backend.settle([succeed(gone)])).stale).toEqual([{ job: gone.job, token: gone.token }])
+    expect(await read(backend, next.job)).toMatchObject({ state: 'active', worker: 'worker-2' })
+    expect((await other.settle([succeed(next)])).stale).toEqual([])
   }
 }

@@ -9,7 +9,7 @@ export const publishingCases: Cases = {
       attempt: 0, token: 0, rescues: 0, cancelling: false, expiresAt: Infinity
     })
     const { deliveries, cancelling, nextDue } = await backend.reserve(request())
-    expect(deliveries).toEqual([{ job: job.id, token: 1, task: 'sum', place: 'loop', attempt: 1, suspect: false, deaths: 0, payload: bytes('1 + 1') }])
+    expect(deliveries).toEqual([{ job: job.id, token: 1, task: 'sum', place: 'loop', attempt: 1, suspect: false, deaths: 0, deferrals: 0, payload: bytes('1 + 1') }])
     expect([cancelling, nextDue]).toEqual([[], Infinity])
     expect(await read(backend, job.id)).toMatchObject({ state: 'active', worker: 'worker-1', attempt: 1, token: 1 })
   },

@@ -77,5 +77,19 @@ export const suspectCases: Cases = {
     await backend.settle([settlement(delivery!, { event: 'release' })])
     expect(await read(backend, job)).toMatchObject({ state: 'ready', suspect: true })
     expect(ids(await backend.reserve(request({ room: { suspect: 5 } })))).toEqual([job])
+  },
+
+  async 'deferrals in a row are counted; an attempt that runs, or a revival, ends the row'({ backend, clock, expect }) {
+    const first = await deliver(backend)
+    for (let times = 1; times <= 2; times++) {
+      const { token } = await read(backend, first.job)
+      await backend.settle([settlement({ job: first.job, token }, { event: 'defer', delay: 1, error })])
+      await clock.advance(1)
+      expect((await backend.reserve(request())).deliveries).toMatchObject([{ job: first.job, deferrals: times }])
+    }
+    const { token } = await read(backend, first.job)
+    await backend.settle([settlement({ job: first.job, token }, { event: 'retry', delay: 1, error })])
+    await clock.advance(1)
+    expect((await backend.reserve(request())).deliveries).toMatchObject([{ job: first.job, deferrals: 0 }])
   }
 }
