@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 
 /** What every contender is given: the same payload, the same amounts. */
 export const payload: string = 'x'.repeat(200)
-export const awaited = 3_000
+export const awaited = 20_000
 export const concurrent = 64
 export const concurrentTotal = 64_000
 export const bulk = 1_000

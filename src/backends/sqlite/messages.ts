@@ -32,6 +32,9 @@ export type Reply =
   | { readonly kind: 'ended', readonly id: number, readonly endings: readonly Ending[] }
   | { readonly kind: 'log', readonly level: LogLevel, readonly fields: LogFields, readonly message: string }
 
+/** For so long after a message each side expects the other's next one, in milliseconds, and its loop turns on. */
+export const expectation = 0.15
+
 /** The id of the reply that says whether the file could be opened. */
 export const opening = 0
 

@@ -1,7 +1,9 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { Wakefulness } from '../../concurrency/wakefulness.ts'
+import { systemClock } from '../../kernel/clock.ts'
 import { type LogFields, type LogLevel, type Logger } from '../../kernel/logger.ts'
 import type { Watch } from '../store.ts'
-import { Outbox, type Reply, type Request, type ThreadData, opening } from './messages.ts'
+import { Outbox, type Reply, type Request, type ThreadData, expectation, opening } from './messages.ts'
 import { sqlite } from './sqlite-backend.ts'
 import { toPortable } from '../../wire/portable-error.ts'
 
@@ -23,7 +25,9 @@ function serve(port: MessagePort, { path, durability, busyTimeout }: ThreadData)
     (error: unknown) => replies.post({ kind: 'failed', id: opening, error: toPortable(error) })
   )
 
+  const awake = new Wakefulness(systemClock, expectation)
   port.on('message', (requests: readonly Request[]) => {
+    awake.stay()
     for (const request of requests) void handle(request)
   })
 

@@ -2,6 +2,8 @@ import { resolve } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import type { JobStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
+import { Wakefulness } from '../../concurrency/wakefulness.ts'
+import { systemClock } from '../../kernel/clock.ts'
 import { milliseconds } from '../../kernel/duration.ts'
 import { BackendError, ClosedError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
@@ -11,7 +13,7 @@ import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } fro
 import { startThread } from '../../tasks/own-thread.ts'
 import { sqliteEntry } from './entry.ts'
 import { batchOf } from './job-batch.ts'
-import { type Method, Outbox, type Reply, type Request, type ThreadData, opening } from './messages.ts'
+import { type Method, Outbox, type Reply, type Request, type ThreadData, expectation, opening } from './messages.ts'
 import type { SqliteOptions } from './sqlite-backend.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
 
@@ -48,6 +50,7 @@ class ThreadedSqlite implements Backend {
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>([[opening, this.#opened]])
   readonly #listeners = new Map<number, () => void>()
   readonly #watches = new Map<number, OpenWatch>()
+  readonly #awake = new Wakefulness(systemClock, expectation)
   #lastId = opening
   /** The thread is held: a new one is. */
   #awaited = true
@@ -197,6 +200,7 @@ class ThreadedSqlite implements Backend {
     const call = Promise.withResolvers<unknown>()
     this.#calls.set(id, call)
     this.#outbox.post({ kind: 'call', id, method, args })
+    this.#awake.stay()
     this.#stayOrGo()
     return call.promise as Promise<T>
   }
