@@ -20,7 +20,7 @@ import { shownModule } from '../tasks/source.ts'
 import { type CallOptions, type Task, type TaskDefinition, checkTaskName, definitionOf, ruleDefaults, rulesWith } from '../tasks/task.ts'
 import { isReference } from '../wire/claim-check.ts'
 import { decode, encode } from '../wire/codec.ts'
-import { headerOf, sealEnvelope } from '../wire/envelope.ts'
+import { headerOf, leadOf } from '../wire/envelope.ts'
 import { ArgsDepot, type Keeper } from './args-depot.ts'
 import { Enqueuer } from './enqueuer.ts'
 import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions } from './job-handle.ts'
@@ -319,7 +319,7 @@ export class Client extends Service {
 
   #newJob(definition: EnqueuedTask, args: readonly unknown[]): NewJob {
     const { name, version, runs, rules, ownRules } = definition
-    const payload = sealEnvelope(headerOf(rules, ownRules, version), encode(args, `The arguments of '${name}'`, 'args'))
+    const payload = encode(args, `The arguments of '${name}'`, 'args', leadOf(headerOf(rules, ownRules, version)))
     if (payload.length > this.#parts.payloadLimit && !this.#parts.payloads) {
       throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, this.#parts.payloadLimit)
     }

@@ -22,9 +22,13 @@ export class Encoder {
    * The value as bytes of its own: never a view of a larger buffer, so that they can be transferred.
    *
    * Throws where something in it cannot be sent; `findUncloneable` says what.
+   *
+   * @param lead what stands before it
    */
-  encode(value: unknown): Uint8Array<ArrayBuffer> {
-    this.#at = 0
+  encode(value: unknown, lead: Uint8Array): Uint8Array<ArrayBuffer> {
+    this.#at = lead.length
+    if (lead.length > this.#bytes.length) this.#use(Buffer.allocUnsafeSlow(2 * lead.length))
+    this.#plain.set(lead)
     this.#count = 0
     try {
       this.#value(value, 0)

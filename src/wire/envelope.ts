@@ -79,14 +79,23 @@ const formVersion = 1
  * @param args the encoded arguments
  */
 export function sealEnvelope(header: EnvelopeHeader, args: Uint8Array): Uint8Array<ArrayBuffer> {
-  const head = Object.keys(header).length > 0 ? encode(header) : new Uint8Array()
-  const bytes = new Uint8Array(3 + head.length + args.length)
-  bytes[0] = formVersion
-  bytes[1] = head.length >> 8
-  bytes[2] = head.length & 0xff
-  bytes.set(head, 3)
-  bytes.set(args, 3 + head.length)
+  const lead = leadOf(header)
+  const bytes = new Uint8Array(lead.length + args.length)
+  bytes.set(lead)
+  bytes.set(args, lead.length)
   return bytes
+}
+
+const leadOfNone = Uint8Array.of(formVersion, 0, 0)
+
+/** What stands before the arguments: for who encodes them right behind it. */
+export function leadOf(header: EnvelopeHeader): Uint8Array {
+  if (Object.keys(header).length === 0) return leadOfNone
+  const head = encode(header)
+  const lead = new Uint8Array(3 + head.length)
+  lead.set([formVersion, head.length >> 8, head.length & 0xff])
+  lead.set(head, 3)
+  return lead
 }
 
 /** @throws MalformedMessageError where the bytes are no envelope, or one of a newer version */
