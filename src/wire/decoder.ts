@@ -1,3 +1,4 @@
+import { isElement } from './array-fields.ts'
 import { extension } from './extensions.ts'
 import { deepest, views } from './kinds.ts'
 import { newError } from './portable-error.ts'
@@ -161,6 +162,11 @@ export class Decoder {
     }
     while (this.#at < end) {
       const index = this.#value(depth)
+      if (typeof index === 'string') {
+        if (index === 'length' || isElement(index, 2 ** 32)) throw new RangeError('No name for a field of an array.')
+        setOwn(array, index, this.#value(depth))
+        continue
+      }
       if (!isIndex(index, length)) throw new RangeError('An element outside its array.')
       array[index] = this.#value(depth)
     }

@@ -1,4 +1,5 @@
 import { TreadleError } from '../kernel/errors.ts'
+import { fieldsOf, isElement } from './array-fields.ts'
 import { extension } from './extensions.ts'
 import { deepest, kindOf, viewNumber } from './kinds.ts'
 import { errorName, propertiesOf, textOf } from './portable-error.ts'
@@ -124,7 +125,7 @@ export class Encoder {
   }
 
   #array(value: readonly unknown[], depth: number): void {
-    if (hasHoles(value)) return this.#sparse(value, depth)
+    if (hasHoles(value) || fieldsOf(value).length > 0) return this.#sparse(value, depth)
     this.#size(value.length, 0x90, 0xdc)
     for (const item of value) this.#value(item, depth)
   }
@@ -133,10 +134,9 @@ export class Encoder {
     this.#extended(extension.sparse, () => {
       this.#number(value.length)
       for (const key of Object.keys(value)) {
-        const index = Number(key)
-        if (!(index < value.length && String(index) === key)) break // not an element: those come first
-        this.#number(index)
-        this.#value(value[index], depth)
+        if (isElement(key, value.length)) this.#number(Number(key))
+        else this.#text(key)
+        this.#value((value as unknown as Record<string, unknown>)[key], depth)
       }
     })
   }

@@ -20,7 +20,7 @@ export const extension = {
   /** Keys and values in turn. */
   map: 6,
   set: 7,
-  /** An array with holes: its length, then indices and values in turn. */
+  /** An array with holes or fields of its own: its length, then indices, or names, and values in turn. */
   sparse: 8,
   buffer: 9,
   /** One byte, the place in `views`, and the bytes that it shows. */

@@ -33,7 +33,8 @@ export function viewNumber(view: ArrayBufferView): number {
 export function kindOf(value: object): Kind {
   const prototype = Object.getPrototypeOf(value) as object | null
   if (types.isProxy(value)) return 'refused'
-  if (prototype === Object.prototype) return 'object'
+  // Of plain objects only `arguments` has an iterator of its own.
+  if (prototype === Object.prototype) return Symbol.iterator in value && types.isArgumentsObject(value) ? 'refused' : 'object'
   if (prototype === Array.prototype) return 'array'
   if (prototype === null) return types.isModuleNamespaceObject(value) || types.isExternal(value) ? 'refused' : 'object'
   if (ArrayBuffer.isView(value)) return kindOfMemory(value.buffer, 'view')

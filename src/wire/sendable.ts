@@ -1,4 +1,5 @@
 import type { UncloneableError } from '../kernel/errors.ts'
+import { fieldsOf } from './array-fields.ts'
 import { encode } from './codec.ts'
 import { deepest, kindOf } from './kinds.ts'
 import { propertiesOf } from './portable-error.ts'
@@ -13,7 +14,7 @@ import { type CopyRules, isPlain, refusal } from './uncloneable.ts'
  * @throws UncloneableError where something in the value cannot be sent, with its path
  */
 export function packWhereNeeded(value: unknown, what: string, root: string, rules: CopyRules): Uint8Array<ArrayBuffer> | undefined {
-  if (isPlain(value) || (Array.isArray(value) && value.every(isPlain))) return undefined
+  if (isPlain(value) || (Array.isArray(value) && value.every(isPlain) && fieldsOf(value).length === 0)) return undefined
   const survey = new Survey(rules)
   try {
     survey.look(value, 0)
@@ -49,7 +50,9 @@ class Survey {
         return
       case 'array':
         // Not each index up to the length, of which there may be far more than elements.
-        return (value as unknown[]).forEach((item) => this.look(item, depth + 1))
+        ;(value as unknown[]).forEach((item) => this.look(item, depth + 1))
+        for (const field of fieldsOf(value as unknown[])) this.look((value as Record<string, unknown>)[field], depth + 1)
+        return
       case 'set':
         for (const item of value as Set<unknown>) this.look(item, depth + 1)
         return

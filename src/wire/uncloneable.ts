@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { UncloneableError } from '../kernel/errors.ts'
 import { writtenStep } from '../kernel/path.ts'
+import { fieldsOf } from './array-fields.ts'
 import { deepest, kindOf } from './kinds.ts'
 import { type PortableError, propertiesOf } from './portable-error.ts'
 
@@ -124,6 +125,7 @@ function* parts(value: object): Iterable<[string | number, unknown]> {
   switch (kindOf(value)) {
     case 'array':
       for (const [index, item] of (value as unknown[]).entries()) yield [index, item]
+      for (const field of fieldsOf(value as unknown[])) yield [field, readOf(value as Record<string, unknown>, field)]
       break
     case 'map': {
       let index = 0

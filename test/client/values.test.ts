@@ -71,6 +71,13 @@ test.each(Object.entries(places))('%s: what has no form of its own there arrives
   expect(first!.buffer.byteLength).toBe(4)
 })
 
+test.each(Object.entries(places))('%s: a match arrives with its index and groups', async (_, trip) => {
+  const match = 'at 09:05'.match(/(?<hour>\d+):(?<minute>\d+)/)!
+  const arrived = await trip(match) as RegExpMatchArray
+  expect([arrived.length, arrived[0], arrived.index, arrived.input]).toEqual([3, '09:05', 3, 'at 09:05'])
+  expect(arrived.groups).toEqual({ hour: '09', minute: '05' })
+})
+
 const nested = (depth: number): unknown => {
   let value: unknown = 1
   for (let level = 0; level < depth; level++) value = [value]
@@ -123,6 +130,7 @@ const refused: Readonly<Record<string, () => unknown>> = {
   'a buffer that can be resized': resizable,
   'a view of a buffer that can be resized': () => new Uint8Array(resizable()),
   'a buffer that was moved away': detached,
+  arguments: () => (function() { return arguments })(), // oxlint-disable-line prefer-rest-params
   'a boxed bigint': () => Object(1n) as unknown
 }
 
@@ -132,6 +140,7 @@ test.each(Object.entries(places))('%s: what is no plain data is refused at once,
     const error: unknown = await trip({ list: [0, value()] }).catch((caught: unknown) => caught)
     expect({ name, error }).toMatchObject({ name, error: refusal('args[0].list[1]') })
   }
+  await expect(trip(Object.assign([1, 2], { point: new Point() }))).rejects.toMatchObject(refusal('args[0].point'))
   await expect(trip({ get broken(): number { throw new Error('no') } })).rejects.toMatchObject(refusal('args[0].broken'))
   await expect(trip([Object.assign(new Error('x'), { retry() {} })])).rejects.toMatchObject(refusal('args[0][0].retry'))
   await expect(trip(new Map([[{ on() {} }, 1]]))).rejects.toMatchObject(refusal('args[0](key 0).on'))

@@ -45,9 +45,10 @@ const errorClasses = [Error, TypeError, RangeError, SyntaxError, OrderError] as 
 
 /** Anything that can be sent, with shared parts and cycles. */
 export const sendable: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
-  value: fc.oneof({ maxDepth: 4, depthSize: 'small', withCrossShrink: true }, leaves, tie('array'), tie('sparse'), tie('object'), tie('map'), tie('set'), tie('error'), tie('shared'), tie('cycle')),
+  value: fc.oneof({ maxDepth: 4, depthSize: 'small', withCrossShrink: true }, leaves, tie('array'), tie('sparse'), tie('fields'), tie('object'), tie('map'), tie('set'), tie('error'), tie('shared'), tie('cycle')),
   array: fc.array(tie('value'), { maxLength: 5 }),
   sparse: fc.sparseArray(tie('value'), { maxLength: 300, maxNumElements: 4 }),
+  fields: fc.tuple(fc.array(tie('value'), { maxLength: 100 }), fc.array(fc.tuple(keys.filter((key) => key !== 'length'), tie('value')), { maxLength: 3 })).map(([array, fields]) => withFields(array, fields)),
   object: fc.array(fc.tuple(keys, tie('value')), { maxLength: 5 }).map(objectOf),
   map: fc.array(fc.tuple(tie('value'), tie('value')), { maxLength: 4 }).map((entries) => new Map(entries)),
   set: fc.array(tie('value'), { maxLength: 4 }).map((items) => new Set(items)),
@@ -62,7 +63,10 @@ export const sendable: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
 })).value
 
 function objectOf(entries: readonly (readonly [string, unknown])[]): object {
-  const object = {}
+  return withFields({}, entries)
+}
+
+function withFields(object: object, entries: readonly (readonly [string, unknown])[]): object {
   for (const [key, value] of entries) Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true })
   return object
 }

@@ -104,6 +104,8 @@ test.each([
   ['text that is missing', []],
   ['two values', [1, 2]],
   ['a reference to nothing', [0xd6, 1, 0, 0, 0, 9]],
+  ['an array with a field that is an element', [0xc7, 4, 8, 1, 0xa1, 48, 1]],
+  ['an array with a field that is its length', [0xc7, 9, 8, 1, 0xa6, ...Buffer.from('length'), 5]],
   ['an array of more than there can be', [0xc7, 10, 8, 0xcb, 0x41, 0xf0, 0, 0, 0, 0, 0, 0, 1]]
 ])('%s of a length that is not there is refused at once', (_, bytes) => {
   expect(() => decode(new Uint8Array(bytes))).toThrow(MalformedMessageError)

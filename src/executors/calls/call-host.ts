@@ -3,7 +3,7 @@ import type { LogFields, LogLine, Logger } from '../../kernel/logger.ts'
 import type { TaskRef } from '../../tasks/task.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
 import { cloneFailure, packWhereNeeded } from '../../wire/sendable.ts'
-import type { CopyRules } from '../../wire/uncloneable.ts'
+import { type CopyRules, isPlain } from '../../wire/uncloneable.ts'
 import type { Outcome } from '../executor.ts'
 import { callsPart, outcomesOf } from './columns.ts'
 import type { KnownTask } from './known-task.ts'
@@ -240,7 +240,8 @@ export abstract class CallHost {
     const sent = calls.map(({ seq, name, task, heard, call: { input, timeout, attempt } }): SentCall => {
       let own: SentCall[2]
       if ('encoded' in input) own = parts[parts.push(input.encoded) - 1]!.length
-      else own = packWhereNeeded(input.args, argumentsOf(name), 'args', this.#rules) ?? input.args
+      // Gathered by a rest parameter, a list of arguments has no fields of its own: where all are plain there is nothing to look at.
+      else own = input.args.every(isPlain) ? input.args : packWhereNeeded(input.args, argumentsOf(name), 'args', this.#rules) ?? input.args
       return attempt ? [seq, task.id, own, timeout, heard, attempt.job, attempt.number, attempt.token, attempt.version ?? 1] : [seq, task.id, own, timeout, heard]
     })
     const bytes = parts.length > 0 ? pack(parts) : undefined
