@@ -40,6 +40,15 @@ export interface PurgeFilter {
   readonly olderThan: number
   /** At most this many in one go, from 1 to 1,000: each go is one transaction. */
   readonly limit: number
+  /** Where to go on: `next` of the go before. Default: at the beginning. */
+  readonly from?: string
+}
+
+export interface Purged {
+  /** Which jobs were removed, in the order of their arrival. */
+  readonly jobs: readonly string[]
+  /** Where to go on, of the backend's own making; undefined once all jobs were looked at. */
+  readonly next?: string
 }
 
 /** The jobs whose ends somebody waits for. */
@@ -52,11 +61,10 @@ export interface Watch extends Disposable {
 export interface Store {
   commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]>
   /**
-   * Removes jobs that have ended, in the order of their arrival, with all that is kept of them.
-   *
-   * @returns which were removed; as many as `limit` where there may be more
+   * Removes jobs that have ended, in the order of their arrival, with all that is kept of them. A go ends at the limit, or earlier where
+   * many that stay would be looked at: others wait meanwhile.
    */
-  purge(filter: PurgeFilter): Promise<readonly string[]>
+  purge(filter: PurgeFilter): Promise<Purged>
   /** In the order asked; undefined for one that is not known. */
   read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]>
   /** In the order of arrival. */

@@ -231,13 +231,13 @@ export class Client extends Service {
   async purge({ states, queue, tag, olderThan }: PurgeOptions): Promise<number> {
     const filter = { states, ...(queue === undefined ? {} : { queue }), ...(tag === undefined ? {} : { tag }), olderThan: milliseconds(olderThan, 'olderThan'), limit: pageSize }
     let purged = 0
-    for (let more = true; more;) {
-      const gone = await this.#parts.backend.purge(filter)
-      await this.#parts.payloads?.forget(gone)
-      purged += gone.length
-      more = gone.length === pageSize
+    for (let from: string | undefined; ;) {
+      const { jobs, next } = await this.#parts.backend.purge({ ...filter, ...(from === undefined ? {} : { from }) })
+      await this.#parts.payloads?.forget(jobs)
+      purged += jobs.length
+      if (next === undefined) return purged
+      from = next
     }
-    return purged
   }
 
   /** How a job ended, once it has. @throws UnknownJobError, ResultTimeoutError, PayloadMissingError */

@@ -43,15 +43,18 @@ export function resource<T>(options: ResourceOptions<T>): Resource<T> {
   return new DescribedResource(options)
 }
 
+/** The same in every copy of this package that a program holds. */
+const described = Symbol.for('treadle.resource')
+
 class DescribedResource<T> implements Resource<T> {
-  readonly options: ResourceOptions<T>
+  readonly [described]: ResourceOptions<T>
 
   constructor(options: ResourceOptions<T>) {
-    this.options = options
+    this[described] = options
   }
 
   get name(): string {
-    return this.options.name
+    return this[described].name
   }
 
   current(): T {
@@ -68,7 +71,7 @@ class DescribedResource<T> implements Resource<T> {
 }
 
 export function isResource(value: unknown): value is Resource<unknown> {
-  return value instanceof DescribedResource
+  return typeof value === 'object' && value !== null && described in value
 }
 
 interface Entry {
@@ -135,5 +138,5 @@ export class OpenResources {
 }
 
 function optionsOf(resource: Resource<unknown>): ResourceOptions<unknown> {
-  return (resource as DescribedResource<unknown>).options
+  return (resource as DescribedResource<unknown>)[described]
 }

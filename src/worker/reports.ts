@@ -20,6 +20,9 @@ export class Reports {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #waiting = new Map<string, { readonly token: number, progress?: Progress, readonly logs: JobLogLine[] }>()
+  /** Jobs of which the broker is just being told. */
+  readonly #told = new Set<string>()
+  #telling: Promise<void> = Promise.resolve()
   #timer: Timer | undefined
 
   constructor(broker: Broker, clock: Clock, log: Logger) {
@@ -38,22 +41,29 @@ export class Reports {
     if (logs.length > logLimit) logs.shift()
   }
 
-  /** Whether this attempt has said something that the broker has not heard. */
+  /** Whether an attempt at this job has said something that the broker may not have heard. */
   has(job: string): boolean {
-    return this.#waiting.has(job)
+    return this.#waiting.has(job) || this.#told.has(job)
   }
 
-  /** Never rejects: nobody's outcome waits for a report that cannot be made. */
-  async flush(): Promise<void> {
+  /** Until the broker has heard all that was said. Never rejects: nobody's outcome waits for a report that cannot be made. */
+  flush(): Promise<void> {
     this.#timer?.[Symbol.dispose]()
     this.#timer = undefined
+    return this.#telling = this.#telling.then(() => this.#tell())
+  }
+
+  async #tell(): Promise<void> {
     if (this.#waiting.size === 0) return
     const reports = Array.from(this.#waiting, ([job, { token, progress, logs }]): Report => ({ job, token, logs, ...(progress ? { progress } : {}) }))
     this.#waiting.clear()
+    for (const { job } of reports) this.#told.add(job)
     try {
       await this.#broker.report(reports)
     } catch (error) {
       this.#log.warn({ err: error, jobs: reports.map(({ job }) => job) }, 'what attempts said of themselves could not be kept')
+    } finally {
+      this.#told.clear()
     }
   }
 

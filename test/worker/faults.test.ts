@@ -10,6 +10,7 @@ import { type LogFields, lineLogger } from '../../src/kernel/logger.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { startWorker } from '../../src/worker/start-worker.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
+import { overlaid } from '../support/overlaid.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 test.each([0, 10_000])("a worker closes by its deadline of %i ms though another process holds the lock of its file, and its jobs run later", async (deadline) => {
@@ -50,4 +51,27 @@ test('a result that is too large fails its job with its size, and holds up no ot
   expect(await large.read()).toMatchObject({ state: 'failed', attempt: 1 })
   expect(await before.result()).toBe(2)
   expect(await after.result()).toHaveLength(2 ** 20)
+})
+
+test('what an attempt said last is kept, also where the broker was still hearing it when the attempt ended', async () => {
+  const backend = memory({ clock: systemClock })
+  const [heard, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const slow = overlaid(backend, {
+    async report(reports) {
+      heard.resolve()
+      await goOn.promise
+      await backend.report(reports)
+    }
+  })
+  await using queue = await connect(backend, { tasks })
+  await using worker = await startWorker(slow, { tasks, threads: 1 })
+  const job = await queue.enqueue(tasks.steps, 3, true)
+  await heard.promise
+  await job.cancel()
+  while (worker.active > 0) await nextTurn()
+  for (let turn = 0; turn < 20; turn++) await nextTurn()
+  goOn.resolve()
+  await expect(job.result()).rejects.toMatchObject({ code: 'CANCELLED' })
+  expect((await job.read()).progress).toMatchObject({ done: 3 })
+  expect((await job.story()).logs).toHaveLength(3)
 })

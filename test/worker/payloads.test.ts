@@ -18,6 +18,7 @@ import { encode } from '../../src/wire/codec.ts'
 import { sealEnvelope } from '../../src/wire/envelope.ts'
 import * as tasks from '../fixtures/values/tasks.ts'
 import { SmallDisk, testWithDisk } from '../support/small-disk.ts'
+import { overlaid } from '../support/overlaid.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const mebibyte = 2 ** 20
@@ -307,17 +308,6 @@ async function gate(): Promise<{ gated: PayloadStore, entered: Promise<void>, op
     }
   })
   return { gated, entered: entered.promise, open: opening.resolve }
-}
-
-/** The same, with some methods of its own. */
-function overlaid<T extends object>(target: T, own: Partial<T>): T {
-  return new Proxy(target, {
-    get: (_, name) => own[name as keyof T] ?? bound(target, target[name as keyof T])
-  })
-}
-
-function bound(target: object, value: unknown): unknown {
-  return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value
 }
 
 /** Looks again at each turn of the loop. */

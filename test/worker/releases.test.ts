@@ -5,6 +5,7 @@ import { memory } from '../../src/backends/memory/memory-backend.ts'
 import { connect } from '../../src/client/connect.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
 import { type LogFields, lineLogger } from '../../src/kernel/logger.ts'
+import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { task } from '../../src/tasks/task.ts'
 import { startWorker } from '../../src/worker/start-worker.ts'
 import type { Worker } from '../../src/worker/worker.ts'
@@ -53,4 +54,18 @@ describe('releases that meet in one queue', () => {
     await worker.close()
     expect(await job.read()).toMatchObject({ state: 'scheduled', attempt: 0, error: { code: 'TASK_TOO_OLD' } })
   })
+})
+
+test('a job whose task no worker has is dead after twenty deliveries in a row, some two hours later', async () => {
+  const clock = new VirtualClock()
+  const backend = memory({ clock })
+  await using queue = await connect(backend, { clock })
+  const worker = await startWorker(backend, { tasks, clock })
+  const began = clock.elapsed()
+  const job = await queue.enqueueByName('nobodyHasIt', [])
+  await expect(clock.runUntil(job.result())).rejects.toMatchObject({ code: 'JOB_DEAD', cause: { code: 'UNKNOWN_TASK' } })
+  expect(await job.read()).toMatchObject({ state: 'dead', attempt: 1, token: 20 })
+  expect((clock.elapsed() - began) / 60_000).toBeGreaterThan(100)
+  expect((await job.story()).history.filter(({ event }) => event === 'defer')).toHaveLength(19)
+  await clock.runUntil(worker.close({ deadline: 0 }))
 })

@@ -13,6 +13,7 @@ import { task } from '../../src/tasks/task.ts'
 import { encode } from '../../src/wire/codec.ts'
 import { sealEnvelope } from '../../src/wire/envelope.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
+import { overlaid } from '../support/overlaid.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 describe.each(['memory', 'sqlite'])('a client and a worker on %s', (kind) => {
@@ -218,9 +219,7 @@ describe.each(['memory', 'sqlite'])('a client and a worker on %s', (kind) => {
   })
 
   test('a broker that no longer answers does not keep a worker from closing by its deadline', async () => {
-    const silent = new Proxy(backend, {
-      get: (target, name) => name === 'settle' ? () => new Promise(() => {}) : (target[name as keyof Backend] as () => unknown).bind(target)
-    })
+    const silent = overlaid(backend, { settle: () => new Promise(() => {}) })
     const unheard = await startWorker(silent, { tasks, threads: 1, queues: ['unheard'], log: lineLogger('warn', (line) => log.push(line)) })
     const job = await queue.enqueue(tasks.add.with({ queue: 'unheard' }), 1, 1)
     await until(async () => (await job.state()) === 'active' && unheard.active === 0)

@@ -11,7 +11,7 @@ import type {
 } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
 import { Heap } from './heap.ts'
 
@@ -167,7 +167,7 @@ class MemoryBackend implements Backend {
     })
   }
 
-  async purge({ states, queue, tag, olderThan, limit }: PurgeFilter): Promise<readonly string[]> {
+  async purge({ states, queue, tag, olderThan, limit }: PurgeFilter): Promise<Purged> {
     const now = this.#open()
     const gone = this.#entries.values()
       .map(({ job }) => job)
@@ -178,7 +178,8 @@ class MemoryBackend implements Backend {
       this.#entries.delete(id)
       this.#counts.add(from, state, -1)
     }
-    return gone.map(({ id }) => id)
+    // What was passed over is passed over again: it costs little here.
+    return { jobs: gone.map(({ id }) => id), ...(gone.length === limit ? { next: '' } : {}) }
   }
 
   async read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]> {

@@ -6,7 +6,7 @@ import { rescue } from '../../jobs/rescue.ts'
 import { canHappen, isFinal } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
-import type { Change, ChangeOutcome, JobFilter, PurgeFilter } from '../store.ts'
+import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged } from '../store.ts'
 import { type Claim, Claims } from './claims.ts'
 import { lineCodes, stateCodes, stateNames } from './codes.ts'
 import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile } from './file.ts'
@@ -21,6 +21,9 @@ import { readStats } from './stats.ts'
  * hundred thousand falling due at once hold the file's lock in many short turns. The rest follows with the next call.
  */
 const mostAtOnce = 1_000
+
+/** So many endings one go of a purge looks at: whoever else writes waits for it. */
+const looksAt = 10_000
 
 /**
  * The ports on a SQLite file: each method is one transaction, synchronous, and throws SQLite's own error where the file is locked.
@@ -167,16 +170,19 @@ export class SqliteEngine {
     }))
   }
 
-  purge({ states, queue, tag, olderThan, limit }: PurgeFilter): string[] {
-    const { purgeable, purgeJob, dropEnding, purgeStory, purgeHistory, purgeProgress, purgeLogs } = this.#sql
+  purge({ states, queue, tag, olderThan, limit, from = '0' }: PurgeFilter): Purged {
+    const { someEndings, purgeable, purgeJob, dropEnding, purgeStory, purgeHistory, purgeProgress, purgeLogs } = this.#sql
     return this.#write((now) => {
       const codes = JSON.stringify(states.map((state) => stateCodes[state]))
-      const rows = purgeable.all(0, queue ?? null, null, tag ?? null, codes, now - olderThan, limit) as [number, string, string, number][]
-      for (const [seq, , from, state] of rows) {
+      const after = Number(from)
+      const last = someEndings.get(after, looksAt)![0] as number | null
+      if (last === null) return { jobs: [] }
+      const rows = purgeable.all(after, queue ?? null, null, tag ?? null, codes, now - olderThan, limit, last) as [number, string, string, number][]
+      for (const [seq, , name, state] of rows) {
         for (const drop of [purgeJob, dropEnding, purgeStory, purgeHistory, purgeProgress, purgeLogs]) drop.run(seq)
-        this.#tables.count(from, stateNames[state]!, -1)
+        this.#tables.count(name, stateNames[state]!, -1)
       }
-      return rows.map(([, id]) => id)
+      return { jobs: rows.map(([, id]) => id), next: String(rows.length === limit ? rows.at(-1)![0] : last) }
     })
   }
 

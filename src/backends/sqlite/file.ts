@@ -75,7 +75,7 @@ function checkPlace(path: string): void {
   if (path === '' || path === ':memory:') throw new BackendError("SQLite needs a file: write sqlite:app.db. For jobs in memory alone, write 'memory:'.")
   const folder = dirname(path)
   if (!existsSync(folder)) throw new BackendError(`${path}: its folder ${folder} does not exist. Make it, or name another file.`)
-  const network = networkFileSystem(folder)
+  const network = networkFileSystem(existsSync(path) ? path : folder)
   if (network) {
     throw new BackendError(`${path} is on a network file system (${network}), where SQLite's locks and shared memory do not hold between machines, and jobs would be lost. Put it on a local disk; for several machines use a server.`)
   }

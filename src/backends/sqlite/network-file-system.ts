@@ -13,10 +13,10 @@ const names: Readonly<Record<number, string>> = {
 }
 
 /**
- * The name of the network file system that a folder is on, where it is on one.
+ * The name of the network file system that a file or folder is on, where it is on one.
  *
- * @param typeOf how the number of a folder's file system is found
+ * @param typeOf how the number of its file system is found
  */
-export function networkFileSystem(folder: string, typeOf: (folder: string) => number = (path) => statfsSync(path).type): string | undefined {
-  return process.platform === 'linux' ? names[typeOf(folder) >>> 0] : undefined
+export function networkFileSystem(path: string, typeOf: (path: string) => number = (at) => statfsSync(at).type): string | undefined {
+  return process.platform === 'linux' ? names[typeOf(path) >>> 0] : undefined
 }

@@ -8,7 +8,7 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { EndingWatch } from './ending-watch.ts'
 import { SqliteEngine } from './engine.ts'
@@ -94,7 +94,7 @@ class SqliteBackend implements Backend {
     return this.#ask(() => this.#engine.leave(worker))
   }
 
-  purge(filter: PurgeFilter): Promise<readonly string[]> {
+  purge(filter: PurgeFilter): Promise<Purged> {
     return this.#ask(() => this.#engine.purge(filter))
   }
 

@@ -97,7 +97,8 @@ export const queries = {
     WHERE e.state = ?5 AND e.state <> 4 AND e.seq > ?1 AND ${matching} ORDER BY e.seq LIMIT ?6`,
   find: 'SELECT j.seq, e.seq FROM treadle_jobs j LEFT JOIN treadle_endings e ON e.seq = j.seq WHERE j.id = ?',
   purgeable: `SELECT e.seq, j.id, j.queue, e.state FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
-    WHERE e.seq > ?1 AND ${matching} AND e.state IN (SELECT value FROM json_each(?5)) AND e.finished_at <= ?6 ORDER BY e.seq LIMIT ?7`,
+    WHERE e.seq > ?1 AND e.seq <= ?8 AND ${matching} AND e.state IN (SELECT value FROM json_each(?5)) AND e.finished_at <= ?6 ORDER BY e.seq LIMIT ?7`,
+  someEndings: 'SELECT max(seq) FROM (SELECT seq FROM treadle_endings WHERE seq > ? ORDER BY seq LIMIT ?)',
   lastEnded: 'SELECT max(number) FROM treadle_ended',
   firstEnded: 'SELECT min(number) FROM treadle_ended',
   endedSince: 'SELECT seqs FROM treadle_ended WHERE number > ? AND number <= ? ORDER BY number',

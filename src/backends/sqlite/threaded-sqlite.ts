@@ -9,7 +9,7 @@ import { BackendError, ClosedError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { startThread } from '../../tasks/own-thread.ts'
 import { sqliteEntry } from './entry.ts'
 import { batchOf } from './job-batch.ts'
@@ -126,7 +126,7 @@ class ThreadedSqlite implements Backend {
     return this.#call('stats')
   }
 
-  purge(filter: PurgeFilter): Promise<readonly string[]> {
+  purge(filter: PurgeFilter): Promise<Purged> {
     return this.#call('purge', filter)
   }
 

@@ -50,7 +50,7 @@ export const afterwardsCases: Cases = {
     const waiting = newJob()
     await backend.publish([waiting])
     await backend.settle([succeed(done), settlement(failed, { event: 'fail', error }), succeed(elsewhere)])
-    expect(await backend.purge({ states: ['succeeded'], queue: 'default', olderThan: 0, limit: 100 })).toEqual([done.job])
+    expect((await backend.purge({ states: ['succeeded'], queue: 'default', olderThan: 0, limit: 100 })).jobs).toEqual([done.job])
     const left = await backend.read([done, failed, elsewhere, running].map(({ job }) => job).concat(waiting.id))
     expect(left.map((job) => job?.state)).toEqual([undefined, 'failed', 'succeeded', 'active', 'ready'])
     expect((await backend.stats()).queues['default']).toMatchObject({ succeeded: 0, failed: 1, active: 1, ready: 1 })
@@ -65,9 +65,16 @@ export const afterwardsCases: Cases = {
       await clock.advance(hour)
     }
     const left = async (): Promise<unknown> => (await backend.read(deliveries)).map((job) => job !== undefined)
-    expect(await backend.purge({ states: ['succeeded'], olderThan: hour, limit: 1 })).toEqual([deliveries[0]])
+    const first = await backend.purge({ states: ['succeeded'], olderThan: hour, limit: 1 })
+    expect(first.jobs).toEqual([deliveries[0]])
     expect(await left()).toEqual([false, true, true])
-    expect(await backend.purge({ states: ['succeeded'], olderThan: 2 * hour, limit: 100 })).toEqual([deliveries[1]])
+    const jobs: string[] = []
+    for (let { next } = first; next !== undefined;) {
+      const more = await backend.purge({ states: ['succeeded'], olderThan: 2 * hour, limit: 100, from: next })
+      jobs.push(...more.jobs)
+      next = more.next
+    }
+    expect(jobs).toEqual([deliveries[1]])
     expect(await left()).toEqual([false, false, true])
   },
 

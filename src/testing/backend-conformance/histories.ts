@@ -155,7 +155,7 @@ async function take(step: Step, { backend, model, clock, seen }: Stage): Promise
     case 'leave':
       return [model.leave(step.worker), await backend.leave(step.worker)]
     case 'purge':
-      return [model.purge(step), await backend.purge(step)]
+      return [model.purge(step), (await backend.purge(step)).jobs]
     case 'cancel':
     case 'revive': {
       const changes = step.jobs.map((at) => ({ job: jobAt(at), event: step.does }))

@@ -61,7 +61,7 @@ export const readingCases: Cases = {
     expect([await tagged('tenant-1'), await tagged('nightly'), await tagged('tenant-2'), await tagged('tenant')]).toEqual([[both.id], [both.id], [one.id], []])
     expect((await read(backend, both.id)).tags).toEqual(['tenant-1', 'nightly'])
     await backend.settle((await backend.reserve(request())).deliveries.map(succeed))
-    expect(await backend.purge({ states: ['succeeded'], tag: 'tenant-2', olderThan: 0, limit: 10 })).toEqual([one.id])
+    expect((await backend.purge({ states: ['succeeded'], tag: 'tenant-2', olderThan: 0, limit: 10 })).jobs).toEqual([one.id])
     expect(await tagged('tenant-2')).toEqual([])
   },
 
