@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { lineCodes, lineNames, stateCodes, stateNames } from '../../src/backends/sqlite/codes.ts'
 import { sqlite } from '../../src/backends/sqlite/sqlite-backend.ts'
 import { queries } from '../../src/backends/sqlite/statements.ts'
+import { connect } from '../../src/client/connect.ts'
 import { lines } from '../../src/jobs/job.ts'
 import { jobStates } from '../../src/jobs/states.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
@@ -52,5 +53,23 @@ test('the counters agree with the jobs after a rollback', async () => {
   await backend.publish([newJob()])
   await backend.publish([newJob(), newJob({ payload: null as unknown as Uint8Array })]).catch(() => {})
   expect((await backend.stats()).queues['default']).toMatchObject({ ready: 1 })
+  await backend.close()
+})
+
+test('a purge looks at a part of the endings in each turn, and comes to those behind many that stay', async () => {
+  const backend = await sqlite(join(folder, 'purge.db'), { clock: new VirtualClock() })
+  const stay = Array.from({ length: 10_001 }, () => newJob())
+  await backend.publish(stay)
+  await backend.commit(stay.map(({ id }) => ({ job: id, event: 'cancel' as const })))
+  const delivery = await deliver(backend)
+  await backend.settle([succeed(delivery)])
+  const filter = { states: ['succeeded'] as const, olderThan: 0, limit: 500 }
+  const first = await backend.purge(filter)
+  expect(first.jobs).toEqual([])
+  const second = await backend.purge({ ...filter, from: first.next! })
+  expect(second.jobs).toEqual([delivery.job])
+  expect(await backend.purge({ ...filter, from: second.next! })).toEqual({ jobs: [] })
+  await using queue = await connect(backend)
+  expect(await queue.purge({ states: ['cancelled'], olderThan: 0 })).toBe(stay.length)
   await backend.close()
 })

@@ -56,7 +56,7 @@ describe('releases that meet in one queue', () => {
   })
 })
 
-test('a job whose task no worker has is dead after twenty deliveries in a row, some two hours later', async () => {
+test('a job whose task no worker has is dead after twenty times in a row, some two hours later', async () => {
   const clock = new VirtualClock()
   const backend = memory({ clock })
   await using queue = await connect(backend, { clock })

@@ -1,4 +1,4 @@
-import type { Clock } from '../../kernel/clock.ts'
+import type { Clock, Timer } from '../../kernel/clock.ts'
 import type { TaskThread } from './task-thread.ts'
 
 export interface StallWatchOptions {
@@ -26,7 +26,7 @@ export class StallWatch {
   readonly #options: StallWatchOptions
   readonly #every: number
   readonly #seen = new WeakMap<TaskThread, Seen>()
-  #looking = false
+  #next: Timer | undefined
 
   constructor(options: StallWatchOptions) {
     this.#options = options
@@ -35,14 +35,18 @@ export class StallWatch {
 
   /** Called when calls were sent. */
   wake(): void {
-    if (this.#looking) return
-    this.#looking = true
+    if (this.#next) return
     const { clock } = this.#options
     const before = clock.elapsed()
-    clock.after(this.#every, () => {
-      this.#looking = false
+    this.#next = clock.after(this.#every, () => {
+      this.#next = undefined
       this.#look(Math.min(clock.elapsed() - before, 2 * this.#every))
     })
+  }
+
+  stop(): void {
+    this.#next?.[Symbol.dispose]()
+    this.#next = undefined
   }
 
   #look(passed: number): void {

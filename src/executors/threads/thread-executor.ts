@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { ResourceLimits } from 'node:worker_threads'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
+import type { Deadline } from '../../kernel/deadline.ts'
 import { LoopStalledError, ThreadExitedError, ThreadReplacedError, ThreadStartError, type TreadleError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { HostListener } from '../calls/call-host.ts'
@@ -105,6 +106,11 @@ export class ThreadExecutor extends CallPool {
 
   protected override onGiven(): void {
     this.#stalls?.wake()
+  }
+
+  protected override async onClose(deadline: Deadline): Promise<void> {
+    await super.onClose(deadline)
+    this.#stalls?.stop()
   }
 
   protected exitedError(what: string, how: string, cause: unknown): TreadleError {
