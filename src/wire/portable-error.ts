@@ -16,7 +16,7 @@ export interface PortableError {
 }
 
 /** Marks a nested error inside `cause`, `errors` and `fields`. */
-interface NestedError {
+export interface NestedError {
   readonly $error: PortableError
 }
 
@@ -51,8 +51,8 @@ export function toPortable(thrown: unknown, depth = 0): PortableError {
   }
   return {
     name,
-    message,
-    ...(stack === undefined ? {} : { stack }),
+    message: describe(message),
+    ...(typeof stack === 'string' ? { stack } : {}),
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(thrown instanceof TreadleError ? { own: true } : {}),
     ...(cause === undefined || depth >= deepest ? {} : { cause: nest(cause) }),
@@ -111,7 +111,7 @@ function revive(value: unknown): unknown {
   return isNested(value) ? fromPortable(value.$error) : value
 }
 
-function isNested(value: unknown): value is NestedError {
+export function isNested(value: unknown): value is NestedError {
   if (typeof value !== 'object' || value === null || !('$error' in value)) return false
   const { $error: inner } = value
   return typeof inner === 'object' && inner !== null && 'name' in inner && 'message' in inner && typeof inner.message === 'string'

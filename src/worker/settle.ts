@@ -1,6 +1,7 @@
 import type { AttemptRef, Settlement } from '../backends/broker.ts'
 import type { Outcome } from '../executors/executor.ts'
 import type { Spent } from '../jobs/job.ts'
+import { keptError } from '../jobs/kept-error.ts'
 import { deathLimit, poisoned } from '../jobs/limits.ts'
 import { type NamedRetryRules, allowsRetry, retryDelay } from '../jobs/retry.ts'
 import { DeadlineExceededError, PayloadTooLargeError } from '../kernel/errors.ts'
@@ -39,7 +40,7 @@ export function settlementOf(attempt: SettledAttempt, outcome: Outcome, random: 
   const { job, token } = attempt
   const failed = (error: PortableError, mayRetry: boolean, how: { spent?: Spent, died?: true } = {}): Settlement => {
     const delay = mayRetry ? retryDelay(attempt.retry, attempt.attempt, random) : undefined
-    const rest = { error, ...how }
+    const rest = { error: keptError(error), ...how }
     return { job, token, outcome: delay === undefined ? { event: 'fail', ...rest } : { event: 'retry', delay, ...rest } }
   }
   switch (outcome.kind) {
@@ -57,8 +58,8 @@ export function settlementOf(attempt: SettledAttempt, outcome: Outcome, random: 
     case 'died': {
       const { error } = outcome
       const deaths = attempt.deaths + 1
-      if (deaths >= deathLimit) return { job, token, outcome: { event: 'bury', error: poisoned(deaths, error), died: true } }
-      if (attempt.suspect) return { job, token, outcome: { event: 'retry', delay: suspectPause * deaths, error, died: true } }
+      if (deaths >= deathLimit) return { job, token, outcome: { event: 'bury', error: poisoned(deaths, keptError(error)), died: true } }
+      if (attempt.suspect) return { job, token, outcome: { event: 'retry', delay: suspectPause * deaths, error: keptError(error), died: true } }
       return failed(error, allowsRetry(error, attempt.retry), { died: true })
     }
     case 'cancelled':
@@ -80,6 +81,6 @@ function isStartFailure({ code }: PortableError): boolean {
 export function deferred({ job, token, deferrals }: Pick<SettledAttempt, 'job' | 'token' | 'deferrals'>, error: PortableError): Settlement {
   const { first, longest, times } = deferral
   return deferrals + 1 >= times
-    ? { job, token, outcome: { event: 'bury', error } }
-    : { job, token, outcome: { event: 'defer', delay: Math.min(longest, first * 2 ** deferrals), error } }
+    ? { job, token, outcome: { event: 'bury', error: keptError(error) } }
+    : { job, token, outcome: { event: 'defer', delay: Math.min(longest, first * 2 ** deferrals), error: keptError(error) } }
 }

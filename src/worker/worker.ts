@@ -249,8 +249,9 @@ export class Worker extends Service {
       this.#nothingHeld.resolve()
       this.#drainedOrLate.resolve()
     }
-    if (outcome.kind !== 'returned') this.#parts.log.warn({ job, task, attempt, outcome: outcome.kind, ...('error' in outcome ? { err: outcome.error } : {}) }, 'attempt did not succeed')
-    this.#feed.settle(settlementOf(held, outcome, Math.random()), lane)
+    const settlement = settlementOf(held, outcome, Math.random())
+    if (outcome.kind !== 'returned') this.#parts.log.warn({ job, task, attempt, outcome: outcome.kind, ...('error' in settlement.outcome ? { err: settlement.outcome.error } : {}) }, 'attempt did not succeed')
+    this.#feed.settle(settlement, lane)
   }
 
   #lacking(delivery: Delivery, error: UnknownTaskError | TaskTooOldError | PayloadMissingError): void {

@@ -64,6 +64,13 @@ describe.each(['memory', 'sqlite'])('the life of a job on %s', (kind) => {
     await expect(queue.story('nowhere')).rejects.toThrow(UnknownJobError)
   })
 
+  test('of an error as large as can be little is kept, and it is the same error', async () => {
+    const job = await queue.enqueue(tasks.wordy, 5_000_000)
+    await expect(job.result()).rejects.toMatchObject({ name: 'QuotaError', message: expect.stringMatching(/^xxx.*5000000 characters, cut\]$/) as unknown, response: expect.stringContaining('not kept') as unknown })
+    expect((await job.story()).history.filter(({ error }) => error)).toHaveLength(3)
+    expect(JSON.stringify(await job.story()).length).toBeLessThan(200_000)
+  })
+
   test('tags find jobs, and all of a tag are cancelled, retried and purged together', async () => {
     const tagged = tasks.add.with({ delay: '1h', tags: ['tenant-7'] })
     const jobs = await queue.enqueueMany(tagged, [[1, 1], [2, 2]])
