@@ -2,7 +2,8 @@ import './kernel/node-version.ts'
 
 export { connect } from './client/connect.ts'
 export type { ConnectOptions } from './client/connect.ts'
-export type { CancelFilter, Client, PurgeOptions, RetryFilter } from './client/client.ts'
+export type { Client } from './client/client.ts'
+export type { CancelFilter, ListFilter, PurgeOptions, RetryFilter } from './client/job-filters.ts'
 export type { CancelOutcome, JobHandle, JobRecord, ResultOptions } from './client/job-handle.ts'
 export { local } from './client/local.ts'
 export type { Local, LocalOptions, MapOptions, Runner, RunnerOptions } from './client/local.ts'
@@ -52,6 +53,7 @@ export {
   MalformedMessageError,
   MissingPackageError,
   NestedStartError,
+  NextCalledTwiceError,
   NotATaskError,
   PayloadMissingError,
   PayloadTooLargeError,

@@ -6,24 +6,26 @@ import type { PayloadStore } from '../backends/payloads/payload-store.ts'
 import type { Ending, JobFilter } from '../backends/store.ts'
 import type { JobStory } from '../jobs/history.ts'
 import type { Job, NewJob } from '../jobs/job.ts'
-import { type FinalState, type JobState, isFinal } from '../jobs/states.ts'
+import { type JobState, isFinal } from '../jobs/states.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
-import { type Duration, milliseconds } from '../kernel/duration.ts'
-import { ClosedError, PayloadTooLargeError, ResultTimeoutError, TaskIsClosureError, UnknownJobError } from '../kernel/errors.ts'
+import { milliseconds } from '../kernel/duration.ts'
+import { ClosedError, InvalidOptionError, PayloadTooLargeError, ResultTimeoutError, TaskIsClosureError, UnknownJobError } from '../kernel/errors.ts'
 import { idMaker } from '../kernel/id.ts'
+import { checkOptions } from '../kernel/options.ts'
 import { Service } from '../kernel/service.ts'
 import { checkedArgs } from '../tasks/checked-args.ts'
 import { type Middleware, keepInside } from '../tasks/middleware.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
 import { shownModule } from '../tasks/source.ts'
-import { type CallOptions, type Task, type TaskDefinition, checkTaskName, definitionOf, ruleDefaults, rulesWith } from '../tasks/task.ts'
+import { type CallOptions, type Task, type TaskDefinition, callRules, checkTaskName, definitionOf, ruleDefaults } from '../tasks/task.ts'
 import { isReference } from '../wire/claim-check.ts'
 import { decode, encode } from '../wire/codec.ts'
 import { headerOf, leadOf } from '../wire/envelope.ts'
 import { ArgsDepot, type Keeper } from './args-depot.ts'
 import { Enqueuer } from './enqueuer.ts'
 import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions } from './job-handle.ts'
+import { type CancelFilter, type ListFilter, type PurgeOptions, type RetryFilter, cancelFilter, listFilter, purgeFilter, retryFilter } from './job-filters.ts'
 import { ResultWaiter } from './result-waiter.ts'
 
 export interface ClientParts {
@@ -40,25 +42,10 @@ export interface ClientParts {
 /** What of a task matters for a job of it. */
 type EnqueuedTask = Pick<TaskDefinition, 'name' | 'version' | 'schema' | 'middleware' | 'runs' | 'rules' | 'ownRules'>
 
-/** Which jobs to retry. */
-export type RetryFilter = Omit<JobFilter, 'limit' | 'after' | 'state'> & { readonly state: 'failed' | 'cancelled' | 'dead' }
-
-/** Which jobs to cancel. */
-export type CancelFilter = Omit<JobFilter, 'limit' | 'after' | 'state'> & { readonly state?: 'scheduled' | 'ready' | 'active' }
-
-/** Which jobs to remove. */
-export interface PurgeOptions {
-  readonly states: readonly FinalState[]
-  /** Default: all queues. */
-  readonly queue?: string
-  /** Default: whatever their tags. */
-  readonly tag?: string
-  /** Only those that ended at least so long ago. */
-  readonly olderThan: Duration
-}
-
 /** So many jobs are listed, retried or removed in one transaction: a worker is never kept waiting long. */
 const pageSize = 500
+
+const resultOptions = { timeout: true, signal: true } as const
 
 /** What `connect` gives: enqueues calls, hears of their results, cancels them. */
 export class Client extends Service {
@@ -118,13 +105,13 @@ export class Client extends Service {
     const { registry } = this.#parts
     // Where it runs is not known then: counted as computing, of which a worker takes least ahead.
     const definition = known ?? (registry.has(name) ? registry.get(name) : { name, version: 1, middleware: [], runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
-    const [job] = await this.#keep({ ...definition, rules: rulesWith(options, definition.rules) }, [args])
+    const [job] = await this.#keep({ ...definition, rules: callRules('enqueueByName()', options, definition.rules) }, [args])
     return new JobHandle(job!.id, this)
   }
 
   /** A handle on a job that was enqueued before, perhaps by another process. Whether it exists shows when the handle is used. */
   job(id: string): JobHandle {
-    return new JobHandle(id, this, false)
+    return new JobHandle(checkId(id), this, false)
   }
 
   /** How many jobs stand where, and which workers live. */
@@ -132,9 +119,14 @@ export class Client extends Service {
     return this.#parts.backend.stats()
   }
 
-  /** Jobs in the order of their creation. A result that is kept in `payloads` is not fetched, and undefined here: see `read`. */
-  async list(filter: Partial<JobFilter> = {}): Promise<readonly JobRecord[]> {
-    return (await this.#parts.backend.list({ limit: 100, ...filter })).map((job) => recordOf(job, job.result && isReference(job.result) ? undefined : job.result))
+  /**
+   * Jobs in the order of their creation, 100 unless `limit` says otherwise. A result that is kept in `payloads` is not fetched, and undefined
+   * here: see `read`.
+   *
+   * @throws InvalidOptionError
+   */
+  async list(filter: ListFilter = {}): Promise<readonly JobRecord[]> {
+    return (await this.#parts.backend.list(listFilter(filter))).map((job) => recordOf(job, job.result && isReference(job.result) ? undefined : job.result))
   }
 
   /** @throws UnknownJobError, PayloadMissingError */
@@ -150,7 +142,7 @@ export class Client extends Service {
 
   /** What happened to a job, oldest first, and what its attempts logged. @throws UnknownJobError */
   async story(id: string): Promise<JobStory> {
-    const story = await this.#parts.backend.story(id)
+    const story = await this.#parts.backend.story(checkId(id))
     if (!story) throw new UnknownJobError(id)
     return story
   }
@@ -167,9 +159,11 @@ export class Client extends Service {
   }
 
   /**
-   * Cancels every job that matches and has not ended, such as all of one tag.
+   * Cancels every job that matches and has not ended, such as all of one tag; with `{}`, every one. A key whose value is undefined is an
+   * error, not a key left out.
    *
    * @returns how many had what outcome
+   * @throws InvalidOptionError
    *
    * @example
    * await queue.cancelAll({ tag: 'tenant-7' })   // {}
@@ -177,7 +171,7 @@ export class Client extends Service {
   async cancelAll(filter: CancelFilter): Promise<Partial<Record<CancelOutcome, number>>> {
     const outcomes: Partial<Record<CancelOutcome, number>> = {}
     const { backend } = this.#parts
-    for await (const page of this.#pages(filter)) {
+    for await (const page of this.#pages(cancelFilter(filter))) {
       const open = page.filter(({ state }) => !isFinal(state))
       const states = await backend.commit(open.map(({ id }) => ({ job: id, event: 'cancel' as const })))
       const active = open.filter((_, at) => states[at] === 'active')
@@ -198,22 +192,23 @@ export class Client extends Service {
    * @throws UnknownJobError
    */
   async retry(id: string): Promise<JobState> {
-    const [state] = await this.#parts.backend.commit([{ job: id, event: 'revive' }])
+    const [state] = await this.#parts.backend.commit([{ job: checkId(id), event: 'revive' }])
     if (state === undefined) throw new UnknownJobError(id)
     return state
   }
 
   /**
-   * Retries every job that matches, such as all that failed in a queue.
+   * Retries every job that matches, such as all that failed in a queue. A key whose value is undefined is an error, not a key left out.
    *
    * @returns how many
+   * @throws InvalidOptionError
    *
    * @example
    * await queue.retryAll({ state: 'failed' })   // 0
    */
   async retryAll(filter: RetryFilter): Promise<number> {
     let retried = 0
-    for await (const page of this.#pages(filter)) {
+    for await (const page of this.#pages(retryFilter(filter))) {
       const states = await this.#parts.backend.commit(page.map(({ id }) => ({ job: id, event: 'revive' as const })))
       retried += states.filter((state) => state === 'ready').length
     }
@@ -221,15 +216,17 @@ export class Client extends Service {
   }
 
   /**
-   * Removes jobs that have ended, oldest first, with their results, errors and payloads.
+   * Removes jobs that have ended, oldest first, with their results, errors and payloads. A key whose value is undefined is an error, not
+   * a key left out.
    *
    * @returns how many
+   * @throws InvalidOptionError
    *
    * @example
    * await queue.purge({ states: ['succeeded'], olderThan: '7d' })   // 0
    */
-  async purge({ states, queue, tag, olderThan }: PurgeOptions): Promise<number> {
-    const filter = { states, ...(queue === undefined ? {} : { queue }), ...(tag === undefined ? {} : { tag }), olderThan: milliseconds(olderThan, 'olderThan'), limit: pageSize }
+  async purge(options: PurgeOptions): Promise<number> {
+    const filter = { ...purgeFilter(options), limit: pageSize }
     let purged = 0
     for (let from: string | undefined; ;) {
       const { jobs, next } = await this.#parts.backend.purge({ ...filter, ...(from === undefined ? {} : { from }) })
@@ -242,6 +239,7 @@ export class Client extends Service {
 
   /** How a job ended, once it has. @throws UnknownJobError, ResultTimeoutError, PayloadMissingError */
   async end(id: string, options: ResultOptions = {}): Promise<Ending> {
+    checkOptions('result()', options, resultOptions)
     if (this.closing) throw new ClosedError('The client')
     const stop = new AbortController()
     const ms = options.timeout === undefined ? Infinity : milliseconds(options.timeout, 'timeout')
@@ -296,6 +294,7 @@ export class Client extends Service {
 
   async #keep(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<NewJob[]> {
     const { name: task, schema, rules, middleware } = definition
+    for (const args of calls) if (!Array.isArray(args)) throw new InvalidOptionError(`The calls of '${task}'`, args, 'for each call the list of its arguments')
     if (schema) await Promise.all(calls.map(async (args) => checkedArgs(definition, args)))
     const jobs = calls.map((args) => this.#newJob(definition, args))
     const keep = async (): Promise<void> => {
@@ -308,7 +307,7 @@ export class Client extends Service {
   }
 
   async #job(id: string): Promise<Job> {
-    const [job] = await this.#parts.backend.read([id])
+    const [job] = await this.#parts.backend.read([checkId(id)])
     if (!job) throw new UnknownJobError(id)
     return job
   }
@@ -330,4 +329,9 @@ export class Client extends Service {
 
 function recordOf(job: Job, result: Uint8Array | undefined): JobRecord {
   return { ...job, result: result && decode(result) }
+}
+
+function checkId(id: unknown): string {
+  if (typeof id !== 'string') throw new InvalidOptionError('job', id, "a job's id")
+  return id
 }

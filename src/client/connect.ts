@@ -1,9 +1,11 @@
 import type { Backend } from '../backends/backend.ts'
 import { type PayloadsOption, openPayloads } from '../backends/payloads/open-payloads.ts'
-import { openBackend } from '../backends/registry.ts'
+import { backendAt } from '../backends/registry.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
-import type { Middleware } from '../tasks/middleware.ts'
+import { count } from '../kernel/count.ts'
+import { checkOptions } from '../kernel/options.ts'
+import { type Middleware, checkMiddleware } from '../tasks/middleware.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
 import type { Client } from './client.ts'
@@ -25,6 +27,7 @@ export interface ConnectOptions {
 }
 
 const mebibyte = 2 ** 20
+const connectOptions = { tasks: true, middleware: true, payloadLimit: true, payloads: true, clock: true, log: true } as const
 
 /**
  * Connects to the backend at a URL: `sqlite:app.db`, or `memory:` for one process.
@@ -42,12 +45,13 @@ const mebibyte = 2 ** 20
  */
 export async function connect(where: string | Backend, options: ConnectOptions = {}): Promise<Client> {
   refuseNestedStart('connect()')
-  const { clock = systemClock, log = silentLogger, payloadLimit = mebibyte, middleware = [] } = options
+  const { clock = systemClock, log = silentLogger, payloadLimit = mebibyte, middleware = [] } = checkOptions('connect()', options, connectOptions)
+  checkMiddleware(middleware)
+  count('payloadLimit', payloadLimit)
   const registry = new TaskRegistry(options.tasks)
-  const owned = typeof where === 'string'
   // Loaded when it is needed: every thread of a program imports this module along with its tasks.
   const { Client } = await import('./client.ts')
   const payloads = await openPayloads(options.payloads)
-  const backend = owned ? await openBackend(where, { clock, log, threaded: true }) : where
+  const { backend, owned } = await backendAt(where, 'connect()', { clock, log, threaded: true })
   return new Client({ backend, owned, registry, middleware, payloadLimit, payloads, clock }).start()
 }

@@ -4,6 +4,7 @@ import type { Call, Executor, Progress } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { count } from '../kernel/count.ts'
 import { ClosedError, InvalidOptionError } from '../kernel/errors.ts'
+import { checkOptions } from '../kernel/options.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import type { CloseOptions } from '../kernel/service.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
@@ -81,6 +82,10 @@ export interface Local extends Runner, AsyncDisposable {
   close(options?: CloseOptions): Promise<void>
 }
 
+const localOptions = { threads: true, loopConcurrency: true, blocking: true, processes: true, memoryLimit: true, clock: true, log: true } as const
+const mapOptions = { concurrency: true, signal: true } as const
+const runnerOptions = { signal: true, onProgress: true } as const
+
 /** How many items each thread or process has before it in `map`: small calls travel together. */
 const itemsEach = 8
 
@@ -95,7 +100,7 @@ const itemsEach = 8
  */
 export function local(options: LocalOptions = {}): Local {
   refuseNestedStart('local()')
-  const { threads = availableParallelism(), loopConcurrency = 100, blocking = 64, processes = availableParallelism(), memoryLimit = Infinity, clock = systemClock, log = silentLogger } = options
+  const { threads = availableParallelism(), loopConcurrency = 100, blocking = 64, processes = availableParallelism(), memoryLimit = Infinity, clock = systemClock, log = silentLogger } = checkOptions('local()', options, localOptions)
   if (!(memoryLimit > 0)) throw new InvalidOptionError('memoryLimit', memoryLimit, 'a number of bytes, more than 0')
   return new LocalRunner({
     threads: count('threads', threads),
@@ -126,6 +131,7 @@ class LocalRunner implements Local {
   }
 
   with(own: RunnerOptions): Runner {
+    checkOptions('with()', own, runnerOptions)
     return {
       run: async (task, ...args) => await this.#run(this.#known(task, 'run'), args, own) as never,
       map: (task, items, options = {}) => this.#map(task, items, options, own)
@@ -143,8 +149,10 @@ class LocalRunner implements Local {
     await this.close()
   }
 
-  #map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, { concurrency, signal }: MapOptions, own: RunnerOptions): AsyncGenerator<Awaited<Result>, void, undefined> {
+  #map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions, own: RunnerOptions): AsyncGenerator<Awaited<Result>, void, undefined> {
     const definition = this.#known(task, 'map')
+    checkOptions('map()', options, mapOptions)
+    const { concurrency, signal } = options
     const limit = concurrency ?? this.#itemsFor(definition.runs)
     const call = (item: Item, signal: AbortSignal): Promise<Awaited<Result>> => this.#run(definition, [item], { ...own, signal }) as Promise<Awaited<Result>>
     const signals = [signal, own.signal].filter((each) => each !== undefined)

@@ -57,7 +57,8 @@ export class HealthServer extends Service {
 
   async #answer(method: string, url: string): Promise<{ status: number, type: string, body: string }> {
     const path = url.split('?')[0]
-    if (method !== 'GET') return { status: 405, type: 'text/plain', body: 'only GET\n' }
+    // Of an answer to HEAD the server sends no body.
+    if (method !== 'GET' && method !== 'HEAD') return { status: 405, type: 'text/plain', body: 'only GET and HEAD\n' }
     if (path === '/health') {
       const health = this.#worker.health()
       return { status: health.ready ? 200 : 503, type: 'application/json', body: `${JSON.stringify({ ...health, active: this.#worker.active })}\n` }

@@ -96,6 +96,14 @@ export class JobNotKeptError extends TreadleError {
   }
 }
 
+export class NextCalledTwiceError extends TreadleError {
+  static override readonly className: string = 'NextCalledTwiceError'
+  override readonly code: string = 'NEXT_CALLED_TWICE'
+  constructor(task: string) {
+    super(`Middleware of '${task}' called next() a second time; nothing was done again. Call it once; to have a failed attempt tried again, give the task retry options.`)
+  }
+}
+
 /** What a schema has against an argument. */
 export interface ArgumentIssue {
   /** Where it is: `args[0].id`. */

@@ -19,6 +19,7 @@ export function isSchema(value: unknown): value is StandardSchema {
 }
 
 function accepted(name: string, result: StandardResult<unknown>): readonly unknown[] {
+  if (typeof result !== 'object' || result === null) throw new InvalidArgumentsError(name, [{ path: 'args', message: 'the schema says nothing of them: its validate() gives neither a value nor issues' }])
   if (result.issues) throw new InvalidArgumentsError(name, result.issues.map(({ path = [], message }) => ({ path: written(path), message })))
   if (!Array.isArray(result.value)) throw new InvalidArgumentsError(name, [{ path: 'args', message: 'the schema does not give a list; write one of all arguments, such as z.tuple([…])' }])
   return result.value

@@ -1,4 +1,4 @@
-import { JobNotKeptError } from '../kernel/errors.ts'
+import { InvalidOptionError, JobNotKeptError, NextCalledTwiceError } from '../kernel/errors.ts'
 import type { CallRules } from './task.ts'
 
 /** A call as middleware sees it. It may be read; what is changed in it changes nothing. */
@@ -19,6 +19,8 @@ export interface EnqueueInfo extends CallInfo {
  * What is done around calls: around keeping them, around running them, or both.
  *
  * Each is given `next`, which does the rest; the first of a list is outermost. What it throws is the call's error. A refusal is a throw.
+ * Nothing is done twice: a second `next` of `enqueue` gives what the first does, and one of `run` rejects with NextCalledTwiceError, since
+ * to try again is what `retry` is for, which counts attempts.
  *
  * @example
  * const timed: Middleware = {
@@ -43,13 +45,23 @@ export interface Middleware {
   run?<Result>(call: CallInfo, next: () => Promise<Result>): Promise<Result>
 }
 
+/** @throws InvalidOptionError where it is no list of middleware */
+export function checkMiddleware(middleware: readonly Middleware[]): void {
+  const fits = (own: Partial<Record<keyof Middleware, unknown>> | null): boolean => {
+    if (typeof own !== 'object' || own === null) return false
+    const hooks = [own.enqueue, own.run].filter((hook) => hook !== undefined)
+    return hooks.every((hook) => typeof hook === 'function') && (hooks.length > 0 || Object.keys(own).length === 0)
+  }
+  if (!Array.isArray(middleware) || !middleware.every(fits)) throw new InvalidOptionError('middleware', middleware, 'a list of objects, each with the functions enqueue, run or both')
+}
+
 /** Runs `last` inside the `run` of each. Without any, what it gives is given as it is, at once. */
 export function runInside(middleware: readonly Middleware[], call: CallInfo, last: () => unknown): unknown {
   if (middleware.length === 0) return last()
   const from = (index: number): unknown => {
     const own = middleware[index]
     if (!own) return last()
-    return own.run ? own.run(call, async () => from(index + 1)) : from(index + 1)
+    return own.run ? own.run(call, once(call.task, async () => from(index + 1))) : from(index + 1)
   }
   return from(0)
 }
@@ -75,7 +87,7 @@ export async function keepInside(middleware: readonly Middleware[], calls: reado
     }
     const from = async (index: number): Promise<void> => {
       const own = hooks[index]
-      return own ? own.enqueue!(call, () => from(index + 1)) : last ??= arrive()
+      return own ? own.enqueue!(call, shared(() => from(index + 1))) : last = arrive()
     }
     try {
       await from(0)
@@ -88,4 +100,18 @@ export async function keepInside(middleware: readonly Middleware[], calls: reado
     // A hook may have caught what went wrong: it did go wrong.
     await last
   }))
+}
+
+function once<Result>(task: string, next: () => Promise<Result>): () => Promise<Result> {
+  let called = false
+  return async () => {
+    if (called) throw new NextCalledTwiceError(task)
+    called = true
+    return next()
+  }
+}
+
+function shared<Result>(next: () => Promise<Result>): () => Promise<Result> {
+  let first: Promise<Result> | undefined
+  return () => first ??= next()
 }

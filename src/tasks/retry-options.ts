@@ -1,5 +1,6 @@
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
+import { checkOptions } from '../kernel/options.ts'
 
 /** An error as a rule names it: its `name`, its `code`, or a function that looks at it. */
 export type ErrorMatch = string | ((error: unknown) => boolean)
@@ -35,15 +36,20 @@ export interface RetryRules {
 
 const retryDefaults: RetryRules = { limit: 0, initial: 1_000, factor: 2, max: 3_600_000, jitter: 'full', on: undefined, giveUpOn: [] }
 
+const retryOptions = { limit: true, initial: true, factor: true, max: true, jitter: true, on: true, giveUpOn: true } as const
+
 /**
  * @param base what the options leave as it is
  * @throws InvalidOptionError where an option is not of its form
  */
 export function checkRetry(options: RetryOptions, base: RetryRules = retryDefaults): RetryRules {
+  checkOptions('retry', options, retryOptions)
   const { limit, initial, factor, max, jitter, on, giveUpOn } = { ...base, ...options }
   if (!Number.isInteger(limit) || limit < 0) throw new InvalidOptionError('retry.limit', limit, 'a whole number, 0 or more')
-  if (!(factor >= 1)) throw new InvalidOptionError('retry.factor', factor, 'a number, 1 or more')
+  if (typeof factor !== 'number' || !(factor >= 1)) throw new InvalidOptionError('retry.factor', factor, 'a number, 1 or more')
   if (jitter !== 'full' && jitter !== 'none') throw new InvalidOptionError('retry.jitter', jitter, "'full' or 'none'")
+  checkMatches('retry.on', on ?? [])
+  checkMatches('retry.giveUpOn', giveUpOn)
   return {
     limit,
     initial: milliseconds(initial, 'retry.initial'),
@@ -53,6 +59,11 @@ export function checkRetry(options: RetryOptions, base: RetryRules = retryDefaul
     on,
     giveUpOn
   }
+}
+
+function checkMatches(name: string, matches: unknown): void {
+  const isMatch = (match: unknown): boolean => typeof match === 'function' || (typeof match === 'string' && match !== '')
+  if (!Array.isArray(matches) || !matches.every(isMatch)) throw new InvalidOptionError(name, matches, "a list of errors' names or codes, or of functions that look at one")
 }
 
 /** Whether the rules let an attempt that threw `error` be followed by another, were there one left. */

@@ -2,8 +2,9 @@ import { types } from 'node:util'
 import { count } from '../kernel/count.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError, NotATaskError } from '../kernel/errors.ts'
+import { checkOptions } from '../kernel/options.ts'
 import { isSchema } from './checked-args.ts'
-import type { Middleware } from './middleware.ts'
+import { type Middleware, checkMiddleware } from './middleware.ts'
 import { type Resource, isResource } from './resource.ts'
 import { type RetryOptions, type RetryRules, checkRetry } from './retry-options.ts'
 import { remember } from './own-thread.ts'
@@ -24,13 +25,13 @@ export interface CallOptions {
   queue?: string
   /** Jobs of a higher priority are reserved first. A whole number from -32768 to 32767. Default: 0. */
   priority?: number
-  /** How long one attempt may take; then it is stopped, and counts as failed. Default: no limit. */
+  /** How long one attempt may take, more than 0; then it is stopped, and counts as failed. Default: no limit. */
   timeout?: Duration
   /** What happens after a failed attempt. Default: none is tried again. */
   retry?: RetryOptions
-  /** How long the job waits before it may start. Default: not at all. */
+  /** How long the job waits before it may start, up to 1,000 years. Default: not at all. */
   delay?: Duration
-  /** A job that has not started this long after it was enqueued never does. Default: it waits for ever. */
+  /** A job that has not started this long after it was enqueued, up to 1,000 years, never does. Default: it waits for ever. */
   expires?: Duration
   /** Words to find the job by: up to 20, each of 1 to 100 letters, digits, or . : - _. Default: none. */
   tags?: readonly string[]
@@ -61,6 +62,9 @@ export interface TaskOptions extends CallOptions {
   /** What its calls find opened; see `resource`. Default: nothing. */
   resources?: readonly Resource<unknown>[]
 }
+
+const callOptions = { queue: true, priority: true, timeout: true, retry: true, delay: true, expires: true, tags: true } as const
+const taskOptions = { name: true, runs: true, aliases: true, version: true, middleware: true, resources: true, args: true, ...callOptions } as const
 
 /** The options of a call, checked, in milliseconds. */
 export interface CallRules {
@@ -136,11 +140,13 @@ export type AnyTask = Task<never[], unknown>
 export function task<Schema extends ArgsSchema, Result>(options: CheckedTaskOptions<Schema>, fn: (...args: SchemaOutput<Schema>) => Result): Task<SchemaInput<Schema>, Result, SchemaOutput<Schema>>
 export function task<Args extends unknown[], Result>(options: TaskOptions, fn: (...args: Args) => Result): Task<Args, Result>
 export function task<Args extends unknown[], Result>(options: TaskOptions & { args?: StandardSchema }, fn: (...args: Args) => Result): Task<Args, Result> {
-  const { name, runs = types.isAsyncFunction(fn) ? 'loop' : 'thread', aliases = [], version = 1, middleware = [], resources = [], args: schema } = options
+  const { name, runs = types.isAsyncFunction(fn) ? 'loop' : 'thread', aliases = [], version = 1, middleware = [], resources = [], args: schema } = checkOptions('task()', options, taskOptions)
+  if (!Array.isArray(aliases)) throw new InvalidOptionError('aliases', aliases, 'a list of names')
   for (const each of [name, ...aliases]) checkTaskName(each)
   if (typeof fn !== 'function') throw new InvalidOptionError(`the task '${name}'`, fn, 'a function')
   if (!places.includes(runs)) throw new InvalidOptionError('runs', runs, `one of: ${places.join(', ')}`)
-  if (!resources.every(isResource)) throw new InvalidOptionError('resources', resources, 'a list of what resource() gives')
+  checkMiddleware(middleware)
+  if (!Array.isArray(resources) || !resources.every(isResource)) throw new InvalidOptionError('resources', resources, 'a list of what resource() gives')
   if (schema !== undefined && !isSchema(schema)) throw new InvalidOptionError('args', schema, 'a Standard Schema of the list of arguments, such as z.tuple([z.string()])')
   const rules = rulesWith(options, ruleDefaults)
   const made: TaskDefinition = { name, aliases, version: count('version', version), middleware, resources, ...(schema ? { schema } : {}), runs, fn, rules, ownRules: rules, source: callerSource() }
@@ -160,7 +166,7 @@ function brand<Args extends unknown[], Result>(made: TaskDefinition, fn: (...arg
   Object.defineProperty(callable, 'name', { value: made.name })
   return Object.assign(callable, {
     [definition]: made,
-    with: (options: CallOptions) => brand({ ...made, rules: rulesWith(options, made.rules) }, fn)
+    with: (options: CallOptions) => brand({ ...made, rules: callRules('with()', options, made.rules) }, fn)
   })
 }
 
@@ -178,27 +184,44 @@ export const ruleDefaults: CallRules = {
 /**
  * `base`, with what `options` set.
  *
- * @throws InvalidOptionError where an option is not of its form
+ * @param where what was given them, for the error
+ * @throws InvalidOptionError where there is no such option, or it is not of its form
  */
-export function rulesWith(options: CallOptions, base: CallRules): CallRules {
+export function callRules(where: string, options: CallOptions, base: CallRules): CallRules {
+  return rulesWith(checkOptions(where, options, callOptions), base)
+}
+
+/** What is further off than this is an error in a computation, and no `Date` holds it. In milliseconds: 1,000 years. */
+const longestWait = 1_000 * 365.25 * 86_400_000
+
+function rulesWith(options: CallOptions, base: CallRules): CallRules {
   const { queue = base.queue, priority = base.priority } = options
-  if (typeof queue !== 'string' || !/^[\w.:-]{1,100}$/.test(queue)) {
-    throw new InvalidOptionError('queue', queue, '1 to 100 letters, digits, or . : - _')
-  }
+  checkQueueName(queue)
   if (!Number.isInteger(priority) || Math.abs(priority + 0.5) > 2 ** 15) {
     throw new InvalidOptionError('priority', priority, 'a whole number from -32768 to 32767')
   }
   const time = (name: 'timeout' | 'delay' | 'expires'): number =>
     options[name] === undefined ? base[name] : milliseconds(options[name], name)
+  const timeout = time('timeout')
+  if (timeout === 0) throw new InvalidOptionError('timeout', options.timeout, 'more than 0')
+  const delay = time('delay')
+  if (delay > longestWait) throw new InvalidOptionError('delay', options.delay, 'no more than 1,000 years')
+  const expires = time('expires')
+  if (expires > longestWait && expires !== Infinity) throw new InvalidOptionError('expires', options.expires, 'no more than 1,000 years, or Infinity')
   return {
     queue,
     priority,
-    timeout: time('timeout'),
-    delay: time('delay'),
-    expires: time('expires'),
+    timeout,
+    delay,
+    expires,
     tags: options.tags === undefined ? base.tags : checkTags(options.tags),
     retry: options.retry === undefined ? base.retry : checkRetry(options.retry, base.retry)
   }
+}
+
+/** @throws InvalidOptionError where no queue can bear the name */
+export function checkQueueName(queue: unknown): void {
+  if (typeof queue !== 'string' || !/^[\w.:-]{1,100}$/.test(queue)) throw new InvalidOptionError('queue', queue, '1 to 100 letters, digits, or . : - _')
 }
 
 function checkTags(tags: readonly string[]): readonly string[] {

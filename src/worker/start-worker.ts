@@ -3,16 +3,17 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Backend } from '../backends/backend.ts'
 import { type PayloadsOption, openPayloads } from '../backends/payloads/open-payloads.ts'
-import { openBackend } from '../backends/registry.ts'
+import { backendAt } from '../backends/registry.ts'
 import type { Executor } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { count } from '../kernel/count.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
+import { checkOptions } from '../kernel/options.ts'
 import { type Logger, harmless, silentLogger } from '../kernel/logger.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
-import type { Place, TaskRef } from '../tasks/task.ts'
+import { type Place, type TaskRef, checkQueueName } from '../tasks/task.ts'
 import type { Worker } from './worker.ts'
 import '../executors/entries.ts'
 
@@ -43,6 +44,11 @@ export interface WorkerOptions {
   log?: Logger
 }
 
+const workerOptions = {
+  tasks: true, queues: true, threads: true, loopConcurrency: true, blocking: true, processes: true, memoryLimit: true, lease: true, stallLimit: true, busyLimit: true,
+  payloads: true, clock: true, log: true
+} as const
+
 /**
  * Starts a worker in this process: it runs jobs until it is closed. `treadle worker` does this in a process of its own.
  *
@@ -56,7 +62,9 @@ export interface WorkerOptions {
  */
 export async function startWorker(where: string | Backend, options: WorkerOptions): Promise<Worker> {
   refuseNestedStart('startWorker()')
-  const { queues = ['default'], threads = availableParallelism(), loopConcurrency = 100, blocking = 64, processes = availableParallelism(), memoryLimit = Infinity, clock = systemClock } = options
+  const { queues = ['default'], threads = availableParallelism(), loopConcurrency = 100, blocking = 64, processes = availableParallelism(), memoryLimit = Infinity, clock = systemClock } = checkOptions('startWorker()', options, workerOptions)
+  if (!Array.isArray(queues) || queues.length === 0) throw new InvalidOptionError('queues', queues, 'a list of at least one queue')
+  for (const queue of queues) checkQueueName(queue)
   const log = harmless(options.log ?? silentLogger)
   const lease = milliseconds(options.lease ?? '5s', 'lease')
   if (lease < 100) throw new InvalidOptionError('lease', options.lease, 'at least 100 ms')
@@ -74,12 +82,11 @@ export async function startWorker(where: string | Backend, options: WorkerOption
     ['blocking', new ThreadExecutor({ place: 'blocking', threads: count('blocking', blocking), name: 'treadle blocking', clock, log })],
     ['process', new ProcessExecutor({ processes: count('processes', processes), memoryLimit, clock, log })]
   ])
-  const owned = typeof where === 'string'
   try {
     const manifests = await loop.describeTasks(asked(options.tasks))
     const tasks = new Map(manifests.flatMap((manifest) => [manifest.name, ...manifest.aliases].map((name) => [name, manifest] as const)))
     const payloads = await openPayloads(options.payloads)
-    const backend = owned ? await openBackend(where, { clock, log, threaded: false }) : where
+    const { backend, owned } = await backendAt(where, 'startWorker()', { clock, log, threaded: false })
     const id = idMaker(clock)()
     return await new Worker({ id, backend, owned, queues, lease, busyLimit, executors, tasks, payloads, clock, log }).start()
   } catch (error) {

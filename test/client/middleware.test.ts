@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { memory } from '../../src/backends/memory/memory-backend.ts'
 import { connect } from '../../src/client/connect.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
-import { JobNotKeptError } from '../../src/kernel/errors.ts'
+import { InvalidOptionError, JobNotKeptError } from '../../src/kernel/errors.ts'
 import type { EnqueueInfo, Middleware } from '../../src/tasks/middleware.ts'
 import { task } from '../../src/tasks/task.ts'
 
@@ -80,9 +80,10 @@ describe('middleware around enqueue', () => {
   })
 
   test('that calls next twice keeps the job once', async () => {
-    await using own = await open({ async enqueue(_, next) { await Promise.all([next(), next()]) } })
+    await using own = await open({ async enqueue(_, next) { await Promise.all([next(), next()]) } }, leaves('inner'))
     await own.queue.enqueue(count, 1)
     expect(await own.kept()).toBe(1)
+    expect(trail).toEqual(['inner 1', 'task 1', 'task kept', 'inner kept'])
   })
 
   test('that calls next after it refused keeps nothing', async () => {
@@ -97,6 +98,11 @@ describe('middleware around enqueue', () => {
     await late.promise
     expect(await own.kept()).toBe(0)
   })
+})
+
+test.each([['no list', { enqueue: () => {} }], ['a function', [() => {}]], ['misspelt', [{ enqeue: () => {} }]], ['a hook that is no function', [{ run: 1 }]]])('middleware is refused that is %s', async (_, middleware) => {
+  await expect(connect('memory:', { middleware: middleware as never })).rejects.toThrow(InvalidOptionError)
+  expect(() => task({ name: 'x', middleware: middleware as never }, () => {})).toThrow(InvalidOptionError)
 })
 
 test('a direct call knows no middleware', () => {

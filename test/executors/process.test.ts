@@ -44,6 +44,17 @@ describe('child processes', () => {
     }
   })
 
+  test('a child whose parent is gone has nothing to say about it', async () => {
+    using folder = temporaryFolder()
+    const chatting = new Mark(join(folder.path, 'chatting'))
+    const script = fileURLToPath(new URL('../fixtures/scripts/chatting-children.ts', import.meta.url))
+    await using parent = new TestProcess(script, [chatting.path, '4'])
+    await chatting.reaches(4)
+    parent.signal('SIGKILL')
+    await Promise.all([parent.child.stdout!, parent.child.stderr!].map((stream) => once(stream, 'close')))
+    expect(parent.lines).toEqual([])
+  })
+
   test('none is started before there is work, and no more than are needed', async () => {
     await using executor = open({ processes: 4 })
     expect(executor.size).toBe(0)

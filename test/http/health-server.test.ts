@@ -57,6 +57,12 @@ async function get(path: string): Promise<{ status: number, text: string }> {
 test('a worker that takes jobs is ready', async () => {
   expect(await get('/health')).toEqual({ status: 200, text: '{"ready":true,"reasons":[],"active":0}\n' })
   expect((await get('/elsewhere')).status).toBe(404)
+  const asked = async (method: string): Promise<[number, string]> => {
+    const response = await fetch(`http://127.0.0.1:${server.port}/health`, { method })
+    return [response.status, await response.text()]
+  }
+  expect(await asked('HEAD')).toEqual([200, ''])
+  expect(await asked('POST')).toEqual([405, 'only GET and HEAD\n'])
 })
 
 /** What it says, where it is ready first and no longer 5 seconds later: what is promised to those who route by it. */

@@ -38,7 +38,7 @@ test('whatever is thrown, what is kept is an error of bounded size', () => {
   const thrown = fc.letrec((tie) => ({
     value: fc.oneof({ maxDepth: 4 }, text, fc.anything(), tie('error'), fc.array(tie('error'), { maxLength: 10 })),
     error: fc.record({ name: text, message: fc.oneof(text, fc.anything()), stack: fc.oneof(text, fc.constant(undefined)), code: fc.oneof(text, fc.integer()), cause: tie('value'), errors: tie('value'), field: tie('value') })
-      .map(({ name, message, stack, code, cause, errors, field }) => Object.assign(new Error(String(name)), { name, message, stack, code, cause, errors, field }))
+      .map(({ name, message, stack, code, cause, errors, field }) => Object.assign(new Error(name), { name, message, stack, code, cause, errors, field }))
   })).error
   fc.assert(fc.property(thrown, (error) => {
     const kept = keptError(toPortable(error))

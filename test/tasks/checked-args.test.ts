@@ -23,6 +23,12 @@ async function open() {
 }
 
 describe('a schema of the arguments', () => {
+  test('that says nothing refuses them', async () => {
+    const mute = task({ name: 'mute', args: { '~standard': { version: 1, vendor: 'own', validate: () => undefined as never } } }, () => {})
+    await using own = await open()
+    await expect(own.queue.enqueue(mute)).rejects.toThrow(InvalidArgumentsError)
+  })
+
   test.each([['loop', shipOnLoop], ['thread', shipOnThread], ['process', shipInProcess]])('says what the function gets, on a %s', async (_, ship) => {
     await using here = local({ threads: 1 })
     expect(await here.run(ship, { id: 7 }, '2026-01-01')).toEqual({ order: { id: 7, items: [] }, when: new Date('2026-01-01') })

@@ -33,6 +33,21 @@ describe('task()', () => {
     ['a timeout without a unit', named({ timeout: '30' as '30s' })],
     ['a negative retry limit', named({ retry: { limit: -1 } })],
     ['a retry factor that shrinks', named({ retry: { factor: 0.5 } })],
+    ['no options', () => task(undefined as never, () => {})],
+    ['an option that there is not', named({ timout: 5 } as never)],
+    ['aliases that are no list', named({ aliases: 'old' as never })],
+    ['resources that are no list', named({ resources: {} as never })],
+    ['a timeout of 0', named({ timeout: 0 })],
+    ['a delay without end', named({ delay: Infinity })],
+    ['a delay that no date holds', named({ delay: 1e300 })],
+    ['an expiry that no date holds', named({ expires: 1e300 })],
+    ['retry that is a number', named({ retry: 5 as never })],
+    ['retry that is a text', named({ retry: '3' as never })],
+    ['retry that is null', named({ retry: null as never })],
+    ['a retry option that there is not', named({ retry: { limt: 3 } as never })],
+    ['a retry factor that is a text', named({ retry: { factor: '2' as never } })],
+    ['errors to retry on that are no list', named({ retry: { on: 'E_QUOTA' as never } })],
+    ['errors to give up on that are no names', named({ retry: { giveUpOn: [404 as never] } })],
     ['a tag with a space', named({ tags: ['two words'] })],
     ['an empty tag', named({ tags: [''] })],
     ['too many tags', named({ tags: Array.from({ length: 21 }, (_, n) => `t${n}`) })],
@@ -75,6 +90,9 @@ describe('with()', () => {
 
   test('checks its options', () => {
     expect(() => base.with({ delay: 'soon' } as unknown as CallOptions)).toThrow(InvalidOptionError)
+    expect(() => base.with({ dlay: '5m' } as CallOptions)).toThrow("with() takes these options: queue, priority, timeout, retry, delay, expires, tags; got 'dlay'.")
+    expect(() => base.with(null as unknown as CallOptions)).toThrow(InvalidOptionError)
+    expect(() => base.with({ runs: 'thread' } as CallOptions)).toThrow(InvalidOptionError)
   })
 })
 

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises'
-import type { CancelFilter, Client } from '../../client/client.ts'
+import type { Client } from '../../client/client.ts'
+import type { CancelFilter } from '../../client/job-filters.ts'
 import { withJobs } from '../broker.ts'
 import { UsageError } from '../errors.ts'
 import { type Chosen, eachJob, filterOf, isChosen, shownFilter } from '../filters.ts'

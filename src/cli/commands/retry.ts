@@ -1,4 +1,4 @@
-import type { RetryFilter } from '../../client/client.ts'
+import type { RetryFilter } from '../../client/job-filters.ts'
 import { withJobs } from '../broker.ts'
 import { UsageError } from '../errors.ts'
 import { type Chosen, eachJob, filterOf, isChosen } from '../filters.ts'

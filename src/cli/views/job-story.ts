@@ -79,5 +79,7 @@ function section(title: string, ...lines: readonly string[]): string {
 }
 
 function shownTime(at: number | undefined): string {
-  return at === undefined ? '–' : new Date(at).toISOString()
+  if (at === undefined) return '–'
+  const date = new Date(at)
+  return Number.isNaN(date.getTime()) ? 'never' : date.toISOString()
 }

@@ -40,9 +40,14 @@ function serve(start: ChildStart): void {
   box.flush({ ready: true })
 }
 
-/** Blocks until all is written: what has been said is on its way, whatever happens next. */
+/** Blocks until all is written: what has been said is on its way, whatever happens next. Where the host is gone, so is this process. */
 function writeAll(bytes: Buffer): void {
-  for (let written = 0; written < bytes.length;) written += writeSync(descriptors.outbox, bytes, written)
+  try {
+    for (let written = 0; written < bytes.length;) written += writeSync(descriptors.outbox, bytes, written)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit()
+    throw error
+  }
 }
 
 /** The message, with a note where this process holds more than it may now that calls have ended. */

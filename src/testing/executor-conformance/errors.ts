@@ -1,7 +1,7 @@
 import { definitionOf } from '../../tasks/task.ts'
 import { encode } from '../../wire/codec.ts'
 import { type Cases, callOf, errorOf } from './bench.ts'
-import { add, echo, fail, failSoon, failUncloneably, failWith, refused, returnFunction } from './tasks.ts'
+import { add, echo, fail, failSoon, failUncloneably, failWith, refused, returnFunction, runTwice } from './tasks.ts'
 
 export const errorCases: Cases = {
   async 'an error keeps its class name, message, stack, code, cause and fields'({ open, expect }) {
@@ -25,6 +25,10 @@ export const errorCases: Cases = {
 
   async 'what middleware throws is the error of the call'({ open, expect }) {
     expect(await open().execute(callOf(refused, []))).toMatchObject({ kind: 'threw', mayRetry: false, error: { message: 'not today' } })
+  },
+
+  async 'middleware that calls next twice runs the function once, and hears that it did'({ open, expect }) {
+    expect(await open().execute(callOf(runTwice, [3]))).toMatchObject({ kind: 'returned', value: ['NEXT_CALLED_TWICE', 1] })
   },
 
   async 'a thrown value that is no error becomes one'({ open, expect }) {

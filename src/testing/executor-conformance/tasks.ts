@@ -199,6 +199,19 @@ const refusing: Middleware = {
 
 export const refused: Task<[], number> = task({ name: 'conformance.refused', middleware: [refusing], retry: { giveUpOn: ['E_REFUSED'] } }, () => 1)
 
+const twice: Middleware = {
+  async run<Result>(_: unknown, next: () => Promise<Result>) {
+    const first = await next()
+    const code = await next().then(() => 'ran again', (error: unknown) => (error as { code?: string }).code)
+    return [code, first] as Result
+  }
+}
+
+/** Gives how often it has run in this place, and what its middleware heard of a second time. */
+export const runTwice: Task<[value: number], unknown> = task({ name: 'conformance.runTwice', middleware: [twice] }, () => ++runs)
+
+let runs = 0
+
 class OrderError extends Error {
   override name = 'OrderError'
   readonly code = 'E_ORDER'
