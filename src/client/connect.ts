@@ -3,7 +3,7 @@ import { type PayloadsOption, openPayloads } from '../backends/payloads/open-pay
 import { backendAt } from '../backends/registry.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
-import { count } from '../kernel/count.ts'
+import { InvalidOptionError } from '../kernel/errors.ts'
 import { checkOptions } from '../kernel/options.ts'
 import { type Middleware, checkMiddleware } from '../tasks/middleware.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
@@ -47,7 +47,7 @@ export async function connect(where: string | Backend, options: ConnectOptions =
   refuseNestedStart('connect()')
   const { clock = systemClock, log = silentLogger, payloadLimit = mebibyte, middleware = [] } = checkOptions('connect()', options, connectOptions)
   checkMiddleware(middleware)
-  count('payloadLimit', payloadLimit)
+  if (typeof payloadLimit !== 'number' || !(payloadLimit > 0)) throw new InvalidOptionError('payloadLimit', payloadLimit, 'a number of bytes, more than 0')
   const registry = new TaskRegistry(options.tasks)
   // Loaded when it is needed: every thread of a program imports this module along with its tasks.
   const { Client } = await import('./client.ts')

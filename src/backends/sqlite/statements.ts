@@ -70,14 +70,14 @@ export const queries = {
   dataVersion: 'PRAGMA data_version',
   // CROSS JOIN: the line leads, so that LIMIT stops both.
   ready: `SELECT ${delivered} FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
-    WHERE r.queue = ? AND r.line = ? ORDER BY r.rank, r.seq LIMIT ?`,
-  readyRanks: 'SELECT rank, seq FROM treadle_ready WHERE queue = ? AND line = ? ORDER BY rank, seq LIMIT ?',
+    WHERE r.queue = ? AND r.line = ? ORDER BY r.rank, r.seq LIMIT ? + 0`,
+  readyRanks: 'SELECT rank, seq FROM treadle_ready WHERE queue = ? AND line = ? ORDER BY rank, seq LIMIT ? + 0',
   setbacks: 'SELECT deaths, deferrals FROM treadle_stories WHERE seq = ?',
   due: `SELECT s.seq, s.due_at, j.queue, iif(t.suspect, 4, j.place), -j.priority, s.attempt, s.token
     FROM treadle_scheduled s CROSS JOIN treadle_jobs j ON j.seq = s.seq LEFT JOIN treadle_stories t ON t.seq = s.seq
-    WHERE s.due_at <= ? ORDER BY s.due_at, s.seq LIMIT ?`,
+    WHERE s.due_at <= ? ORDER BY s.due_at, s.seq LIMIT ? + 0`,
   nextDue: 'SELECT due_at FROM treadle_scheduled ORDER BY due_at LIMIT 1',
-  expired: 'SELECT seq FROM treadle_expiring WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
+  expired: 'SELECT seq FROM treadle_expiring WHERE expires_at <= ? ORDER BY expires_at LIMIT ? + 0',
   byId: `${jobs} WHERE j.id = ?`,
   bySeq: `${jobs} WHERE j.seq = ?`,
   heldBy: 'SELECT seq FROM treadle_active WHERE worker = ? ORDER BY seq',
@@ -91,14 +91,14 @@ export const queries = {
     WHERE c.worker = ?`,
   lastSeq: 'SELECT max(seq) FROM treadle_jobs',
   seqOf: 'SELECT seq FROM treadle_jobs WHERE id <= ? ORDER BY id DESC LIMIT 1',
-  jobs: `${jobs} WHERE j.seq > ?1 AND ${matching} AND (?5 IS NULL OR coalesce(e.state, iif(a.seq, 2, iif(r.seq, 1, 0))) = ?5) ORDER BY j.seq LIMIT ?6`,
-  activeSeqs: `SELECT j.seq FROM treadle_active a CROSS JOIN treadle_jobs j ON j.seq = a.seq WHERE a.seq > ?1 AND ${matching} ORDER BY a.seq LIMIT ?5`,
+  jobs: `${jobs} WHERE j.seq > ?1 AND ${matching} AND (?5 IS NULL OR coalesce(e.state, iif(a.seq, 2, iif(r.seq, 1, 0))) = ?5) ORDER BY j.seq LIMIT ?6 + 0`,
+  activeSeqs: `SELECT j.seq FROM treadle_active a CROSS JOIN treadle_jobs j ON j.seq = a.seq WHERE a.seq > ?1 AND ${matching} ORDER BY a.seq LIMIT ?5 + 0`,
   unsuccessfulSeqs: `SELECT j.seq FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
-    WHERE e.state = ?5 AND e.state <> 4 AND e.seq > ?1 AND ${matching} ORDER BY e.seq LIMIT ?6`,
+    WHERE e.state = ?5 AND e.state <> 4 AND e.seq > ?1 AND ${matching} ORDER BY e.seq LIMIT ?6 + 0`,
   find: 'SELECT j.seq, e.seq FROM treadle_jobs j LEFT JOIN treadle_endings e ON e.seq = j.seq WHERE j.id = ?',
   purgeable: `SELECT e.seq, j.id, j.queue, e.state FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
-    WHERE e.seq > ?1 AND e.seq <= ?8 AND ${matching} AND e.state IN (SELECT value FROM json_each(?5)) AND e.finished_at <= ?6 ORDER BY e.seq LIMIT ?7`,
-  someEndings: 'SELECT max(seq) FROM (SELECT seq FROM treadle_endings WHERE seq > ? ORDER BY seq LIMIT ?)',
+    WHERE e.seq > ?1 AND e.seq <= ?8 AND ${matching} AND e.state IN (SELECT value FROM json_each(?5)) AND e.finished_at <= ?6 ORDER BY e.seq LIMIT ?7 + 0`,
+  someEndings: 'SELECT max(seq) FROM (SELECT seq FROM treadle_endings WHERE seq > ? ORDER BY seq LIMIT ? + 0)',
   lastEnded: 'SELECT max(number) FROM treadle_ended',
   firstEnded: 'SELECT min(number) FROM treadle_ended',
   endedSince: 'SELECT seqs FROM treadle_ended WHERE number > ? AND number <= ? ORDER BY number',
@@ -117,7 +117,12 @@ export const queries = {
     LEFT JOIN treadle_stories t ON t.seq = r.seq WHERE r.queue = ? AND r.line = ? AND r.rank = ? ORDER BY r.seq LIMIT 100)`
 }
 
-/** Everything that is ever asked of the file, prepared once. */
+/**
+ * Everything that is ever asked of the file, prepared once.
+ *
+ * `LIMIT ? + 0`: the planner looks at what is bound to a bare `LIMIT ?`, so SQLite would prepare the statement anew each time it is bound,
+ * which takes longer than all the rest of it.
+ */
 export type Statements = Readonly<Record<keyof typeof commands, StatementSync> & Record<keyof typeof queries, Query>>
 
 export function prepareAll(db: DatabaseSync): Statements {
