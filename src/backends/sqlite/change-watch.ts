@@ -8,11 +8,12 @@ import type { Logger } from '../../kernel/logger.ts'
  */
 const looks = [1, 3, 10, 30, 100]
 /**
- * Most transactions end soon after their first write: for so many turns of the loop, about half a millisecond, it is looked at in each. But not
- * again before this has passed, in milliseconds: where much happens, somebody looks often anyhow.
+ * Most transactions end soon after their first write: for so many turns of the loop, about half a millisecond, it is looked at in each. One's own
+ * commits make events too, for nothing: so there is a store of looks, which fills again by so many in a millisecond.
  */
 const closeLooks = 30
-const restAfter = 5
+const closeLooksKept = 90
+const closeLooksPerMs = 6
 /** For what no event told of. */
 const pollInterval = 1_000
 
@@ -39,7 +40,8 @@ export class ChangeWatch {
   #looked = 0
   #queued = false
   #closeLooks = 0
-  #lookedCloselyAt = -Infinity
+  #closeLooksLeft = closeLooksKept
+  #filledAt = 0
   #version = 0
 
   constructor(parts: ChangeWatchParts) {
@@ -91,10 +93,9 @@ export class ChangeWatch {
       if (!this.#watcher) return
       this.#looked = 0
       const now = this.#parts.clock.elapsed()
-      if (now - this.#lookedCloselyAt > restAfter) {
-        this.#closeLooks = closeLooks
-        this.#lookedCloselyAt = now
-      }
+      this.#closeLooksLeft = Math.min(closeLooksKept, this.#closeLooksLeft + closeLooksPerMs * (now - this.#filledAt))
+      this.#filledAt = now
+      this.#closeLooks = closeLooks
       this.#lookClosely()
     })
   }
@@ -102,7 +103,8 @@ export class ChangeWatch {
   /** Until something has changed, or the time for that is over. */
   #lookClosely(): void {
     const changed = this.#look()
-    if (changed || this.#closeLooks-- <= 0) return this.#lookAgain()
+    if (changed || this.#closeLooks-- <= 0 || this.#closeLooksLeft < 1) return this.#lookAgain()
+    this.#closeLooksLeft--
     this.#queued = true
     setImmediate(() => {
       this.#queued = false

@@ -17,8 +17,11 @@ interface EndingWatchParts {
   readonly changed: () => void
 }
 
-/** Looking takes at most one part in five of the time. */
-const restPerLook = 4
+/** Looking takes at most one part in five of the time, but for so many milliseconds: a lone job's end is seen at once. */
+const looksPart = 5
+const looksFree = 2
+/** How long to wait where the file was locked, in milliseconds. */
+const lockedPause = 4
 
 /**
  * Waits for the ends of jobs.
@@ -38,7 +41,9 @@ export class EndingWatch implements Watch {
   #cursor = 0
   #next: Timer | undefined
   #queued = false
-  #notBefore = 0
+  /** Milliseconds that looks took, less the part of the time since that they may take. */
+  #spent = 0
+  #spentAt = 0
 
   constructor(parts: EndingWatchParts) {
     this.#parts = parts
@@ -73,7 +78,7 @@ export class EndingWatch implements Watch {
   /** Looks soon. */
   look(): void {
     if (this.#queued || this.#next || this.size === 0) return
-    const rest = this.#notBefore - this.#parts.clock.elapsed()
+    const rest = this.#rest()
     if (rest > 0) return this.#lookIn(rest)
     this.#queued = true
     afterMicrotasks(() => {
@@ -89,6 +94,14 @@ export class EndingWatch implements Watch {
     })
   }
 
+  /** Milliseconds until the next look. */
+  #rest(): number {
+    const now = this.#parts.clock.elapsed()
+    this.#spent = Math.max(0, this.#spent - (now - this.#spentAt) / looksPart)
+    this.#spentAt = now
+    return (this.#spent - looksFree) * looksPart
+  }
+
   #lookNow(): void {
     if (this.size === 0) return
     const { engine, clock, ended, failed, changed } = this.#parts
@@ -97,10 +110,9 @@ export class EndingWatch implements Watch {
     try {
       endings = engine.at((sql) => this.#collect(sql))
     } catch (error) {
-      return isBusy(error) ? this.#lookIn(restPerLook) : failed(error)
+      return isBusy(error) ? this.#lookIn(lockedPause) : failed(error)
     }
-    const now = clock.elapsed()
-    this.#notBefore = now + restPerLook * (now - began)
+    this.#spent += clock.elapsed() - began
     if (endings.length === 0) return
     changed()
     ended(endings)

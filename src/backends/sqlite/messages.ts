@@ -33,7 +33,7 @@ export type Reply =
   | { readonly kind: 'log', readonly level: LogLevel, readonly fields: LogFields, readonly message: string }
 
 /** For so long after a message each side expects the other's next one, in milliseconds, and its loop turns on. */
-export const expectation = 0.15
+export const expectation = 0.2
 
 /** The id of the reply that says whether the file could be opened. */
 export const opening = 0
