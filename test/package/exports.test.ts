@@ -65,6 +65,7 @@ test('treadle/testing', () => {
       "VirtualClock",
       "backendConformance",
       "executorConformance",
+      "payloadConformance",
     ]
   `)
 })
