@@ -53,16 +53,12 @@ export async function openBackend(url: string, options: OpenOptions = {}): Promi
 }
 
 /**
- * The backend that somebody names or hands over.
- *
  * @param what was given it, for the error
- * @returns `owned`: it was opened here, and whoever asked for it closes it
- * @throws as `openBackend`
+ * @throws InvalidOptionError where it is neither a URL nor a backend
  */
-export async function backendAt(where: string | Backend, what: string, options: OpenOptions): Promise<{ readonly backend: Backend, readonly owned: boolean }> {
-  if (typeof where === 'string') return { backend: await openBackend(where, options), owned: true }
-  if (typeof where !== 'object' || where === null || typeof where.publish !== 'function') throw new InvalidOptionError(what, where, "a URL, such as 'sqlite:app.db', or a backend that is open")
-  return { backend: where, owned: false }
+export function checkWhere(where: string | Backend, what: string): void {
+  const isBackend = typeof where === 'object' && where !== null && (['publish', 'reserve', 'settle', 'read', 'watch', 'close'] as const).every((method) => typeof where[method] === 'function')
+  if (typeof where !== 'string' && !isBackend) throw new InvalidOptionError(what, where, "a URL, such as 'sqlite:app.db', or a backend that is open")
 }
 
 /** The path is written as it is, not percent-encoded, save after `//`, where it is a URL's. */

@@ -12,7 +12,7 @@ import { type Deadline, left } from '../kernel/deadline.ts'
 import { milliseconds } from '../kernel/duration.ts'
 import { ClosedError, InvalidOptionError, PayloadTooLargeError, ResultTimeoutError, TaskIsClosureError, UnknownJobError } from '../kernel/errors.ts'
 import { idMaker } from '../kernel/id.ts'
-import { checkOptions } from '../kernel/options.ts'
+import { checkOptions, checkSignal } from '../kernel/options.ts'
 import { Service } from '../kernel/service.ts'
 import { checkedArgs } from '../tasks/checked-args.ts'
 import { type Middleware, keepInside } from '../tasks/middleware.ts'
@@ -90,6 +90,7 @@ export class Client extends Service {
    */
   async enqueueMany<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, calls: Iterable<NoInfer<Args>>): Promise<JobHandle<Awaited<Result>>[]> {
     const definition = this.#known(task, 'enqueueMany')
+    if (typeof calls !== 'object' || calls === null || !(Symbol.iterator in calls)) throw new InvalidOptionError('enqueueMany()', calls, 'an iterable with the arguments of each call')
     const jobs = await this.#keep(definition, Array.from(calls))
     return jobs.map((job) => new JobHandle(job.id, this))
   }
@@ -240,6 +241,7 @@ export class Client extends Service {
   /** How a job ended, once it has. @throws UnknownJobError, ResultTimeoutError, PayloadMissingError */
   async end(id: string, options: ResultOptions = {}): Promise<Ending> {
     checkOptions('result()', options, resultOptions)
+    checkSignal('result()', options.signal)
     if (this.closing) throw new ClosedError('The client')
     const stop = new AbortController()
     const ms = options.timeout === undefined ? Infinity : milliseconds(options.timeout, 'timeout')

@@ -1,9 +1,9 @@
 import type { Backend } from '../backends/backend.ts'
 import { type PayloadsOption, openPayloads } from '../backends/payloads/open-payloads.ts'
-import { backendAt } from '../backends/registry.ts'
+import { checkWhere, openBackend } from '../backends/registry.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
-import { InvalidOptionError } from '../kernel/errors.ts'
+import { byteCount } from '../kernel/count.ts'
 import { checkOptions } from '../kernel/options.ts'
 import { type Middleware, checkMiddleware } from '../tasks/middleware.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
@@ -46,12 +46,14 @@ const connectOptions = { tasks: true, middleware: true, payloadLimit: true, payl
 export async function connect(where: string | Backend, options: ConnectOptions = {}): Promise<Client> {
   refuseNestedStart('connect()')
   const { clock = systemClock, log = silentLogger, payloadLimit = mebibyte, middleware = [] } = checkOptions('connect()', options, connectOptions)
+  checkWhere(where, 'connect()')
   checkMiddleware(middleware)
-  if (typeof payloadLimit !== 'number' || !(payloadLimit > 0)) throw new InvalidOptionError('payloadLimit', payloadLimit, 'a number of bytes, more than 0')
+  byteCount('payloadLimit', payloadLimit)
   const registry = new TaskRegistry(options.tasks)
   // Loaded when it is needed: every thread of a program imports this module along with its tasks.
   const { Client } = await import('./client.ts')
   const payloads = await openPayloads(options.payloads)
-  const { backend, owned } = await backendAt(where, 'connect()', { clock, log, threaded: true })
+  const owned = typeof where === 'string'
+  const backend = owned ? await openBackend(where, { clock, log, threaded: true }) : where
   return new Client({ backend, owned, registry, middleware, payloadLimit, payloads, clock }).start()
 }

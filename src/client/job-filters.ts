@@ -45,14 +45,14 @@ export function listFilter(filter: ListFilter): JobFilter {
 export function cancelFilter(filter: CancelFilter): CancelFilter {
   checkDefined('cancelAll()', checkOptions('cancelAll()', filter, chosen))
   if (filter.state !== undefined) oneOf('cancelAll(): state', filter.state, ['scheduled', 'ready', 'active'])
-  return filter
+  return { ...filter }
 }
 
 /** @throws InvalidOptionError, as for `cancelFilter` */
 export function retryFilter(filter: RetryFilter): RetryFilter {
   checkDefined('retryAll()', checkOptions('retryAll()', filter, chosen))
   oneOf('retryAll(): state', filter.state, ['failed', 'cancelled', 'dead'])
-  return filter
+  return { ...filter }
 }
 
 /** @throws InvalidOptionError, as for `cancelFilter` */
@@ -61,7 +61,7 @@ export function purgeFilter(options: PurgeOptions): Omit<PurgeOptions, 'olderTha
   const { states, olderThan } = options
   if (!Array.isArray(states) || states.length === 0) throw new InvalidOptionError('purge(): states', states, 'a list of states in which jobs end')
   for (const state of states) oneOf('purge(): states', state, finalStates)
-  return { ...options, olderThan: milliseconds(olderThan, 'purge(): olderThan') }
+  return { ...options, states: [...states], olderThan: milliseconds(olderThan, 'purge(): olderThan') }
 }
 
 function checkDefined(where: string, filter: object): void {

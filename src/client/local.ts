@@ -2,9 +2,9 @@ import { availableParallelism } from 'node:os'
 import { orderedMap } from '../concurrency/ordered-map.ts'
 import type { Call, Executor, Progress } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
-import { count } from '../kernel/count.ts'
-import { ClosedError, InvalidOptionError } from '../kernel/errors.ts'
-import { checkOptions } from '../kernel/options.ts'
+import { byteCount, count } from '../kernel/count.ts'
+import { ClosedError } from '../kernel/errors.ts'
+import { checkOptions, checkSignal } from '../kernel/options.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import type { CloseOptions } from '../kernel/service.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
@@ -101,7 +101,7 @@ const itemsEach = 8
 export function local(options: LocalOptions = {}): Local {
   refuseNestedStart('local()')
   const { threads = availableParallelism(), loopConcurrency = 100, blocking = 64, processes = availableParallelism(), memoryLimit = Infinity, clock = systemClock, log = silentLogger } = checkOptions('local()', options, localOptions)
-  if (!(memoryLimit > 0)) throw new InvalidOptionError('memoryLimit', memoryLimit, 'a number of bytes, more than 0')
+  byteCount('memoryLimit', memoryLimit)
   return new LocalRunner({
     threads: count('threads', threads),
     loopConcurrency: count('loopConcurrency', loopConcurrency),
@@ -132,6 +132,7 @@ class LocalRunner implements Local {
 
   with(own: RunnerOptions): Runner {
     checkOptions('with()', own, runnerOptions)
+    checkSignal('with()', own.signal)
     return {
       run: async (task, ...args) => await this.#run(this.#known(task, 'run'), args, own) as never,
       map: (task, items, options = {}) => this.#map(task, items, options, own)
@@ -152,6 +153,7 @@ class LocalRunner implements Local {
   #map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions, own: RunnerOptions): AsyncGenerator<Awaited<Result>, void, undefined> {
     const definition = this.#known(task, 'map')
     checkOptions('map()', options, mapOptions)
+    checkSignal('map()', options.signal)
     const { concurrency, signal } = options
     const limit = concurrency ?? this.#itemsFor(definition.runs)
     const call = (item: Item, signal: AbortSignal): Promise<Awaited<Result>> => this.#run(definition, [item], { ...own, signal }) as Promise<Awaited<Result>>

@@ -28,6 +28,20 @@ export function milliseconds(duration: Duration, name = 'duration'): number {
   return Number(parts[1]) * units[parts[2] as Unit]
 }
 
+/** What is further off than this is an error in a computation, and no `Date` holds it. In milliseconds: 1,000 years. */
+const longestWait = 1_000 * 365.25 * units.d
+
+/**
+ * `ms`, where it is no more than 1,000 years: a time so far from now has a date.
+ *
+ * @param name the option it came from, for the error
+ * @throws InvalidOptionError
+ */
+export function waitable(ms: number, name: string): number {
+  if (ms > longestWait) throw new InvalidOptionError(name, ms, 'no more than 1,000 years')
+  return ms
+}
+
 /** A duration for people: the two largest units at most, such as `1m 12s` or `340 ms`. */
 export function formatDuration(ms: number): string {
   if (ms < 1) return `${ms.toFixed(2)} ms`

@@ -13,6 +13,13 @@ export function checkOptions<Options extends object>(where: string, options: Opt
   return options
 }
 
+/** @throws InvalidOptionError where `signal` is there, and is none */
+export function checkSignal(where: string, signal: AbortSignal | undefined): void {
+  // By its form: another realm, such as that of jsdom, has a class of its own.
+  const fits = typeof signal === 'object' && signal !== null && typeof signal.aborted === 'boolean' && typeof signal.addEventListener === 'function'
+  if (signal !== undefined && !fits) throw new InvalidOptionError(`${where}: signal`, signal, 'an AbortSignal')
+}
+
 function listed(names: object): string {
   return Object.keys(names).join(', ')
 }

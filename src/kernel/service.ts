@@ -2,6 +2,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { type Deadline, after, never } from './deadline.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { ClosedError } from './errors.ts'
+import { checkOptions } from './options.ts'
 
 export interface CloseOptions {
   /** How long what is under way may take to end; then it is stopped. Default: as long as it needs. */
@@ -44,6 +45,7 @@ export abstract class Service implements AsyncDisposable {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
+    checkOptions('close()', options, { deadline: true })
     if (options.deadline !== undefined) {
       this.#deadline = after(this.clock.elapsed(), milliseconds(options.deadline, 'deadline'), this.#deadline)
       if (this.#shutting) this.onHurry(this.#deadline)

@@ -19,8 +19,8 @@ export interface EnqueueInfo extends CallInfo {
  * What is done around calls: around keeping them, around running them, or both.
  *
  * Each is given `next`, which does the rest; the first of a list is outermost. What it throws is the call's error. A refusal is a throw.
- * Nothing is done twice: a second `next` of `enqueue` gives what the first does, and one of `run` rejects with NextCalledTwiceError, since
- * to try again is what `retry` is for, which counts attempts.
+ * Nothing is done twice: a second `next` of `enqueue` gives what the first does. One of `run` rejects, with the first one's error where that
+ * failed, else with NextCalledTwiceError: to try again is what `retry` is for, which counts attempts.
  *
  * @example
  * const timed: Middleware = {
@@ -47,10 +47,13 @@ export interface Middleware {
 
 /** @throws InvalidOptionError where it is no list of middleware */
 export function checkMiddleware(middleware: readonly Middleware[]): void {
-  const fits = (own: Partial<Record<keyof Middleware, unknown>> | null): boolean => {
+  const fits = (own: Partial<Record<string, unknown>> | null): boolean => {
     if (typeof own !== 'object' || own === null) return false
-    const hooks = [own.enqueue, own.run].filter((hook) => hook !== undefined)
-    return hooks.every((hook) => typeof hook === 'function') && (hooks.length > 0 || Object.keys(own).length === 0)
+    const hooks = [own['enqueue'], own['run']].filter((hook) => hook !== undefined)
+    if (!hooks.every((hook) => typeof hook === 'function')) return false
+    // An object literal has no functions but its hooks; what a class has besides is its own affair.
+    const isLiteral = Object.getPrototypeOf(own) === Object.prototype
+    return isLiteral ? Object.entries(own).every(([key, value]) => key === 'enqueue' || key === 'run' || typeof value !== 'function') : hooks.length > 0
   }
   if (!Array.isArray(middleware) || !middleware.every(fits)) throw new InvalidOptionError('middleware', middleware, 'a list of objects, each with the functions enqueue, run or both')
 }
@@ -102,12 +105,16 @@ export async function keepInside(middleware: readonly Middleware[], calls: reado
   }))
 }
 
+/** A second time gives the first one's error, where that failed: it decides about a retry. */
 function once<Result>(task: string, next: () => Promise<Result>): () => Promise<Result> {
-  let called = false
-  return async () => {
-    if (called) throw new NextCalledTwiceError(task)
-    called = true
-    return next()
+  let first: Promise<Result> | undefined
+  let failed = false
+  return () => {
+    if (failed) return first!
+    if (first) return Promise.reject(new NextCalledTwiceError(task))
+    first = next()
+    first.catch(() => { failed = true })
+    return first
   }
 }
 

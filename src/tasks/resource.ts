@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { ResourceError, ResourceNotOpenError } from '../kernel/errors.ts'
+import { InvalidOptionError, ResourceError, ResourceNotOpenError } from '../kernel/errors.ts'
+import { checkOptions } from '../kernel/options.ts'
 import { openedHere, runOutside } from './context.ts'
 
 export interface ResourceOptions<T> {
@@ -40,6 +41,10 @@ const standIns = new AsyncLocalStorage<ReadonlyMap<object, unknown>>()
  * await db.with(new Map([[1, 'Bob']]), () => nameOf(1))   // 'Bob'
  */
 export function resource<T>(options: ResourceOptions<T>): Resource<T> {
+  const { name, open, close } = checkOptions('resource()', options, { name: true, open: true, close: true })
+  if (typeof name !== 'string' || name === '') throw new InvalidOptionError('resource(): name', name, 'a text that is not empty')
+  if (typeof open !== 'function') throw new InvalidOptionError('resource(): open', open, 'a function')
+  if (close !== undefined && typeof close !== 'function') throw new InvalidOptionError('resource(): close', close, 'a function')
   return new DescribedResource(options)
 }
 

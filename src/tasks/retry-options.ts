@@ -1,4 +1,4 @@
-import { type Duration, milliseconds } from '../kernel/duration.ts'
+import { type Duration, milliseconds, waitable } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
 import { checkOptions } from '../kernel/options.ts'
 
@@ -9,11 +9,11 @@ export type ErrorMatch = string | ((error: unknown) => boolean)
 export interface RetryOptions {
   /** How many attempts may follow the first. Default: 0. */
   limit?: number
-  /** The wait before the first retry. Default: `'1s'`. */
+  /** The wait before the first retry, up to 1,000 years. Default: `'1s'`. */
   initial?: Duration
   /** What each further wait is multiplied by. Default: 2. */
   factor?: number
-  /** The longest wait. Default: `'1h'`. */
+  /** The longest wait, up to 1,000 years. Default: `'1h'`. */
   max?: Duration
   /** `'full'`: a random wait between 0 and the computed one, so that many failed jobs do not come back at once. Default: `'full'`. */
   jitter?: 'full' | 'none'
@@ -52,9 +52,9 @@ export function checkRetry(options: RetryOptions, base: RetryRules = retryDefaul
   checkMatches('retry.giveUpOn', giveUpOn)
   return {
     limit,
-    initial: milliseconds(initial, 'retry.initial'),
+    initial: waitable(milliseconds(initial, 'retry.initial'), 'retry.initial'),
     factor,
-    max: milliseconds(max, 'retry.max'),
+    max: waitable(milliseconds(max, 'retry.max'), 'retry.max'),
     jitter,
     on,
     giveUpOn

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { count } from '../kernel/count.ts'
-import { type Duration, milliseconds } from '../kernel/duration.ts'
+import { type Duration, milliseconds, waitable } from '../kernel/duration.ts'
 import { InvalidOptionError, NotATaskError } from '../kernel/errors.ts'
 import { checkOptions } from '../kernel/options.ts'
 import { isSchema } from './checked-args.ts'
@@ -191,9 +191,6 @@ export function callRules(where: string, options: CallOptions, base: CallRules):
   return rulesWith(checkOptions(where, options, callOptions), base)
 }
 
-/** What is further off than this is an error in a computation, and no `Date` holds it. In milliseconds: 1,000 years. */
-const longestWait = 1_000 * 365.25 * 86_400_000
-
 function rulesWith(options: CallOptions, base: CallRules): CallRules {
   const { queue = base.queue, priority = base.priority } = options
   checkQueueName(queue)
@@ -204,10 +201,9 @@ function rulesWith(options: CallOptions, base: CallRules): CallRules {
     options[name] === undefined ? base[name] : milliseconds(options[name], name)
   const timeout = time('timeout')
   if (timeout === 0) throw new InvalidOptionError('timeout', options.timeout, 'more than 0')
-  const delay = time('delay')
-  if (delay > longestWait) throw new InvalidOptionError('delay', options.delay, 'no more than 1,000 years')
+  const delay = waitable(time('delay'), 'delay')
   const expires = time('expires')
-  if (expires > longestWait && expires !== Infinity) throw new InvalidOptionError('expires', options.expires, 'no more than 1,000 years, or Infinity')
+  if (expires !== Infinity) waitable(expires, 'expires')
   return {
     queue,
     priority,

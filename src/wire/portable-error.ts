@@ -62,13 +62,13 @@ export function toPortable(thrown: unknown, depth = 0): PortableError {
 }
 
 /** The error again: same name, message, stack, code, cause and fields; an `instanceof` the built-in class that it was. */
-export function fromPortable(portable: PortableError): Error {
+export function fromPortable(portable: PortableError, depth = 0): Error {
   const { name, message, stack, code, own, cause, errors, fields } = portable
   const error = newError(name, message, own === true)
   if (stack !== undefined) define(error, 'stack', stack)
-  if (cause !== undefined) define(error, 'cause', revive(cause))
-  if (errors !== undefined) define(error, 'errors', errors.map(revive))
-  for (const [key, value] of Object.entries(fields ?? {})) define(error, key, revive(value), true)
+  if (cause !== undefined) define(error, 'cause', revive(cause, depth))
+  if (errors !== undefined) define(error, 'errors', errors.map((each) => revive(each, depth)))
+  for (const [key, value] of Object.entries(fields ?? {})) define(error, key, revive(value, depth), true)
   if (code !== undefined) define(error, 'code', code, true)
   return error
 }
@@ -107,14 +107,19 @@ function define(error: Error, key: string, value: unknown, enumerable = false): 
   Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
 }
 
-function revive(value: unknown): unknown {
-  return isNested(value) ? fromPortable(value.$error) : value
+function revive(value: unknown, depth: number): unknown {
+  return depth < deepest && isNested(value) ? fromPortable(value.$error, depth + 1) : value
 }
 
+/** Data that looks like it is one, whoever made it: nothing that reads it may trip over it. */
 export function isNested(value: unknown): value is NestedError {
-  if (typeof value !== 'object' || value === null || !('$error' in value)) return false
-  const { $error: inner } = value
-  return typeof inner === 'object' && inner !== null && 'name' in inner && 'message' in inner && typeof inner.message === 'string'
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, '$error')) return false
+  const inner = (value as { $error: unknown }).$error
+  if (typeof inner !== 'object' || inner === null) return false
+  const { name, message, stack, code, errors, fields } = inner as Record<keyof PortableError, unknown>
+  return typeof name === 'string' && typeof message === 'string'
+    && (stack === undefined || typeof stack === 'string') && (code === undefined || typeof code === 'string' || typeof code === 'number')
+    && (errors === undefined || Array.isArray(errors)) && (fields === undefined || (typeof fields === 'object' && fields !== null))
 }
 
 function describe(thrown: unknown): string {

@@ -37,10 +37,20 @@ export interface SettledAttempt extends AttemptRef {
  * @param random from 0 to 1, for the jitter of a retry
  */
 export function settlementOf(attempt: SettledAttempt, outcome: Outcome, random: number): Settlement {
+  return bounded(decided(attempt, outcome, random))
+}
+
+/** With no more of its error than is kept. */
+export function bounded(settlement: Settlement): Settlement {
+  const { outcome } = settlement
+  return 'error' in outcome ? { ...settlement, outcome: { ...outcome, error: keptError(outcome.error) } } : settlement
+}
+
+function decided(attempt: SettledAttempt, outcome: Outcome, random: number): Settlement {
   const { job, token } = attempt
   const failed = (error: PortableError, mayRetry: boolean, how: { spent?: Spent, died?: true } = {}): Settlement => {
     const delay = mayRetry ? retryDelay(attempt.retry, attempt.attempt, random) : undefined
-    const rest = { error: keptError(error), ...how }
+    const rest = { error, ...how }
     return { job, token, outcome: delay === undefined ? { event: 'fail', ...rest } : { event: 'retry', delay, ...rest } }
   }
   switch (outcome.kind) {
@@ -58,8 +68,8 @@ export function settlementOf(attempt: SettledAttempt, outcome: Outcome, random: 
     case 'died': {
       const { error } = outcome
       const deaths = attempt.deaths + 1
-      if (deaths >= deathLimit) return { job, token, outcome: { event: 'bury', error: poisoned(deaths, keptError(error)), died: true } }
-      if (attempt.suspect) return { job, token, outcome: { event: 'retry', delay: suspectPause * deaths, error: keptError(error), died: true } }
+      if (deaths >= deathLimit) return { job, token, outcome: { event: 'bury', error: poisoned(deaths, error), died: true } }
+      if (attempt.suspect) return { job, token, outcome: { event: 'retry', delay: suspectPause * deaths, error, died: true } }
       return failed(error, allowsRetry(error, attempt.retry), { died: true })
     }
     case 'cancelled':
@@ -81,6 +91,6 @@ function isStartFailure({ code }: PortableError): boolean {
 export function deferred({ job, token, deferrals }: Pick<SettledAttempt, 'job' | 'token' | 'deferrals'>, error: PortableError): Settlement {
   const { first, longest, times } = deferral
   return deferrals + 1 >= times
-    ? { job, token, outcome: { event: 'bury', error: keptError(error) } }
-    : { job, token, outcome: { event: 'defer', delay: Math.min(longest, first * 2 ** deferrals), error: keptError(error) } }
+    ? { job, token, outcome: { event: 'bury', error } }
+    : { job, token, outcome: { event: 'defer', delay: Math.min(longest, first * 2 ** deferrals), error } }
 }

@@ -3,10 +3,10 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Backend } from '../backends/backend.ts'
 import { type PayloadsOption, openPayloads } from '../backends/payloads/open-payloads.ts'
-import { backendAt } from '../backends/registry.ts'
+import { checkWhere, openBackend } from '../backends/registry.ts'
 import type { Executor } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
-import { count } from '../kernel/count.ts'
+import { byteCount, count } from '../kernel/count.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
 import { checkOptions } from '../kernel/options.ts'
@@ -63,12 +63,13 @@ const workerOptions = {
 export async function startWorker(where: string | Backend, options: WorkerOptions): Promise<Worker> {
   refuseNestedStart('startWorker()')
   const { queues = ['default'], threads = availableParallelism(), loopConcurrency = 100, blocking = 64, processes = availableParallelism(), memoryLimit = Infinity, clock = systemClock } = checkOptions('startWorker()', options, workerOptions)
+  checkWhere(where, 'startWorker()')
   if (!Array.isArray(queues) || queues.length === 0) throw new InvalidOptionError('queues', queues, 'a list of at least one queue')
   for (const queue of queues) checkQueueName(queue)
   const log = harmless(options.log ?? silentLogger)
   const lease = milliseconds(options.lease ?? '5s', 'lease')
   if (lease < 100) throw new InvalidOptionError('lease', options.lease, 'at least 100 ms')
-  if (!(memoryLimit > 0)) throw new InvalidOptionError('memoryLimit', memoryLimit, 'a number of bytes, more than 0')
+  byteCount('memoryLimit', memoryLimit)
   const stallLimit = milliseconds(options.stallLimit ?? '30s', 'stallLimit')
   // Loaded when it is needed: every thread of a program imports this module along with its tasks.
   const [{ ThreadExecutor }, { ProcessExecutor }, { Worker }, { idMaker }] = await Promise.all([
@@ -82,11 +83,12 @@ export async function startWorker(where: string | Backend, options: WorkerOption
     ['blocking', new ThreadExecutor({ place: 'blocking', threads: count('blocking', blocking), name: 'treadle blocking', clock, log })],
     ['process', new ProcessExecutor({ processes: count('processes', processes), memoryLimit, clock, log })]
   ])
+  const owned = typeof where === 'string'
   try {
     const manifests = await loop.describeTasks(asked(options.tasks))
     const tasks = new Map(manifests.flatMap((manifest) => [manifest.name, ...manifest.aliases].map((name) => [name, manifest] as const)))
     const payloads = await openPayloads(options.payloads)
-    const { backend, owned } = await backendAt(where, 'startWorker()', { clock, log, threaded: false })
+    const backend = owned ? await openBackend(where, { clock, log, threaded: false }) : where
     const id = idMaker(clock)()
     return await new Worker({ id, backend, owned, queues, lease, busyLimit, executors, tasks, payloads, clock, log }).start()
   } catch (error) {

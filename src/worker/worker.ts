@@ -1,5 +1,5 @@
 import type { Backend } from '../backends/backend.ts'
-import type { AttemptRef, BrokerStats, Delivery } from '../backends/broker.ts'
+import type { AttemptRef, BrokerStats, Delivery, Settlement } from '../backends/broker.ts'
 import { argsName } from '../backends/payloads/payload-names.ts'
 import type { PayloadStore } from '../backends/payloads/payload-store.ts'
 import type { Executor, Outcome } from '../executors/executor.ts'
@@ -17,13 +17,14 @@ import { AttemptCancel } from './attempt-cancel.ts'
 import { type Health, judge } from './health.ts'
 import { type Line, lines } from '../jobs/job.ts'
 import { JobFeed } from './job-feed.ts'
+import { keptError } from '../jobs/kept-error.ts'
 import { Lane } from './lane.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { allowsRetry } from '../jobs/retry.ts'
 import { JobRescuer } from './maintenance/job-rescuer.ts'
 import { PayloadDesk } from './payload-desk.ts'
 import { Reports } from './reports.ts'
-import { type SettledAttempt, deferred, settlementOf } from './settle.ts'
+import { type SettledAttempt, bounded, deferred, settlementOf } from './settle.ts'
 import { Tally } from './tally.ts'
 
 export interface WorkerParts {
@@ -212,7 +213,7 @@ export class Worker extends Service {
       envelope = openEnvelope(delivery.payload)
       if (isReference(envelope.args)) argsName(job) // an id that names no payload is no better than a broken envelope
     } catch (error) {
-      return this.#feed.settle({ job, token, outcome: { event: 'bury', error: toPortable(error) } }, undefined)
+      return this.#feed.settle(bounded({ job, token, outcome: { event: 'bury', error: toPortable(error) } }), undefined)
     }
     const { header, args } = envelope
     const { version = 1 } = header
@@ -249,15 +250,28 @@ export class Worker extends Service {
       this.#nothingHeld.resolve()
       this.#drainedOrLate.resolve()
     }
-    const settlement = settlementOf(held, outcome, Math.random())
-    if (outcome.kind !== 'returned') this.#parts.log.warn({ job, task, attempt, outcome: outcome.kind, ...('error' in settlement.outcome ? { err: settlement.outcome.error } : {}) }, 'attempt did not succeed')
+    const settlement = this.#settlementOf(held, outcome)
+    if (outcome.kind !== 'returned') {
+      // What was handed back has an error that the job does not: what it was handed back for.
+      const err = 'error' in settlement.outcome ? settlement.outcome.error : 'error' in outcome ? keptError(outcome.error) : undefined
+      this.#parts.log.warn({ job, task, attempt, outcome: outcome.kind, ...(err ? { err } : {}) }, 'attempt did not succeed')
+    }
     this.#feed.settle(settlement, lane)
+  }
+
+  /** An outcome of a form that nobody foresaw, as a task that reaches its thread's port may make one, is a failure, and no end of the worker. */
+  #settlementOf(held: Held, outcome: Outcome): Settlement {
+    try {
+      return settlementOf(held, outcome, Math.random())
+    } catch (error) {
+      return bounded({ job: held.job, token: held.token, outcome: { event: 'fail', error: toPortable(error) } })
+    }
   }
 
   #lacking(delivery: Delivery, error: UnknownTaskError | TaskTooOldError | PayloadMissingError): void {
     const { job, task } = delivery
     this.#parts.log.error({ job, task, code: error.code }, error.message)
-    this.#feed.settle(deferred(delivery, toPortable(error)), undefined)
+    this.#feed.settle(bounded(deferred(delivery, toPortable(error))), undefined)
   }
 
   #heldAs(job: string, token: number): Held | undefined {

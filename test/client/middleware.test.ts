@@ -100,7 +100,7 @@ describe('middleware around enqueue', () => {
   })
 })
 
-test.each([['no list', { enqueue: () => {} }], ['a function', [() => {}]], ['misspelt', [{ enqeue: () => {} }]], ['a hook that is no function', [{ run: 1 }]]])('middleware is refused that is %s', async (_, middleware) => {
+test.each([['no list', { enqueue: () => {} }], ['a function', [() => {}]], ['misspelt', [{ enqeue: () => {} }]], ['half misspelt', [{ run: () => {}, enqeue: () => {} }]], ['a class that has none', [new (class { enqeue() {} })()]], ['a hook that is no function', [{ run: 1 }]]])('middleware is refused that is %s', async (_, middleware) => {
   await expect(connect('memory:', { middleware: middleware as never })).rejects.toThrow(InvalidOptionError)
   expect(() => task({ name: 'x', middleware: middleware as never }, () => {})).toThrow(InvalidOptionError)
 })

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { connect } from '../../src/client/connect.ts'
 import { local } from '../../src/client/local.ts'
 import { InvalidOptionError } from '../../src/kernel/errors.ts'
+import { resource } from '../../src/tasks/resource.ts'
 import { task } from '../../src/tasks/task.ts'
 import { startWorker } from '../../src/worker/start-worker.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
@@ -64,6 +65,8 @@ test.each<[string, (queue: Awaited<ReturnType<typeof open>>['queue']) => unknown
   ['calls that are no lists', (queue) => queue.enqueueMany(area, any([1, 2]))],
   ['arguments that are no list', (queue) => queue.enqueueByName('area', any('xy'))],
   ['an option of a call that there is not', (queue) => queue.enqueueByName('area', [], any({ dlay: 5 }))],
+  ['calls that are null', (queue) => queue.enqueueMany(area, any(null))],
+  ['a signal that is none', async (queue) => (await queue.enqueue(area, 1, 2)).result(any({ signal: 5 }))],
   ['an option of result() that there is not', async (queue) => (await queue.enqueue(area, 1, 2)).result(any({ timout: 5 }))]
 ])('a client refuses %s', async (_, act) => {
   await using own = await open()
@@ -74,6 +77,7 @@ test.each<[string, unknown, object?]>([
   ['null', null],
   ['a number', 5],
   ['an object that is no backend', {}],
+  ['an object with a part of one', { publish: () => {} }],
   ['an option that there is not', 'memory:', { taks: [] }],
   ['options that are none', 'memory:', any(null)],
   ['a payload limit that is no number', 'memory:', { payloadLimit: Number.NaN }],
@@ -92,9 +96,26 @@ test.each<[string, unknown, object?]>([
   await expect(startWorker(any(where), { tasks, ...options })).rejects.toThrow(InvalidOptionError)
 })
 
-test('local() refuses options that there are not', async () => {
+test('a filter is what it was when it was given', async () => {
+  await using own = await open()
+  await own.queue.enqueue(area, 5, 6)
+  const filter: { tag?: string } = { tag: 'tenant-7' }
+  const cancelling = own.queue.cancelAll(filter)
+  delete filter.tag
+  expect(await cancelling).toEqual({ cancelled: 2 })
+})
+
+test.each([null, { name: 'db', opn: () => {} }, { name: '', open: () => {} }, { name: 'db' }, { name: 'db', open: () => {}, close: 5 }])('resource(%j) is refused', (options) => {
+  expect(() => resource(any(options))).toThrow(InvalidOptionError)
+})
+
+test('close() and local() refuse options that there are not', async () => {
+  await using own = await open()
+  await expect(own.queue.close(any({ deadlin: 5 }))).rejects.toThrow(InvalidOptionError)
+  expect(() => local(any({ memoryLimit: '5' }))).toThrow(InvalidOptionError)
   expect(() => local(any({ thread: 2 }))).toThrow(InvalidOptionError)
   await using here = local()
   expect(() => here.with(any({ onProgres: () => {} }))).toThrow(InvalidOptionError)
+  expect(() => here.with(any({ signal: 5 }))).toThrow(InvalidOptionError)
   expect(() => here.map(task({ name: 'one' }, (n: number) => n), [1], any({ concurency: 2 }))).toThrow(InvalidOptionError)
 })

@@ -28,6 +28,30 @@ test('of many gathered errors, fields and causes those are kept that find room',
   expect(keptError(toPortable(Object.assign(new Error('no'), fields))).fields).toMatchObject({ field0: 0, '…': expect.stringMatching(/more, not kept/) })
 })
 
+test('what is small in causes is kept, whatever finds no room', () => {
+  const fields = Object.fromEntries(Array.from({ length: 8 }, (_, at) => [`field${at}`, 'x'.repeat(5_000)]))
+  const cause = Object.assign(new TypeError('the real reason', { cause: new RangeError('the very first') }), { code: 'E_REAL' })
+  const kept = fromPortable(keptError(toPortable(Object.assign(new Error('no', { cause }), fields))))
+  expect(kept.cause).toMatchObject({ name: 'TypeError', message: 'the real reason', code: 'E_REAL', cause: { name: 'RangeError', message: 'the very first' } })
+})
+
+test('what was cut is not cut again', () => {
+  const once = keptError(toPortable(Object.assign(new RangeError(large, { cause: new Error(large) }), { code: large, body: large })))
+  expect(keptError(once)).toEqual(once)
+})
+
+const cycle: Record<string, unknown> = {}
+cycle['$error'] = Object.assign(cycle, { name: 'Cycle', message: 'round', cause: cycle })
+const lookAlikes = [
+  { $error: null }, { $error: { name: 5, message: 'm' } }, { $error: { name: 'n', message: 'm', stack: 5 } }, { $error: { name: 'n', message: 'm', errors: 5 } },
+  { $error: { name: 'n', message: 'm', fields: null } }, { $error: { name: 'n', message: 'm', code: {} } }, { $error: { name: 'Looks', message: 'like one' } }, cycle
+]
+
+test.each(lookAlikes.map((value) => [value]))('a field that looks like an error within an error does no harm: %o', (value) => {
+  const kept = keptError(toPortable(Object.assign(new Error('x', { cause: value }), { detail: value })))
+  expect(fromPortable(kept)).toMatchObject({ message: 'x' })
+})
+
 test.each([['of nothing', new Error('')], ['of what finds no room', new Uint8Array(100_000)]])('a list %s ends as well', (_, item) => {
   const kept = keptError(toPortable(new AggregateError(Array.from({ length: 100_000 }, () => item))))
   expect(encode(kept).length).toBeLessThan(100_000)
@@ -36,7 +60,7 @@ test.each([['of nothing', new Error('')], ['of what finds no room', new Uint8Arr
 test('whatever is thrown, what is kept is an error of bounded size', () => {
   const text = fc.oneof(fc.string(), fc.constantFrom(large.slice(0, 100_000), '💥'.repeat(20_000)))
   const thrown = fc.letrec((tie) => ({
-    value: fc.oneof({ maxDepth: 4 }, text, fc.anything(), tie('error'), fc.array(tie('error'), { maxLength: 10 })),
+    value: fc.oneof({ maxDepth: 4 }, text, fc.anything(), fc.constantFrom(...lookAlikes), tie('error'), fc.array(tie('error'), { maxLength: 10 })),
     error: fc.record({ name: text, message: fc.oneof(text, fc.anything()), stack: fc.oneof(text, fc.constant(undefined)), code: fc.oneof(text, fc.integer()), cause: tie('value'), errors: tie('value'), field: tie('value') })
       .map(({ name, message, stack, code, cause, errors, field }) => Object.assign(new Error(name), { name, message, stack, code, cause, errors, field }))
   })).error

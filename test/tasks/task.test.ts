@@ -45,6 +45,8 @@ describe('task()', () => {
     ['retry that is a text', named({ retry: '3' as never })],
     ['retry that is null', named({ retry: null as never })],
     ['a retry option that there is not', named({ retry: { limt: 3 } as never })],
+    ['a wait before a retry that no date holds', named({ retry: { limit: 1, initial: 1e300 } })],
+    ['a longest wait before a retry without end', named({ retry: { limit: 1, max: Infinity } })],
     ['a retry factor that is a text', named({ retry: { factor: '2' as never } })],
     ['errors to retry on that are no list', named({ retry: { on: 'E_QUOTA' as never } })],
     ['errors to give up on that are no names', named({ retry: { giveUpOn: [404 as never] } })],

@@ -71,6 +71,18 @@ describe.each(['memory', 'sqlite'])('the life of a job on %s', (kind) => {
     expect(JSON.stringify(await job.story()).length).toBeLessThan(200_000)
   })
 
+  test('an error that looks like what it is not fails its job, and nothing else', async () => {
+    const job = await queue.enqueue(tasks.misleading)
+    await expect(job.result()).rejects.toMatchObject({ name: 'QuotaError', detail: { $error: { name: 5 } } })
+    expect(await (await queue.enqueue(tasks.add, 1, 2)).result()).toBe(3)
+  })
+
+  test('middleware that calls next again hears the same error, by which the retry is decided', async () => {
+    const job = await queue.enqueue(tasks.impatient)
+    await expect(job.result()).rejects.toMatchObject({ code: 'E_QUOTA', message: 'attempt 1' })
+    expect((await job.read()).attempt).toBe(1)
+  })
+
   test('tags find jobs, and all of a tag are cancelled, retried and purged together', async () => {
     const tagged = tasks.add.with({ delay: '1h', tags: ['tenant-7'] })
     const jobs = await queue.enqueueMany(tagged, [[1, 1], [2, 2]])

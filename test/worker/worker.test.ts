@@ -239,12 +239,17 @@ describe.each(['memory', 'sqlite'])('a client and a worker on %s', (kind) => {
 
   test('a job that keeps ending the loop it shares runs alone: the others end, and it is charged', async () => {
     await worker.close({ deadline: 0 })
-    worker = await startWorker(backend, { tasks, threads: 1, lease: '1s', stallLimit: 300 })
+    const logged: LogFields[] = []
+    worker = await startWorker(backend, { tasks, threads: 1, lease: '1s', stallLimit: 300, log: lineLogger('warn', (line) => logged.push(line)) })
     const culprit = await queue.enqueue(tasks.blockLater.with({ timeout: 1_500 }))
     const innocent = await queue.enqueueMany(tasks.sleep, [[600], [700]])
     expect(await Promise.all(innocent.map((job) => job.result({ timeout: '20s' })))).toEqual([600, 700])
     await expect(culprit.result({ timeout: '20s' })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
     for (const job of innocent) expect((await job.read()).attempt).toBe(1)
+    // Who reads the log learns what they were handed back for.
+    const back = logged.filter(({ outcome }) => outcome === 'handedBack')
+    expect(back.length).toBeGreaterThan(0)
+    for (const line of back) expect(line).toMatchObject({ err: { code: 'THREAD_REPLACED' } })
   })
 
   test('a job that falls due while other lanes are at work still starts', async () => {

@@ -22,6 +22,9 @@ import { readStats } from './stats.ts'
  */
 const mostAtOnce = 1_000
 
+/** To read a list in a statement costs as much as so many rows: fewer are dropped one by one. */
+const droppedOneByOne = 10
+
 /** So many endings one go of a purge looks at: whoever else writes waits for it. */
 const looksAt = 10_000
 
@@ -299,8 +302,7 @@ export class SqliteEngine {
   /** @returns how many were held */
   #dropFirsts(all: readonly FirstSuccess[]): number {
     const { dropFirsts, dropActive } = this.#sql
-    // To read the list costs as much as some ten rows.
-    if (all.length > 10) return Number(dropFirsts.run(JSON.stringify(all.map(({ claim }) => claim.seq))).changes)
+    if (all.length > droppedOneByOne) return Number(dropFirsts.run(JSON.stringify(all.map(({ claim }) => claim.seq))).changes)
     return all.reduce((dropped, { claim }) => dropped + Number(dropActive.run(claim.seq, 1).changes), 0)
   }
 

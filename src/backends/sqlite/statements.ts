@@ -16,7 +16,7 @@ const delivered = 'r.seq, r.rank, r.attempt, r.token, j.id, j.task, j.place, j.e
 const matching = `(?2 IS NULL OR j.queue = ?2) AND (?3 IS NULL OR j.task = ?3) AND (?4 IS NULL OR j.tags IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(j.tags) WHERE value = ?4))`
 const inLine = 'queue = ? AND line = ? AND (rank, seq) <= (?, ?)'
 
-const commands = {
+export const commands = {
   begin: 'BEGIN IMMEDIATE',
   beginRead: 'BEGIN',
   commit: 'COMMIT',
@@ -65,6 +65,10 @@ const commands = {
     ON CONFLICT (name) DO UPDATE SET news = news + excluded.news, ${counted.map((state) => `${state} = ${state} + excluded.${state}`).join(', ')}`
 }
 
+/**
+ * `LIMIT ? + 0`: the planner looks at what is bound to a bare `LIMIT ?`, so SQLite would prepare the statement anew each time it is bound,
+ * which takes longer than all the rest of it.
+ */
 export const queries = {
   now: "SELECT unixepoch('subsec')",
   dataVersion: 'PRAGMA data_version',
@@ -117,12 +121,7 @@ export const queries = {
     LEFT JOIN treadle_stories t ON t.seq = r.seq WHERE r.queue = ? AND r.line = ? AND r.rank = ? ORDER BY r.seq LIMIT 100)`
 }
 
-/**
- * Everything that is ever asked of the file, prepared once.
- *
- * `LIMIT ? + 0`: the planner looks at what is bound to a bare `LIMIT ?`, so SQLite would prepare the statement anew each time it is bound,
- * which takes longer than all the rest of it.
- */
+/** Everything that is ever asked of the file, prepared once. */
 export type Statements = Readonly<Record<keyof typeof commands, StatementSync> & Record<keyof typeof queries, Query>>
 
 export function prepareAll(db: DatabaseSync): Statements {

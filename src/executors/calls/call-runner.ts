@@ -208,7 +208,7 @@ export class CallRunner {
   }
 
   #threw(begun: Begun, error: unknown): void {
-    this.#box.threw(begun.running.seq, error, begun.definition.rules.retry, this.#end(begun))
+    this.#box.threw(begun.running.seq, error, begun.definition.rules.retry, this.#end(begun), begun.running.job !== undefined)
     this.#flushIfLate()
   }
 

@@ -1,4 +1,5 @@
 import type { Spent } from '../../jobs/job.ts'
+import { keptError } from '../../jobs/kept-error.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { RetryRules } from '../../tasks/retry-options.ts'
 import type { TaskDefinition } from '../../tasks/task.ts'
@@ -60,8 +61,10 @@ export class OutcomeBox {
     }
   }
 
-  threw(seq: number, error: unknown, rules: RetryRules | undefined, { wall, cpu }: Spent): void {
-    this.#add([seq, retryVerdict(error, rules) ? 'error' : 'finalError', cloneableError(toPortable(error)), wall, cpu], '')
+  /** @param cut of an attempt at a job: no more of it is sent than the job keeps */
+  threw(seq: number, error: unknown, rules: RetryRules | undefined, { wall, cpu }: Spent, cut = false): void {
+    const portable = cloneableError(toPortable(error))
+    this.#add([seq, retryVerdict(error, rules) ? 'error' : 'finalError', cut ? keptError(portable) : portable, wall, cpu], '')
   }
 
   flush(more?: FromRunner): void {

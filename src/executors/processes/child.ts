@@ -45,7 +45,9 @@ function writeAll(bytes: Buffer): void {
   try {
     for (let written = 0; written < bytes.length;) written += writeSync(descriptors.outbox, bytes, written)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit()
+    const { code } = error as NodeJS.ErrnoException
+    // The second, once: where the host left something unread.
+    if (code === 'EPIPE' || code === 'ECONNRESET') process.exit()
     throw error
   }
 }

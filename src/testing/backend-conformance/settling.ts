@@ -29,6 +29,22 @@ export const settlingCases: Cases = {
     expect(states).toEqual(states[0] === 'active' ? ['active', 'active'] : ['failed', 'succeeded'])
   },
 
+  async 'many that succeed together are kept, and one of them that was lost is refused alone'({ backend, expect }) {
+    for (const many of [2, 10, 11, 40]) {
+      await backend.publish(Array.from({ length: many }, () => newJob()))
+      const { deliveries } = await backend.reserve(request({ room: { thread: many } }))
+      expect(deliveries.length).toBe(many)
+      const lost = deliveries[many >> 1]!
+      await backend.settle([settlement(lost, { event: 'release' })])
+      const { stale } = await backend.settle(deliveries.map((delivery) => succeed(delivery)))
+      expect(stale).toEqual([ref(lost)])
+      const states = (await backend.read(deliveries.map(({ job }) => job))).map((job) => job!.state)
+      expect(states.filter((state) => state !== 'succeeded')).toEqual(['ready'])
+      const [again] = (await backend.reserve(request())).deliveries
+      await backend.settle([succeed(again!)])
+    }
+  },
+
   async 'a retry waits for its time, and the next attempt is charged'({ backend, expect }) {
     const delivery = await deliver(backend)
     await backend.settle([settlement(delivery, { event: 'retry', delay: 0, error, spent })])
