@@ -1,3 +1,4 @@
+import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -7,7 +8,6 @@ import type { SqliteEngine } from '../../src/backends/sqlite/engine.ts'
 import { commands, queries } from '../../src/backends/sqlite/statements.ts'
 import type { Clock, Timer } from '../../src/kernel/clock.ts'
 import { silentLogger } from '../../src/kernel/logger.ts'
-import { appendFileSync, writeFileSync } from 'node:fs'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 /** Stands still until a test moves it, at once and not in turns of the loop. */
@@ -91,29 +91,28 @@ afterEach(() => folder[Symbol.dispose]())
 test('where others write without end the file is not looked at in each turn, and a change is found all the same', async () => {
   const path = join(folder.path, 'a.db')
   writeFileSync(`${path}-wal`, '')
-  let looks = 0
+  const seen = { looks: 0, changes: 0 }
   let version = 1
-  let changes = 0
-  const watch = new ChangeWatch({ path, clock, log: silentLogger, version: () => { looks++; return version }, changed: () => { changes++ } })
+  const watch = new ChangeWatch({ path, clock, log: silentLogger, version: () => { seen.looks++; return version }, changed: () => { seen.changes++ } })
   watch.start()
-  looks = 0
+  seen.looks = 0
   // Events come, nothing changes, and the clock stands: what is in store is looked at closely, and then each event once.
   let events = 0
   while (events < 40) {
-    const before = looks
+    const before = seen.looks
     appendFileSync(`${path}-wal`, 'x')
-    while (looks === before) await nextTurn()
+    while (seen.looks === before) await nextTurn()
     for (let turn = 0; turn < 100; turn++) await nextTurn()
     events++
   }
-  expect(looks).toBeLessThanOrEqual(90 + 2 * events)
+  expect(seen.looks).toBeLessThanOrEqual(90 + 2 * events)
   version++
   appendFileSync(`${path}-wal`, 'x')
-  while (changes === 0) await nextTurn()
-  expect(changes).toBe(1)
+  while (seen.changes === 0) await nextTurn()
+  expect(seen.changes).toBe(1)
   version++
   clock.fire()
-  expect(changes).toBe(2)
+  expect(seen.changes).toBe(2)
   watch.stop()
 })
 
