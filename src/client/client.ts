@@ -251,7 +251,10 @@ export class Client extends Service {
       return ending.result && isReference(ending.result) ? { ...ending, result: await this.#resultOf(await this.#job(id)) } : ending
     } catch (error) {
       if (error !== stop) throw error
-      throw new ResultTimeoutError(id, ms, await this.state(id))
+      const job = await this.#job(id)
+      // It may have ended in this very moment, or long ago where there was no time to look.
+      if (isFinal(job.state)) return { job: id, state: job.state, result: await this.#resultOf(job), error: job.error, attempt: job.attempt }
+      throw new ResultTimeoutError(id, ms, job.state)
     } finally {
       timer[Symbol.dispose]()
     }

@@ -84,7 +84,7 @@ export class CallReports {
       if (++this.#lines > mostLines) return
       // A sentence alone, as loggers of this shape take it in JavaScript.
       if (typeof fields === 'string') this.#say(level, bindings, fields)
-      else this.#say(level, { ...bindings, ...fields }, message ?? '')
+      else this.#say(level, merged(bindings, fields), textOf(message ?? ''))
     }
     return {
       debug: at('debug'),
@@ -93,5 +93,22 @@ export class CallReports {
       error: at('error'),
       child: (more) => this.#logger({ ...bindings, ...more })
     }
+  }
+}
+
+/** A line must not fail its call, whatever it is given: what cannot be read is said to be so. */
+function merged(bindings: LogFields, fields: LogFields): LogFields {
+  try {
+    return { ...bindings, ...fields }
+  } catch (error) {
+    return { ...bindings, unreadable: textOf(error) }
+  }
+}
+
+function textOf(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return `[${typeof value}]`
   }
 }

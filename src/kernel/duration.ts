@@ -44,6 +44,7 @@ export function waitable(ms: number, name: string): number {
 
 /** A duration for people: the two largest units at most, such as `1m 12s` or `340 ms`. */
 export function formatDuration(ms: number): string {
+  if (ms === 0) return '0 ms'
   if (ms < 1) return `${ms.toFixed(2)} ms`
   if (ms < 1_000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
   if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`

@@ -20,8 +20,16 @@ export interface NestedError {
   readonly $error: PortableError
 }
 
+/** A value that would be taken for one of the marks, were it sent as it is. */
+interface MarkedData {
+  readonly $data: unknown
+}
+
 /** Causes of causes end here: a cycle, or a chain that nobody reads. */
 const deepest = 8
+
+/** So many errors within one are sent: one that is gathered again and again may stand for a million. */
+const mostNested = 1_000
 
 /** Classes that are built again by name. Any other error keeps its name on a plain Error: nothing that arrives names what is instantiated. */
 const builtIn: Readonly<Record<string, ErrorConstructor>> = Object.assign(Object.create(null) as object, {
@@ -30,34 +38,61 @@ const builtIn: Readonly<Record<string, ErrorConstructor>> = Object.assign(Object
 
 const handled = new Set(['name', 'message', 'stack', 'code', 'cause', 'errors'])
 
-/** Takes anything that was thrown; what is no error becomes one that says so, with the value as its cause. */
-export function toPortable(thrown: unknown, depth = 0): PortableError {
-  if (!(thrown instanceof Error)) {
-    return { name: 'ThrownValueError', message: `A value that is not an Error was thrown: ${describe(thrown)}`, cause: thrown }
-  }
-  const { message, stack, code, cause, errors } = thrown as Error & { code?: unknown, errors?: unknown }
-  const name = errorName(thrown)
-  const nest = (value: unknown): unknown =>
-    value instanceof Error && depth < deepest ? { $error: toPortable(value, depth + 1) } satisfies NestedError : value
-  const fields: Record<string, unknown> = {}
-  for (const key of Object.keys(thrown)) {
-    if (handled.has(key)) continue
-    try {
-      // Defined, not assigned: a field named __proto__ stays a field.
-      Object.defineProperty(fields, key, { value: nest((thrown as unknown as Record<string, unknown>)[key]), enumerable: true, writable: true, configurable: true })
-    } catch {
-      // A getter that throws: the error must still arrive.
+/**
+ * Takes anything that was thrown; what is no error becomes one that says so, with the value as its cause. Never throws, whatever the error's
+ * own getters do: what cannot be read of it is left out.
+ */
+export function toPortable(thrown: unknown): PortableError {
+  return new Reader().read(thrown, 0)
+}
+
+class Reader {
+  #left = mostNested
+
+  read(thrown: unknown, depth: number): PortableError {
+    if (!isError(thrown)) {
+      return { name: 'ThrownValueError', message: `A value that is not an Error was thrown: ${describe(thrown)}`, cause: this.#nested(thrown, depth) }
+    }
+    const [stack, code, cause, errors] = (['stack', 'code', 'cause', 'errors'] as const).map((key) => property(thrown, key))
+    const fields = this.#fields(thrown, depth)
+    return {
+      name: safely(() => errorName(thrown), 'Error'),
+      message: describe(property(thrown, 'message')),
+      ...(typeof stack === 'string' ? { stack } : {}),
+      ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+      ...(safely(() => thrown instanceof TreadleError, false) ? { own: true } : {}),
+      ...(cause === undefined || depth >= deepest ? {} : { cause: this.#nested(cause, depth) }),
+      ...(safely(() => Array.isArray(errors), false) ? { errors: this.#gathered(errors as unknown[], depth) } : {}),
+      ...(fields ? { fields } : {})
     }
   }
-  return {
-    name,
-    message: describe(message),
-    ...(typeof stack === 'string' ? { stack } : {}),
-    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
-    ...(thrown instanceof TreadleError ? { own: true } : {}),
-    ...(cause === undefined || depth >= deepest ? {} : { cause: nest(cause) }),
-    ...(Array.isArray(errors) ? { errors: errors.map(nest) } : {}),
-    ...(Object.keys(fields).length > 0 ? { fields } : {})
+
+  #nested(value: unknown, depth: number): unknown {
+    if (!isError(value)) return isMarked(value) ? { $data: value } satisfies MarkedData : value
+    if (depth >= deepest || this.#left <= 0) return describe(value)
+    this.#left--
+    return { $error: this.read(value, depth + 1) } satisfies NestedError
+  }
+
+  /** Not by `map`: its length may be anything. */
+  #gathered(errors: readonly unknown[], depth: number): unknown[] {
+    const length = safely(() => errors.length, 0)
+    const gathered: unknown[] = []
+    for (let at = 0; at < length && at < mostNested; at++) gathered.push(this.#nested(property(errors, at), depth))
+    if (length > mostNested) gathered.push(`[${length - mostNested} more]`)
+    return gathered
+  }
+
+  #fields(error: Error, depth: number): Record<string, unknown> | undefined {
+    const keys = safely(() => Object.keys(error), []).filter((key) => !handled.has(key))
+    if (keys.length === 0) return undefined
+    const fields: Record<string, unknown> = {}
+    for (const key of keys) {
+      // A getter that throws: the error must still arrive. Defined, not assigned: a field named __proto__ stays a field.
+      const value = safely(() => ({ value: (error as unknown as Record<string, unknown>)[key] }), undefined)
+      if (value) Object.defineProperty(fields, key, { value: this.#nested(value.value, depth), enumerable: true, writable: true, configurable: true })
+    }
+    return fields
   }
 }
 
@@ -108,13 +143,14 @@ function define(error: Error, key: string, value: unknown, enumerable = false): 
 }
 
 function revive(value: unknown, depth: number): unknown {
+  if (isMarked(value) && Object.hasOwn(value, '$data')) return (value as unknown as MarkedData).$data
   return depth < deepest && isNested(value) ? fromPortable(value.$error, depth + 1) : value
 }
 
 /** Data that looks like it is one, whoever made it: nothing that reads it may trip over it. */
 export function isNested(value: unknown): value is NestedError {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, '$error')) return false
-  const inner = (value as { $error: unknown }).$error
+  if (!isMarked(value)) return false
+  const inner = property(value, '$error')
   if (typeof inner !== 'object' || inner === null) return false
   const { name, message, stack, code, errors, fields } = inner as Record<keyof PortableError, unknown>
   return typeof name === 'string' && typeof message === 'string'
@@ -122,10 +158,27 @@ export function isNested(value: unknown): value is NestedError {
     && (errors === undefined || Array.isArray(errors)) && (fields === undefined || (typeof fields === 'object' && fields !== null))
 }
 
-function describe(thrown: unknown): string {
+function isMarked(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && safely(() => Object.hasOwn(value, '$error') || Object.hasOwn(value, '$data'), false)
+}
+
+/** Of a proxy that was revoked nobody can say what it is. */
+function isError(value: unknown): value is Error {
+  return safely(() => value instanceof Error, false)
+}
+
+function property(of: object, key: string | number): unknown {
+  return safely(() => (of as Record<string | number, unknown>)[key], undefined)
+}
+
+function safely<T>(read: () => T, otherwise: T): T {
   try {
-    return typeof thrown === 'string' ? thrown : String(thrown)
+    return read()
   } catch {
-    return typeof thrown
+    return otherwise
   }
+}
+
+function describe(thrown: unknown): string {
+  return typeof thrown === 'string' ? thrown : safely(() => String(thrown), typeof thrown)
 }

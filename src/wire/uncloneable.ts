@@ -3,7 +3,7 @@ import { UncloneableError } from '../kernel/errors.ts'
 import { writtenStep } from '../kernel/path.ts'
 import { fieldsOf } from './array-fields.ts'
 import { deepest, kindOf } from './kinds.ts'
-import { type PortableError, propertiesOf } from './portable-error.ts'
+import { type PortableError, isNested, propertiesOf } from './portable-error.ts'
 
 /** A value that cannot be sent, and where it is: `args[0].callback`. */
 export interface Uncloneable {
@@ -92,12 +92,25 @@ export function cloneableFields(fields: Readonly<Record<string, unknown>>): Reco
 }
 
 function cloneable(value: unknown): unknown {
-  if (typeof value === 'object' && value !== null && '$error' in value) return { $error: cloneableError(value.$error as PortableError) }
-  return isCloneable(value) ? value : inspect(value, { depth: 1 })
+  if (isNested(value)) return { $error: cloneableError(value.$error) }
+  return isCloneable(value) ? value : textOf(value)
+}
+
+/** A proxy, or a getter of a class, may make of that whatever it likes. */
+function textOf(value: unknown): string {
+  try {
+    return inspect(value, { depth: 1 })
+  } catch {
+    return `[${typeof value}]`
+  }
 }
 
 function isCloneable(value: unknown): boolean {
-  return findUncloneable(value, '') === undefined
+  try {
+    return findUncloneable(value, '') === undefined
+  } catch {
+    return false
+  }
 }
 
 /** Cannot be refused and holds nothing: the bulk of what is sent. */

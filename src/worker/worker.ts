@@ -160,7 +160,10 @@ export class Worker extends Service {
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     const inTime = await this.#leave(left(deadline, this.clock.elapsed()) + lastWord)
     if (!inTime) log.warn({ worker: id }, 'the broker did not answer in time: what was held goes to others when the lease runs out')
-    if (owned) await Promise.race([backend.close(), this.clock.sleep(lastWord)])
+    if (owned) {
+      const closed = new AbortController()
+      await Promise.race([backend.close(), this.clock.sleep(lastWord, closed.signal)]).finally(() => closed.abort())
+    }
     log.info({ worker: id }, 'worker stopped')
   }
 

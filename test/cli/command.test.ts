@@ -47,7 +47,7 @@ describe('what it prints', () => {
     [['worcer'], /unknown command 'worcer'[\s\S]*Did you mean worker\?/],
     [['worker'], /needs the modules that export its tasks: --tasks/],
     [['enqueue', 'add', '--priority', 'high'], /option '--priority <n>' argument 'high' is invalid\. It takes a whole number/],
-    [['enqueue', 'add', '--delay', 'soon'], /delay takes a number of milliseconds.*got 'soon'/],
+    [['enqueue', 'add', '--delay', 'soon'], /option '--delay <duration>' argument 'soon' is invalid\. It takes a number of milliseconds, or a duration such as/],
     [['enqueue', 'add', '--wait', '--log-level', 'loud'], /Allowed choices are debug, info, warn, error/],
     [['cancel'], /either the ids of jobs, or what all of them have in common/],
     [['worker', '--health-port', '70000'], /It takes a port, from 0 to 65535/],
@@ -141,7 +141,7 @@ describe('with a worker', () => {
     const misused = treadle('retry')
     expect([misused.code, misused.err]).toEqual([2, expect.stringContaining('either the ids of jobs, or --state')])
     while (JSON.parse(treadle('status', waiting, '--json').out).state !== 'succeeded') { /* the worker is at it */ }
-    expect(treadle('purge', '--older-than', '0s').out).toMatch(/^2 jobs removed/)
+    expect(treadle('purge', '--older-than', '0').out).toMatch(/^2 jobs removed \(.*, ended 0 ms ago or more\)/)
     expect(treadle('status').out).toMatch(/default +0 +0 +0 +0 +0 +1 +0 +0/)
     const unknown = treadle('cancel', 'nowhere')
     expect([unknown.code, unknown.out]).toEqual([1, expect.stringMatching(/nowhere +unknown[\s\S]*there is no such job/)])

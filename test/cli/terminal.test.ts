@@ -157,5 +157,8 @@ test('a log line: aligned in a terminal, plain elsewhere', () => {
   const entry = { time: '2026-01-02T03:04:05.678Z', level: 'warn', message: 'attempt did not succeed', fields: { task: 'add', err: { name: 'TypeError', message: 'no\nway', stack: 'long' } } } as const
   const { out } = streams(new FakeTerminal())
   expect(stripVTControlCharacters(logLine(entry, out))).toBe('03:04:05.678 warn  attempt did not succeed          task=add err=TypeError: no way')
+  const hostile = { ...entry, message: '\u001B[2J\u001B]0;x\u0007 hello\r\n03:04:05.678 error forged', fields: { 'a\nb': '\u001B[2Jc\nd' } }
+  for (const stream of [out, { isTTY: false } as NodeJS.WriteStream]) expect(stripVTControlCharacters(logLine(hostile, stream))).toMatch(/^03:04:05.678 warn {2}[^\p{Cc}]*hello {1,2}03:04:05.678 error forged\s+a b=c d$/u)
+  expect(logLine(hostile, { isTTY: false } as NodeJS.WriteStream)).not.toMatch(/\p{Cc}/u)
   expect(logLine(entry, { isTTY: false } as NodeJS.WriteStream)).toBe('03:04:05.678 warn  attempt did not succeed task=add err={"name":"TypeError","message":"no\\nway","stack":"long"}')
 })

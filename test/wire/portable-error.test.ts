@@ -59,4 +59,20 @@ describe('an error as plain data', () => {
     expect(again.name).toBe('ThrownValueError')
     expect(again.cause).toEqual(value)
   })
+
+  test('data that looks like an error on its way arrives as the data that it is', () => {
+    for (const data of [{ $error: { name: 'N', message: 'm' } }, { $error: { name: 'N', message: 'm', errors: 5 } }, { $data: 1 }, { $data: { $error: 1 } }]) {
+      const again = roundTrip(Object.assign(new Error('x', { cause: data }), { body: data }))
+      expect([again.cause, again.body]).toEqual([data, data])
+    }
+  })
+
+  test('never throws, and what cannot be read is left out', () => {
+    class HttpError extends Error {
+      response: { status: string } | undefined
+      get code(): string { return this.response!.status }
+    }
+    expect(toPortable(new HttpError('no answer'))).toMatchObject({ name: 'HttpError', message: 'no answer' })
+    expect(toPortable(Object.assign(new Error('many'), { errors: Object.assign([], { length: 4e9 }) })).errors).toHaveLength(1_001)
+  })
 })

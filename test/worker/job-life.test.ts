@@ -71,6 +71,14 @@ describe.each(['memory', 'sqlite'])('the life of a job on %s', (kind) => {
     expect(JSON.stringify(await job.story()).length).toBeLessThan(200_000)
   })
 
+  test('a result that is there takes no time to get', async () => {
+    const later = await queue.enqueue(tasks.add.with({ delay: '1h' }), 1, 2)
+    await expect(later.result({ timeout: 0 })).rejects.toMatchObject({ code: 'RESULT_TIMEOUT', message: expect.stringContaining('it is scheduled') as unknown })
+    const job = await queue.enqueue(tasks.add, 1, 2)
+    await job.result()
+    expect(await job.result({ timeout: 0 })).toBe(3)
+  })
+
   test('an error that looks like what it is not fails its job, and nothing else', async () => {
     const job = await queue.enqueue(tasks.misleading)
     await expect(job.result()).rejects.toMatchObject({ name: 'QuotaError', detail: { $error: { name: 5 } } })

@@ -1,5 +1,5 @@
 import type { FinalState } from '../../jobs/states.ts'
-import type { Duration } from '../../kernel/duration.ts'
+import { type Duration, formatDuration } from '../../kernel/duration.ts'
 import { withJobs } from '../broker.ts'
 import { counted, toJson } from '../output.ts'
 
@@ -16,6 +16,6 @@ export interface PurgeCommandOptions {
 export async function purge({ json, state, queue, tag, olderThan, ...place }: PurgeCommandOptions): Promise<void> {
   await withJobs(place, async (client) => {
     const purged = await client.purge({ states: state, olderThan, ...(queue === undefined ? {} : { queue }), ...(tag === undefined ? {} : { tag }) })
-    console.log(json ? toJson({ purged }) : `${counted(purged, 'job', 'jobs')} removed (${state.join(', ')}, ended ${olderThan} ago or more)`)
+    console.log(json ? toJson({ purged }) : `${counted(purged, 'job', 'jobs')} removed (${state.join(', ')}, ended ${typeof olderThan === 'number' ? formatDuration(olderThan) : olderThan} ago or more)`)
   })
 }

@@ -1,4 +1,4 @@
-import { retryDelay } from '../../jobs/retry.ts'
+import { retryDelay } from '../../kernel/retry-options.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { context, runInContext } from '../../tasks/context.ts'
 import { encode } from '../../wire/codec.ts'

@@ -18,8 +18,8 @@ const sentence = 32
 /** A log line for people: in a terminal coloured and aligned, elsewhere plain. */
 export function logLine({ time, level, message, fields }: LogEntry, stream: NodeJS.WriteStream): string {
   const clock = time.slice(11, 23)
-  if (!stream.isTTY) return [clock, level.padEnd(5), message, ...Object.entries(fields).map(([key, value]) => `${key}=${typeof value === 'string' ? value : toJson(value)}`)].join(' ')
-  const shown = Object.entries(fields).map(([key, value]) => `${styleText('dim', `${key}=`, { stream })}${oneLine(forPeople(value))}`)
+  if (!stream.isTTY) return [clock, level.padEnd(5), oneLine(message), ...Object.entries(fields).map(([key, value]) => `${oneLine(key)}=${oneLine(typeof value === 'string' ? value : toJson(value))}`)].join(' ')
+  const shown = Object.entries(fields).map(([key, value]) => `${styleText('dim', `${oneLine(key)}=`, { stream })}${oneLine(forPeople(value))}`)
   return [styleText('dim', clock, { stream }), styleText(colours[level], level.padEnd(5), { stream }), oneLine(message).padEnd(shown.length > 0 ? sentence : 0), ...shown].join(' ')
 }
 

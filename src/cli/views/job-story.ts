@@ -34,7 +34,7 @@ const words: Readonly<Record<HistoryEntry['event'], string>> = {
 /** One job, and what became of it. */
 export function storyLines(job: JobRecord, story: JobStory, { now, logs }: StoryOptions, columns: number): string[] {
   const parts = [facts(job, now, columns), history(story.history, columns)]
-  if (job.error) parts.push(section('error', stripVTControlCharacters(`${job.error.name}: ${job.error.message}`)))
+  if (job.error) parts.push(section('error', ...linesOf(`${job.error.name}: ${job.error.message}`)))
   if (job.state === 'succeeded') parts.push(section('result', toText(job.result)))
   if (story.logs.length > 0) parts.push(logged(story, logs))
   return parts.join('\n\n').split('\n')
@@ -76,6 +76,11 @@ function logged({ logs: all }: JobStory, most: number): string {
 
 function section(title: string, ...lines: readonly string[]): string {
   return [styleText('bold', title), ...lines].join('\n')
+}
+
+/** Its lines, without anything else that would move the cursor. */
+function linesOf(text: string): string[] {
+  return stripVTControlCharacters(text).split(/\r?\n/).map(oneLine)
 }
 
 function shownTime(at: number | undefined): string {

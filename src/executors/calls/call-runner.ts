@@ -180,6 +180,7 @@ export class CallRunner {
     // What has ended must not wait behind what may take long.
     if (!this.#isShort(definition)) this.#box.flush()
     let result: unknown
+    let isLater: boolean
     let args: readonly unknown[]
     try {
       args = bytes ? argsOf(this.#codec!.decode(bytes)) : input instanceof Uint8Array ? argsOf(decode(input)) : input as readonly unknown[]
@@ -189,13 +190,14 @@ export class CallRunner {
     }
     try {
       result = runInContext(running, () => callOf(definition, args, this.#opened))
+      isLater = isThenable(result) // which a getter of the task's own may answer
       this.#learn(definition, this.#clock.elapsed() - begun.at)
     } catch (error) {
       this.#board.firstPart = 0
       return this.#threw(begun, error)
     }
     this.#board.firstPart = 0
-    if (!isThenable(result)) return this.#returned(begun, result)
+    if (!isLater) return this.#returned(begun, result)
     Promise.resolve(result).then(
       (value) => { this.#returned(begun, value); this.#wake() },
       (error: unknown) => { this.#threw(begun, error); this.#wake() }

@@ -1,5 +1,5 @@
 import { TaskLoader, tasksOf } from '../../tasks/loader.ts'
-import type { ErrorMatch } from '../../tasks/retry-options.ts'
+import type { ErrorMatch } from '../../kernel/retry-options.ts'
 import { TaskRegistry } from '../../tasks/registry.ts'
 import type { TaskSource } from '../../tasks/source.ts'
 import type { TaskDefinition, TaskRef } from '../../tasks/task.ts'

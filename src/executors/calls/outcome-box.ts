@@ -1,7 +1,7 @@
 import type { Spent } from '../../jobs/job.ts'
 import { keptError } from '../../jobs/kept-error.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import type { RetryRules } from '../../tasks/retry-options.ts'
+import type { RetryRules } from '../../kernel/retry-options.ts'
 import type { TaskDefinition } from '../../tasks/task.ts'
 import type * as Codec from '../../wire/codec.ts'
 import { toPortable } from '../../wire/portable-error.ts'

@@ -1,7 +1,7 @@
 import { definitionOf } from '../../tasks/task.ts'
 import { encode } from '../../wire/codec.ts'
 import { type Cases, callOf, errorOf } from './bench.ts'
-import { add, echo, fail, failSoon, failUncloneably, failWith, refused, returnFunction, runTwice } from './tasks.ts'
+import { add, echo, fail, failOddly, failSoon, failUncloneably, failWith, oddErrorNames, oddResultNames, refused, returnFunction, returnOddly, runTwice } from './tasks.ts'
 
 export const errorCases: Cases = {
   async 'an error keeps its class name, message, stack, code, cause and fields'({ open, expect }) {
@@ -35,6 +35,22 @@ export const errorCases: Cases = {
     const executor = open()
     expect(await executor.execute(callOf(failWith, ['oops']))).toMatchObject({ kind: 'threw', error: { name: 'ThrownValueError', cause: 'oops' } })
     expect(await executor.execute(callOf(failWith, [undefined]))).toMatchObject({ kind: 'threw', error: { name: 'ThrownValueError' } })
+  },
+
+  async 'whatever is thrown ends its call, and no other'({ open, expect }) {
+    const executor = open()
+    for (const form of oddErrorNames) {
+      const [odd, other] = await Promise.all([executor.execute(callOf(failOddly, [form])), executor.execute(callOf(add, [1, 2]))])
+      expect({ form, kind: odd.kind, other: other.kind }).toEqual({ form, kind: 'threw', other: 'returned' })
+    }
+  },
+
+  async 'whatever is returned ends its call, and no other'({ open, expect }) {
+    const executor = open()
+    for (const form of oddResultNames) {
+      const [odd, other] = await Promise.all([executor.execute(callOf(returnOddly, [form])), executor.execute(callOf(add, [1, 2]))])
+      expect({ form, kind: odd.kind, other: other.kind }).toEqual({ form, kind: 'threw', other: 'returned' })
+    }
   },
 
   async 'what of an error cannot be sent does not keep the rest from arriving'({ open, expect }) {

@@ -31,6 +31,45 @@ export const failUncloneably: Task<[], never> = task({ name: 'conformance.failUn
   throw Object.assign(new Error('with a function'), { handler: () => {}, order: 7 })
 })
 
+/** Errors that make trouble when they are read. */
+const oddErrors: Readonly<Record<string, () => unknown>> = {
+  ...Object.fromEntries(['message', 'stack', 'name', 'cause', 'code', 'errors', 'constructor'].map((key) => [
+    `a getter for ${key} that throws`, () => Object.defineProperty(new Error('odd'), key, { get: () => { throw new Error('unreadable') } })
+  ])),
+  'a name that is a symbol': () => Object.assign(new Error('odd'), { name: Symbol('name') }),
+  'a message without a text': () => Object.assign(new Error(), { message: Object.create(null) as unknown }),
+  'a proxy whose traps throw': () => new Proxy(new Error('odd'), { get: () => { throw new Error('trapped') }, getPrototypeOf: () => { throw new Error('trapped') } }),
+  'a proxy that was revoked': revoked,
+  'a gathered list without end': () => Object.assign(new AggregateError([]), { errors: Object.assign([], { length: 4e9 }) }),
+  'gathered errors that are a proxy': () => Object.assign(new AggregateError([]), { errors: new Proxy([1], { get: () => { throw new Error('trapped') } }) }),
+  'one error gathered a million times': () => Array.from({ length: 6 }).reduce<Error>((error) => new AggregateError(Array.from({ length: 10 }, () => error), 'ten'), new Error('one')),
+  'a field that looks like an error on its way': () => Object.assign(new Error('odd'), { body: { $error: { name: null, message: 'm', errors: 5 } } })
+}
+
+export const oddErrorNames: readonly string[] = Object.keys(oddErrors)
+
+export const failOddly: Task<[form: string], never> = task({ name: 'conformance.failOddly' }, (form: string) => {
+  throw oddErrors[form]!()
+})
+
+/** Results that make trouble when they are looked at. */
+const oddResults: Readonly<Record<string, () => unknown>> = {
+  // oxlint-disable-next-line unicorn/no-thenable -- that is the point
+  'a then that throws': () => Object.defineProperty({}, 'then', { get: () => { throw new Error('unreadable') } }),
+  'a proxy whose traps throw': () => new Proxy({}, { has: () => { throw new Error('trapped') }, get: () => { throw new Error('trapped') } }),
+  'a proxy that was revoked': revoked
+}
+
+export const oddResultNames: readonly string[] = Object.keys(oddResults)
+
+export const returnOddly: Task<[form: string], unknown> = task({ name: 'conformance.returnOddly' }, (form: string) => oddResults[form]!())
+
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
 export const returnFunction: Task<[], unknown> = task({ name: 'conformance.returnFunction' }, () => ({ rows: [1, { onClick() {} }] }))
 
 /** Takes a step, waits until its signal aborts, and takes another. */

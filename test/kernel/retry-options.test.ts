@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { mayRetry } from '../../src/tasks/retry-options.ts'
+import { mayRetry } from '../../src/kernel/retry-options.ts'
 
 class QuotaError extends Error {
   readonly code = 'E_QUOTA'

@@ -1,6 +1,6 @@
-import { type Duration, milliseconds, waitable } from '../kernel/duration.ts'
-import { InvalidOptionError } from '../kernel/errors.ts'
-import { checkOptions } from '../kernel/options.ts'
+import { type Duration, milliseconds, waitable } from './duration.ts'
+import { InvalidOptionError } from './errors.ts'
+import { checkOptions } from './options.ts'
 
 /** An error as a rule names it: its `name`, its `code`, or a function that looks at it. */
 export type ErrorMatch = string | ((error: unknown) => boolean)
@@ -33,6 +33,9 @@ export interface RetryRules {
   readonly on: readonly ErrorMatch[] | undefined
   readonly giveUpOn: readonly ErrorMatch[]
 }
+
+/** What of the rules travels with a job: all but what they say of errors. */
+export type RetryPolicy = Pick<RetryRules, 'limit' | 'initial' | 'factor' | 'max' | 'jitter'>
 
 const retryDefaults: RetryRules = { limit: 0, initial: 1_000, factor: 2, max: 3_600_000, jitter: 'full', on: undefined, giveUpOn: [] }
 
@@ -74,4 +77,23 @@ export function mayRetry(error: unknown, rules: Pick<RetryRules, 'on' | 'giveUpO
     return rule === name || rule === code || (error instanceof Error && rule === error.constructor.name)
   }
   return !rules.giveUpOn.some(matches) && (rules.on === undefined || rules.on.some(matches))
+}
+
+/**
+ * How long to wait before the next attempt, or undefined where none is left.
+ *
+ * Exponential back-off with full jitter (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015):
+ * a random wait between 0 and the exponential one spreads jobs that failed together best.
+ *
+ * @param attempt the number of the attempt that failed, from 1
+ * @param random from 0 to 1
+ *
+ * @example
+ * retryDelay({ limit: 3, initial: 1_000, factor: 2, max: 60_000, jitter: 'none' }, 2, 0)   // 2000
+ */
+export function retryDelay(policy: RetryPolicy, attempt: number, random: number): number | undefined {
+  if (attempt > policy.limit) return undefined
+  // The power is infinite in the end, and infinitely many times no wait is not a number.
+  const wait = policy.initial === 0 ? 0 : Math.min(policy.max, policy.initial * policy.factor ** (attempt - 1))
+  return policy.jitter === 'full' ? wait * random : wait
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type RetryPolicy, retryDelay } from '../../src/jobs/retry.ts'
+import { type RetryPolicy, retryDelay } from '../../src/kernel/retry-options.ts'
 
 const policy: fc.Arbitrary<RetryPolicy> = fc.record({
   limit: fc.nat(2_000),
