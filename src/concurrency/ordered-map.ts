@@ -1,4 +1,5 @@
 import { Fifo } from './fifo.ts'
+import { Source } from './source.ts'
 
 /**
  * Runs something for each item, several at a time, and gives the results in the order of the items.
@@ -25,42 +26,26 @@ export async function* orderedMap<Item, Result>(
     aborted.reject(outer?.reason)
   }
   outer?.addEventListener('abort', cancel)
-  const source: Iterator<Item> | AsyncIterator<Item> = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
   const results = new Fifo<{ readonly promise: Promise<Result>, settled: boolean }>()
-  let pulling: Promise<void> | undefined
-  let ended = false
   let failed = false
-
   const add = (promise: Promise<Result>): void => {
     const entry = { promise, settled: false }
     promise.then(() => { entry.settled = true }, () => { entry.settled = failed = true })
     results.push(entry)
   }
-  const take = (next: IteratorResult<Item>): void => {
-    if (next.done) ended = true
-    else add(run(next.value, rest.signal))
-  }
-  // The source failed in its turn: results of the items before it come first.
-  const fail = (reason: Error): void => {
-    ended = true
-    add(Promise.reject(reason))
-  }
-  const pull = (): void => {
-    try {
-      const next = source.next()
-      if (!isPromiseLike(next)) return take(next)
-      pulling = Promise.resolve(next).then(take, fail).finally(() => { pulling = undefined })
-    } catch (error) {
-      fail(error as Error)
-    }
-  }
-
-  const mayPull = (): boolean => !ended && !failed && !pulling && results.size < limit
+  const source = new Source(
+    items,
+    (item) => add(run(item, rest.signal)),
+    // The source failed in its turn: results of the items before it come first.
+    (error) => add((async () => { throw error })())
+  )
+  const mayPull = (): boolean => !source.ended && !failed && !source.pulling && results.size < limit
 
   try {
     for (;;) {
-      while (mayPull()) pull()
+      while (mayPull()) source.pull()
       const head = results.peek()
+      const { pulling } = source
       if (!head && !pulling) return
       if (!head?.settled && pulling) await Promise.race(head ? [settled(head.promise), pulling, aborted.promise] : [pulling, aborted.promise])
       else if (head) {
@@ -72,19 +57,10 @@ export async function* orderedMap<Item, Result>(
   } finally {
     outer?.removeEventListener('abort', cancel)
     rest.abort()
-    if (!ended) close(source)
+    source.close()
   }
 }
 
 function settled(promise: Promise<unknown>): Promise<unknown> {
   return promise.catch(() => {})
-}
-
-/** Not waited for: a generator that is busy with `next` closes after that, perhaps never. */
-function close(source: Iterator<unknown> | AsyncIterator<unknown>): void {
-  Promise.resolve(source.return?.()).catch(() => {})
-}
-
-function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && 'then' in value
 }

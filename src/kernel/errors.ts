@@ -315,6 +315,70 @@ export class ResultTimeoutError extends TreadleError {
   }
 }
 
+export class NotReadyError extends TreadleError {
+  static override readonly className: string = 'NotReadyError'
+  override readonly code: string = 'NOT_READY'
+  constructor() {
+    super('The task ended without having said that it was ready. Have it call ready(), or wait for its result instead.')
+  }
+}
+
+export class WouldBlockError extends TreadleError {
+  static override readonly className: string = 'WouldBlockError'
+  override readonly code: string = 'WOULD_BLOCK'
+  constructor(what: string) {
+    super(`${what} is not to be had at once. Wait for it, or do something else first.`)
+  }
+}
+
+export class BorrowerError extends TreadleError {
+  static override readonly className: string = 'BorrowerError'
+  override readonly code: string = 'BORROWER'
+  constructor() {
+    super("This borrower has one of the limiter's places, or waits for it. Each has one at most: release it before the next, or name another borrower.")
+  }
+}
+
+export class QueueFullError extends TreadleError {
+  static override readonly className: string = 'QueueFullError'
+  override readonly code: string = 'QUEUE_FULL'
+  constructor() {
+    super('The queue is full. Wait with put(), make it larger, or get from it first.')
+  }
+}
+
+export class QueueEmptyError extends TreadleError {
+  static override readonly className: string = 'QueueEmptyError'
+  override readonly code: string = 'QUEUE_EMPTY'
+  constructor() {
+    super('The queue is empty. Wait with get(), or come again later.')
+  }
+}
+
+export class QueueShutDownError extends TreadleError {
+  static override readonly className: string = 'QueueShutDownError'
+  override readonly code: string = 'QUEUE_SHUT_DOWN'
+  constructor() {
+    super('The queue was shut down: it takes nothing more, and what it held has been taken.')
+  }
+}
+
+export class BrokenChannelError extends TreadleError {
+  static override readonly className: string = 'BrokenChannelError'
+  override readonly code: string = 'BROKEN_CHANNEL'
+  constructor() {
+    super('Nobody can receive from this channel any more: every receiving end was closed.')
+  }
+}
+
+export class EndOfChannelError extends TreadleError {
+  static override readonly className: string = 'EndOfChannelError'
+  override readonly code: string = 'END_OF_CHANNEL'
+  constructor() {
+    super('Nothing more comes through this channel: every sending end was closed, and all that was sent has been received.')
+  }
+}
+
 export class UnknownBackendError extends TreadleError {
   static override readonly className: string = 'UnknownBackendError'
   override readonly code: string = 'UNKNOWN_BACKEND'

@@ -2,6 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { memory } from '../../src/backends/memory/memory-backend.ts'
+import * as concurrency from '../../src/concurrency/index.ts'
 import { directoryPayloads } from '../../src/backends/payloads/directory-payloads.ts'
 import * as treadle from '../../src/index.ts'
 import { ThreadExecutor } from '../../src/executors/threads/thread-executor.ts'
@@ -29,4 +30,4 @@ process.on('exit', () => console.log(`checked ${checked}`))
 const nothing: () => unknown = new Proxy(() => nothing, { get: () => nothing })
 const runner = { describe: (_name: string, suite: () => void) => suite(), test: nothing, expect: nothing }
 
-Object.assign(globalThis, treadle, testing, tasks, runner, { memory, directoryPayloads, ThreadExecutor, definitionOf, tasks, queue, backend, wait, shows, systemClock, here: treadle.local(), job: await queue.enqueue(tasks.area, 2, 3), url: 'data:text/plain,hello' })
+Object.assign(globalThis, concurrency, treadle, testing, tasks, runner, { memory, directoryPayloads, ThreadExecutor, definitionOf, tasks, queue, backend, wait, shows, systemClock, here: treadle.local(), job: await queue.enqueue(tasks.area, 2, 3), url: 'data:text/plain,hello' })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import * as concurrency from '../../src/concurrency/index.ts'
 import * as treadle from '../../src/index.ts'
 import * as testing from '../../src/testing/index.ts'
 import { root } from '../support/build.ts'
@@ -59,13 +60,68 @@ test('treadle', () => {
   `)
 })
 
+test('treadle/concurrency', () => {
+  expect(Object.keys(concurrency).sort()).toMatchInlineSnapshot(`
+    [
+      "AdaptiveLimiter",
+      "Barrier",
+      "BorrowerError",
+      "BrokenChannelError",
+      "CancelScope",
+      "CancelledError",
+      "CapacityLimiter",
+      "ClosedError",
+      "Condition",
+      "DeadlineExceededError",
+      "EndOfChannelError",
+      "Event",
+      "InvalidOptionError",
+      "LifoQueue",
+      "Lock",
+      "NotReadyError",
+      "PriorityQueue",
+      "Queue",
+      "QueueEmptyError",
+      "QueueFullError",
+      "QueueShutDownError",
+      "RateLimiter",
+      "Semaphore",
+      "TaskGroupError",
+      "TreadleError",
+      "WouldBlockError",
+      "asCompleted",
+      "checkpoint",
+      "currentScope",
+      "currentSignal",
+      "errorLeaves",
+      "gather",
+      "main",
+      "map",
+      "mapUnordered",
+      "moveOnAfter",
+      "openChannel",
+      "race",
+      "retry",
+      "shield",
+      "sleep",
+      "splitErrors",
+      "taskGroup",
+      "timeLeft",
+      "withDeadline",
+      "withTimeout",
+    ]
+  `)
+})
+
 test('treadle/testing', () => {
   expect(Object.keys(testing).sort()).toMatchInlineSnapshot(`
     [
+      "Sequencer",
       "VirtualClock",
       "backendConformance",
       "executorConformance",
       "payloadConformance",
+      "waitAllBlocked",
     ]
   `)
 })
@@ -145,6 +201,6 @@ test('the types of the public surface', () => {
 
 test('the ways into the package', () => {
   const { exports, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object, bin: object }
-  expect(Object.keys(exports)).toEqual(['.', './http', './testing', './package.json'])
+  expect(Object.keys(exports)).toEqual(['.', './concurrency', './http', './testing', './package.json'])
   expect(Object.keys(bin)).toEqual(['treadle'])
 })

@@ -47,7 +47,7 @@ test.each([
   ['src/backends/memory/memory-backend.ts', '../sqlite/engine.ts'],
   ['src/backends/memory/memory-backend.ts', '../payloads/directory-payloads.ts'],
   ['src/backends/payloads/directory-payloads.ts', '../sqlite/file.ts'],
-  ['src/backends/newest/newest-backend.ts', '../memory/heap.ts'],
+  ['src/backends/newest/newest-backend.ts', '../memory/ending-watches.ts'],
   ['src/backends/sqlite/engine.ts', '../registry.ts'],
   ['src/backends/sqlite/engine.ts', '../../executors/executor.ts'],
   ['src/client/connect.ts', '../worker/worker.ts'],

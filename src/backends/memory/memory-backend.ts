@@ -13,7 +13,7 @@ import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
-import { Heap } from './heap.ts'
+import { Heap } from '../../concurrency/heap.ts'
 
 export interface MemoryOptions {
   /** Leases and delays run on it. Default: the machine's clock. */

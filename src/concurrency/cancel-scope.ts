@@ -1,0 +1,238 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { type Clock, type Timer, systemClock } from '../kernel/clock.ts'
+import { type Duration, milliseconds } from '../kernel/duration.ts'
+import { ClosedError, DeadlineExceededError } from '../kernel/errors.ts'
+import { checkOptions } from '../kernel/options.ts'
+import { cancellationOf, isCancellationWithin } from './cancellation.ts'
+import { keep, none } from './error-tree.ts'
+
+export interface CancelScopeOptions {
+  /** Cancels itself so long after it began to run. Default: never. */
+  timeout?: Duration
+  /** A cancel from outside is not seen inside. Its own cancel, and its own deadline, are. Default: false. */
+  shield?: boolean
+  /** Cancels it when it aborts, with its reason as the cause. */
+  signal?: AbortSignal
+  /** Default: that of the scope around it; outside of all, the machine's. */
+  clock?: Clock
+}
+
+const scopeOptions = { timeout: true, shield: true, signal: true, clock: true } as const
+
+const ambient = new AsyncLocalStorage<CancelScope>()
+
+/**
+ * A part of a program that can be cancelled: as in Trio, whatever is awaited inside ends with a CancelledError, which the scope that was
+ * cancelled takes back where it ends. Code inside finds the scope by itself: `sleep`, `checkpoint` and all that waits here obey it, and
+ * `currentSignal()` is for `fetch`, `node:fs`, timers and streams.
+ *
+ * A scope takes back its own cancellation alone: a real error, or that of a scope around it, passes through. Where the scopes around it
+ * are cancelled too, the outermost takes it back.
+ *
+ * @example
+ * const scope = new CancelScope({ timeout: '1ms' })
+ * await scope.run(() => sleep('1h'))   // undefined
+ * scope.cancelledCaught                // true
+ */
+export class CancelScope {
+  readonly shield: boolean
+  readonly #timeout: number
+  readonly #signal: AbortSignal | undefined
+  #clock: Clock | undefined
+  #parent: CancelScope | undefined
+  #state: 'new' | 'running' | 'ended' = 'new'
+  #cancelCalled = false
+  #cancelledCaught = false
+  /** Why whatever is awaited inside ends: its own cancellation, or that of a scope around it. */
+  #cancellation: Error | undefined
+  #deadline = Infinity
+  #timer: Timer | undefined
+  #controller: AbortController | undefined
+  readonly #inner = new Set<CancelScope>()
+  readonly #waiting = new Set<(cancellation: Error) => void>()
+  readonly #onAbort = (): void => this.cancel(this.#signal!.reason)
+
+  /** @throws InvalidOptionError */
+  constructor(options: CancelScopeOptions = {}) {
+    const { timeout, shield = false, signal, clock } = checkOptions('new CancelScope()', options, scopeOptions)
+    this.shield = shield
+    this.#timeout = timeout === undefined ? Infinity : milliseconds(timeout, 'timeout')
+    this.#clock = clock
+    this.#signal = signal
+    if (signal?.aborted) this.#onAbort()
+    else signal?.addEventListener('abort', this.#onAbort)
+  }
+
+  /** The scope that it runs in. */
+  get parent(): CancelScope | undefined {
+    return this.#parent
+  }
+
+  get clock(): Clock {
+    return this.#clock ?? currentClock()
+  }
+
+  /** Whether it was cancelled itself: by `cancel`, its deadline or its signal. */
+  get cancelCalled(): boolean {
+    return this.#cancelCalled
+  }
+
+  /** Whether it ended since it was cancelled itself: then `run` gave undefined. */
+  get cancelledCaught(): boolean {
+    return this.#cancelledCaught
+  }
+
+  /** Whether what is awaited inside ends with a cancellation, of whatever scope. */
+  get cancelled(): boolean {
+    return this.#cancellation !== undefined
+  }
+
+  /** Aborts when it is cancelled, or a scope around it that it is not shielded from. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#cancellation) this.#controller.abort(this.#cancellation)
+    }
+    return this.#controller.signal
+  }
+
+  /** When it cancels itself, in milliseconds on `elapsed()` of its clock. May be moved while it runs; once it has passed, nothing takes that back. */
+  get deadline(): number {
+    return this.#deadline
+  }
+
+  set deadline(at: number) {
+    this.#deadline = at
+    this.#setTimer()
+  }
+
+  /** The nearest deadline of this scope and those around it that it is not shielded from. */
+  get effectiveDeadline(): number {
+    if (this.#cancellation) return -Infinity
+    return this.shield || !this.#parent ? this.#deadline : Math.min(this.#deadline, this.#parent.effectiveDeadline)
+  }
+
+  /** Ends all that is awaited inside. Nothing where it has ended, or was cancelled before. */
+  cancel(cause?: unknown): void {
+    if (this.#cancelCalled || this.#state === 'ended') return
+    this.#cancelCalled = true
+    this.#timer?.[Symbol.dispose]()
+    this.#abort(this.#cancellation ?? cancellationOf(this, 'This scope', cause))
+  }
+
+  /** @throws CancelledError where what is awaited in it ends now */
+  throwIfCancelled(): void {
+    if (this.#cancellation) throw this.#cancellation
+  }
+
+  /**
+   * Runs `fn` in it, once.
+   *
+   * @returns what `fn` gives; undefined where it ended since this scope was cancelled
+   * @throws what `fn` throws, but for the scope's own cancellation; ClosedError where it has run before
+   */
+  async run<T>(fn: (scope: this) => T): Promise<Awaited<T> | undefined> {
+    this.begin()
+    try {
+      return await this.enter(fn)
+    } catch (error) {
+      const left = this.withoutOwn(error)
+      if (left === none) return undefined
+      throw left
+    } finally {
+      this.end()
+    }
+  }
+
+  /** It begins to run here, for a task group; `end` ends it. */
+  begin(): void {
+    if (this.#state !== 'new') throw new ClosedError('This scope')
+    this.#state = 'running'
+    this.#parent = ambient.getStore()
+    this.#clock ??= this.#parent?.clock ?? systemClock
+    if (this.#parent) this.#parent.#inner.add(this)
+    if (!this.shield && this.#parent?.cancelled) this.#abort(this.#parent.#cancellation!)
+    if (this.#timeout !== Infinity) this.deadline = Math.min(this.#deadline, this.#clock.elapsed() + this.#timeout)
+    else this.#setTimer()
+  }
+
+  /** Runs `fn` as inside. */
+  enter<T>(fn: (scope: this) => T): T {
+    return ambient.run(this, fn, this)
+  }
+
+  /** What remains of an error without this scope's own cancellation; `none` where that was all. Notes that it was caught. */
+  withoutOwn(error: unknown): unknown {
+    // The outermost of the scopes that are cancelled takes it back: as long as one around this is, so would whatever comes next be.
+    if (!this.#cancelCalled || (!this.shield && this.#parent?.cancelled)) return error
+    const left = keep(error, (leaf) => !isCancellationWithin(leaf, this))
+    if (left !== error) this.#cancelledCaught = true
+    return left
+  }
+
+  /** It ends: nothing cancels it any more. */
+  end(): void {
+    this.#state = 'ended'
+    this.#timer?.[Symbol.dispose]()
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    if (this.#parent) this.#parent.#inner.delete(this)
+  }
+
+  /** Calls `cancelled` once, when what is awaited in it ends. A listener on `signal` costs ten times as much. @returns takes it back */
+  whenCancelled(cancelled: (cancellation: Error) => void): () => void {
+    if (this.#cancellation) {
+      cancelled(this.#cancellation)
+      return () => {}
+    }
+    this.#waiting.add(cancelled)
+    return () => this.#waiting.delete(cancelled)
+  }
+
+  #abort(cancellation: Error): void {
+    if (this.#cancellation) return
+    this.#cancellation = cancellation
+    for (const inner of this.#inner) if (!inner.shield) inner.#abort(cancellation)
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const cancelled of waiting) cancelled(cancellation)
+    this.#controller?.abort(cancellation)
+  }
+
+  #setTimer(): void {
+    this.#timer?.[Symbol.dispose]()
+    this.#timer = undefined
+    if (this.#deadline === Infinity || this.#cancelCalled || this.#state !== 'running') return
+    const left = this.#deadline - this.#clock!.elapsed()
+    const late = (): void => this.cancel(new DeadlineExceededError('This scope'))
+    if (left <= 0) late()
+    else this.#timer = this.#clock!.after(left, late)
+  }
+}
+
+/** The innermost scope in which this code runs. */
+export function currentScope(): CancelScope | undefined {
+  return ambient.getStore()
+}
+
+const neverAborts = new AbortController().signal
+
+/**
+ * Aborts when the scope in which this code runs is cancelled; outside of all scopes, never.
+ *
+ * @example
+ * await moveOnAfter('1s', () => fetch(url, { signal: currentSignal() }))
+ */
+export function currentSignal(): AbortSignal {
+  return ambient.getStore()?.signal ?? neverAborts
+}
+
+/** Milliseconds until the nearest deadline around this code; `Infinity` where there is none, 0 where it is cancelled. */
+export function timeLeft(): number {
+  const scope = ambient.getStore()
+  return scope ? Math.max(0, scope.effectiveDeadline - scope.clock.elapsed()) : Infinity
+}
+
+/** The clock of the scope in which this code runs. */
+export function currentClock(): Clock {
+  return ambient.getStore()?.clock ?? systemClock
+}

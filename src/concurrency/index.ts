@@ -1,0 +1,50 @@
+import '../kernel/node-version.ts'
+
+export { CancelScope, currentScope, currentSignal, timeLeft } from './cancel-scope.ts'
+export type { CancelScopeOptions } from './cancel-scope.ts'
+export { moveOnAfter, shield, withDeadline, withTimeout } from './timeouts.ts'
+export { checkpoint, sleep } from './sleep.ts'
+export { taskGroup } from './task-group.ts'
+export type { Child, ChildContext, StartOptions, TaskGroup } from './task-group.ts'
+export { TaskGroupError } from './task-group-error.ts'
+export { errorLeaves, splitErrors } from './error-tree.ts'
+export type { ErrorFilter, ErrorTree } from './error-tree.ts'
+export { Lock, Semaphore } from './semaphore.ts'
+export type { SemaphoreStatistics } from './semaphore.ts'
+export { CapacityLimiter } from './capacity-limiter.ts'
+export type { BorrowOptions, LimiterStatistics } from './capacity-limiter.ts'
+export { AdaptiveLimiter } from './adaptive-limiter.ts'
+export type { AdaptiveLimiterOptions } from './adaptive-limiter.ts'
+export { RateLimiter } from './rate-limiter.ts'
+export type { RateLimiterOptions } from './rate-limiter.ts'
+export { Condition } from './condition.ts'
+export { Barrier, Event } from './event.ts'
+export type { Permit } from './permit.ts'
+export type { WaitOptions } from './suspend.ts'
+export { retry } from './retry.ts'
+export { LifoQueue, PriorityQueue, Queue } from './queue.ts'
+export type { PriorityQueueOptions, QueueLike, QueueOptions, QueueStatistics } from './queue.ts'
+export { openChannel } from './channel.ts'
+export type { ChannelStatistics, ReceiveChannel, SendChannel } from './channel.ts'
+export { asCompleted, gather, map, mapUnordered, race } from './map.ts'
+export type { MapOptions } from './map.ts'
+export { main } from './main.ts'
+export type { MainOptions } from './main.ts'
+export type { RetryOptions } from '../kernel/retry-options.ts'
+export type { Duration } from '../kernel/duration.ts'
+export type { Clock, Timer } from '../kernel/clock.ts'
+export {
+  BorrowerError,
+  BrokenChannelError,
+  CancelledError,
+  ClosedError,
+  DeadlineExceededError,
+  EndOfChannelError,
+  InvalidOptionError,
+  NotReadyError,
+  QueueEmptyError,
+  QueueFullError,
+  QueueShutDownError,
+  TreadleError,
+  WouldBlockError
+} from '../kernel/errors.ts'

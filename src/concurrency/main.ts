@@ -1,0 +1,60 @@
+import { constants } from 'node:os'
+import { systemClock } from '../kernel/clock.ts'
+import { type Duration, milliseconds } from '../kernel/duration.ts'
+import { checkOptions } from '../kernel/options.ts'
+import { CancelScope } from './cancel-scope.ts'
+
+export interface MainOptions {
+  /** How long the program may take to end after a signal; then it is ended. Default: `'10s'`. */
+  grace?: Duration
+  /** Which signals end it. Default: SIGINT and SIGTERM. */
+  signals?: readonly NodeJS.Signals[]
+}
+
+const mainOptions = { grace: true, signals: true } as const
+
+/** What shells say of a program that a signal ended: so much and its number. */
+const endedBySignal = 128
+
+/**
+ * Runs a program: SIGINT and SIGTERM cancel all that it waits for, so that its `finally` blocks and `using` declarations clean up; after the
+ * grace, or with a second signal, it is ended.
+ *
+ * The exit code is that which `body` gives, or 0; 1 after an error, which is printed; after a signal 128 and its number, as shells have it.
+ *
+ * @returns the exit code
+ * @throws InvalidOptionError
+ *
+ * @example
+ * await main(async () => {
+ *   await using group = taskGroup()
+ *   group.start(() => sleep('1ms'))
+ * }, { signals: [] })   // 0
+ */
+export async function main(body: (scope: CancelScope) => unknown, options: MainOptions = {}): Promise<number> {
+  const { grace = '10s', signals = ['SIGINT', 'SIGTERM'] } = checkOptions('main()', options, mainOptions)
+  const ms = milliseconds(grace, 'grace')
+  const scope = new CancelScope()
+  let signalled: NodeJS.Signals | undefined
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (signalled) process.exit(endedBySignal + constants.signals[signal])
+    signalled = signal
+    // It keeps no program alive that has ended by itself.
+    systemClock.after(ms, () => process.exit(endedBySignal + constants.signals[signal]), { background: true })
+    scope.cancel(new Error(`the program was told to end by ${signal}`))
+  }
+  for (const signal of signals) process.on(signal, onSignal)
+  let code = 0
+  try {
+    const result = await scope.run(body)
+    if (typeof result === 'number') code = result
+  } catch (error) {
+    console.error(error)
+    code = 1
+  } finally {
+    for (const signal of signals) process.off(signal, onSignal)
+  }
+  if (signalled && code === 0) code = endedBySignal + constants.signals[signalled]
+  process.exitCode = code
+  return code
+}

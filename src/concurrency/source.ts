@@ -1,0 +1,52 @@
+/** Where items come from, sync or async, read one at a time. What it throws comes in its turn, as an item would. */
+export class Source<Item> {
+  readonly #items: Iterator<Item> | AsyncIterator<Item>
+  readonly #taken: (item: Item) => void
+  readonly #failed: (error: unknown) => void
+  #pulling: Promise<void> | undefined
+  #ended = false
+
+  constructor(items: Iterable<Item> | AsyncIterable<Item>, taken: (item: Item) => void, failed: (error: unknown) => void) {
+    this.#items = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
+    this.#taken = taken
+    this.#failed = failed
+  }
+
+  /** It has no more items, or failed. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Settles when the item that was asked for is here; undefined while none is. Never rejects. */
+  get pulling(): Promise<void> | undefined {
+    return this.#pulling
+  }
+
+  /** Asks for the next item. */
+  pull(): void {
+    const take = (next: IteratorResult<Item>): void => {
+      if (next.done) this.#ended = true
+      else this.#taken(next.value)
+    }
+    const fail = (error: unknown): void => {
+      this.#ended = true
+      this.#failed(error)
+    }
+    try {
+      const next = this.#items.next()
+      if (!isPromiseLike(next)) return take(next)
+      this.#pulling = Promise.resolve(next).then(take, fail).finally(() => { this.#pulling = undefined })
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  /** Not waited for: a generator that is busy with `next` closes after that, perhaps never. */
+  close(): void {
+    if (!this.#ended) Promise.resolve(this.#items.return?.()).catch(() => {})
+  }
+}
+
+function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && 'then' in value
+}

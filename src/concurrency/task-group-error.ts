@@ -1,0 +1,19 @@
+import { TreadleError } from '../kernel/errors.ts'
+
+/** What failed in a task group: every error, in the order in which they came; groups within groups make a tree. See `splitErrors`. */
+export class TaskGroupError extends AggregateError {
+  readonly code: string = 'TASK_GROUP_FAILED'
+
+  constructor(errors: readonly unknown[]) {
+    super(errors, `${errors.length === 1 ? 'A task of a group' : `${errors.length} tasks of a group`} failed: ${told(errors)}`)
+    Object.defineProperty(this, 'name', { value: 'TaskGroupError', configurable: true, writable: true })
+    TreadleError.brand(this)
+  }
+}
+
+const mostTold = 3
+
+function told(errors: readonly unknown[]): string {
+  const shown = errors.slice(0, mostTold).map((error) => error instanceof Error ? `${error.name}: ${error.message}` : String(error)).join('; ')
+  return errors.length > mostTold ? `${shown}; and ${errors.length - mostTold} more` : shown
+}

@@ -1,0 +1,368 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { AdaptiveLimiter } from '../../src/concurrency/adaptive-limiter.ts'
+import { CapacityLimiter } from '../../src/concurrency/capacity-limiter.ts'
+import { Condition } from '../../src/concurrency/condition.ts'
+import { Barrier, Event } from '../../src/concurrency/event.ts'
+import { RateLimiter } from '../../src/concurrency/rate-limiter.ts'
+import { retry } from '../../src/concurrency/retry.ts'
+import { Lock, Semaphore } from '../../src/concurrency/semaphore.ts'
+import { sleep } from '../../src/concurrency/sleep.ts'
+import { taskGroup } from '../../src/concurrency/task-group.ts'
+import { moveOnAfter, shield } from '../../src/concurrency/timeouts.ts'
+import { BorrowerError, DeadlineExceededError, InvalidOptionError, WouldBlockError } from '../../src/kernel/errors.ts'
+import { onClock } from './support.ts'
+
+describe.each([
+  ['Semaphore', (value: number) => new Semaphore(value)],
+  ['CapacityLimiter', (value: number) => new CapacityLimiter(value)]
+])('%s', (_, make) => {
+  test('lets so many through at once, the others first come first served', async () => {
+    await onClock(async (clock) => {
+      const limiter = make(2)
+      const began: [number, number][] = []
+      await taskGroup((group) => {
+        for (let at = 0; at < 5; at++) group.start(() => limiter.run(async () => { began.push([at, clock.elapsed()]); await sleep(10) }))
+      })
+      expect(began).toEqual([[0, 0], [1, 0], [2, 10], [3, 10], [4, 20]])
+    })
+  })
+
+  test('gives a place back once, whatever its holder does', async () => {
+    const limiter = make(1)
+    const permit = await limiter.acquire()
+    expect(() => limiter.acquireNow()).toThrow(WouldBlockError)
+    permit.release()
+    permit.release()
+    { using _held = limiter.acquireNow() }
+    await expect(limiter.run(() => { throw new TypeError('fails') })).rejects.toThrow(TypeError)
+    expect(limiter.statistics()).toMatchObject({ waiting: 0 })
+    using _last = limiter.acquireNow()
+    expect(() => limiter.acquireNow()).toThrow(WouldBlockError)
+  })
+
+  test('takes who gives up out of the line, by a cancel, a signal or a timeout', async () => {
+    await onClock(async (clock) => {
+      const limiter = make(1)
+      const held = await limiter.acquire()
+      const controller = new AbortController()
+      clock.after(3, () => controller.abort(new RangeError('enough')))
+      await taskGroup(async (group) => {
+        group.start(() => moveOnAfter(1, () => limiter.acquire()))
+        group.start(() => expect(limiter.acquire({ timeout: 2 })).rejects.toThrow(DeadlineExceededError))
+        group.start(() => expect(limiter.acquire({ signal: controller.signal })).rejects.toThrow('enough'))
+        const last = group.start(() => limiter.run(() => clock.elapsed()))
+        await sleep(5)
+        expect(limiter.statistics().waiting).toBe(1)
+        held.release()
+        expect(await last.result).toBe(5)
+      })
+    })
+  })
+
+  test('who was let through and then cancelled loses no place', async () => {
+    await onClock(async () => {
+      const limiter = make(1)
+      const held = await limiter.acquire()
+      await taskGroup(async (group) => {
+        const waiter = group.start(() => limiter.run(() => sleep(1)))
+        await sleep(1)
+        held.release()
+        waiter.cancel() // in the same turn
+      })
+      using _free = limiter.acquireNow()
+    })
+  })
+
+  test('under random holding, giving up and releasing never lets more through, loses no place, and serves in order', async () => {
+    const step = fc.record({ arrives: fc.integer({ min: 0, max: 50 }), holds: fc.integer({ min: 0, max: 20 }), patience: fc.integer({ min: 1, max: 40 }) })
+    await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 30 }), async (value, steps) => {
+      await onClock(async () => {
+        const limiter = make(value)
+        let inside = 0
+        let most = 0
+        await taskGroup((group) => {
+          for (const { arrives, holds, patience } of steps) {
+            group.start(async () => {
+              await sleep(arrives)
+              await moveOnAfter(patience, () => limiter.run(async () => {
+                most = Math.max(most, ++inside)
+                try {
+                  await sleep(holds)
+                } finally {
+                  inside--
+                }
+              }))
+            })
+          }
+        })
+        expect(most).toBeLessThanOrEqual(value)
+        const permits = Array.from({ length: value }, () => limiter.acquireNow())
+        expect(() => limiter.acquireNow()).toThrow(WouldBlockError)
+        expect(permits).toHaveLength(value)
+      })
+    }), { numRuns: 50 })
+  })
+})
+
+describe('CapacityLimiter', () => {
+  test('each borrower has one place at most', async () => {
+    const limiter = new CapacityLimiter(3)
+    const held = await limiter.acquire({ borrower: 'a' })
+    await expect(limiter.acquire({ borrower: 'a' })).rejects.toThrow(BorrowerError)
+    expect(() => limiter.acquireNow({ borrower: 'a' })).toThrow(BorrowerError)
+    expect(limiter.statistics()).toEqual({ total: 3, borrowed: 1, waiting: 0, borrowers: ['a'] })
+    held.release()
+    using _again = limiter.acquireNow({ borrower: 'a' })
+  })
+
+  test('a borrower that waits is one as well, until it gives up', async () => {
+    await onClock(async () => {
+      const limiter = new CapacityLimiter(1)
+      const held = limiter.acquireNow()
+      await taskGroup(async (group) => {
+        group.start(() => moveOnAfter(5, () => limiter.acquire({ borrower: 'b' })))
+        await sleep(1)
+        await expect(limiter.acquire({ borrower: 'b' })).rejects.toThrow(BorrowerError)
+        await sleep(10)
+        const again = group.start(() => limiter.run(() => limiter.statistics().borrowers, { borrower: 'b' }))
+        await sleep(1)
+        held.release()
+        expect(await again.result).toEqual(['b'])
+      })
+      expect(limiter.borrowed).toBe(0)
+    })
+  })
+
+  test('its total may be changed while it is in use', async () => {
+    await onClock(async () => {
+      const limiter = new CapacityLimiter(1)
+      const running = new Set<number>()
+      await taskGroup(async (group) => {
+        for (let at = 0; at < 6; at++) group.start(() => limiter.run(async () => { running.add(at); await sleep(10); running.delete(at) }))
+        await sleep(1)
+        expect(running.size).toBe(1)
+        limiter.total = 4
+        await sleep(1)
+        expect(running.size).toBe(4)
+        limiter.total = 1
+        await sleep(5)
+        expect(running.size).toBe(4)
+        await sleep(3.5)
+        expect([...running]).toEqual([1, 2, 3])
+        await sleep(1)
+        expect([...running]).toEqual([4])
+        limiter.total = Infinity
+      })
+    })
+    expect(() => new CapacityLimiter(0)).toThrow(InvalidOptionError)
+  })
+})
+
+test('a lock is for one at a time', async () => {
+  await onClock(async () => {
+    const lock = new Lock()
+    let inside = 0
+    await taskGroup((group) => {
+      for (let at = 0; at < 3; at++) group.start(() => lock.run(async () => { expect(++inside).toBe(1); await sleep(1); inside-- }))
+    })
+    expect(() => lock.release()).toThrow(InvalidOptionError)
+    using _held = lock.acquireNow()
+    expect([lock.locked, lock.statistics()]).toEqual([true, { locked: true, waiting: 0 }])
+    expect(() => lock.acquireNow()).toThrow(WouldBlockError)
+  })
+})
+
+describe('a condition', () => {
+  test('lets those go on that wait, first come first, each with the lock', async () => {
+    await onClock(async (clock) => {
+      const condition = new Condition()
+      const woken: [number, number][] = []
+      await taskGroup(async (group) => {
+        for (let at = 0; at < 3; at++) {
+          group.start(() => condition.run(async () => {
+            await condition.wait()
+            woken.push([at, clock.elapsed()])
+            await sleep(2)
+          }))
+        }
+        await sleep(10)
+        await condition.run(() => condition.notify(2))
+        await sleep(10)
+        await condition.run(() => condition.notifyAll())
+      })
+      expect(woken).toEqual([[0, 10], [1, 12], [2, 20]])
+    })
+  })
+
+  test('holds the lock again where the wait was cancelled', async () => {
+    await onClock(async (clock) => {
+      const condition = new Condition()
+      await taskGroup(async (group) => {
+        group.start(() => condition.run(() => moveOnAfter(5, async () => {
+          try {
+            await condition.wait()
+          } finally {
+            expect([condition.statistics().locked, clock.elapsed()]).toEqual([true, 8])
+          }
+        })))
+        await sleep(1)
+        await condition.run(() => shield(() => sleep(7)))
+      })
+      expect(condition.statistics()).toEqual({ locked: false, waiting: 0, lockWaiting: 0 })
+      await expect(condition.wait()).rejects.toThrow(InvalidOptionError)
+      expect(condition.statistics().waiting).toBe(0)
+    })
+  })
+})
+
+test('an event lets all go on, and nobody waits any more', async () => {
+  await onClock(async (clock) => {
+    const event = new Event()
+    const went: number[] = []
+    await taskGroup(async (group) => {
+      for (let at = 0; at < 2; at++) group.start(async () => { await event.wait(); went.push(clock.elapsed()) })
+      await sleep(5)
+      expect([event.isSet, event.statistics()]).toEqual([false, { waiting: 2 }])
+      event.set()
+      event.set()
+      await event.wait()
+    })
+    expect([event.isSet, went]).toEqual([true, [5, 5]])
+  })
+})
+
+test('a barrier opens when all have come, again and again; who gives up is not counted', async () => {
+  await onClock(async (clock) => {
+    const barrier = new Barrier(3)
+    const passed: number[] = []
+    await taskGroup((group) => {
+      group.start(() => moveOnAfter(1, () => barrier.wait()))
+      for (const ms of [2, 3, 4, 10, 11, 12]) group.start(async () => { await sleep(ms); await barrier.wait(); passed.push(clock.elapsed()) })
+    })
+    expect(passed).toEqual([4, 4, 4, 12, 12, 12])
+  })
+})
+
+describe('a rate limiter', () => {
+  test('lets through what its bucket holds, and then so much in a time, in order', async () => {
+    await onClock(async (clock) => {
+      const limiter = new RateLimiter({ limit: 10, per: '1s', burst: 2 })
+      const times: number[] = []
+      await taskGroup((group) => {
+        for (let at = 0; at < 5; at++) group.start(async () => { await limiter.acquire(); times.push(clock.elapsed()) })
+      })
+      expect(times).toEqual([0, 0, 100, 200, 300])
+    })
+  })
+
+  test('who gives up has taken nothing, and holds up nobody', async () => {
+    await onClock(async (clock) => {
+      const limiter = new RateLimiter({ limit: 10, per: '1s', burst: 10 })
+      limiter.acquireNow(10)
+      await taskGroup(async (group) => {
+        group.start(() => moveOnAfter(50, () => limiter.acquire(10)))
+        const small = group.start(async () => { await limiter.acquire(1); return clock.elapsed() })
+        expect(await small.result).toBe(100)
+      })
+      expect(limiter.statistics()).toEqual({ tokens: 0, waiting: 0 })
+      expect(() => limiter.acquireNow()).toThrow(WouldBlockError)
+      await expect(limiter.acquire(11)).rejects.toThrow(InvalidOptionError)
+    })
+  })
+
+  test('never lets more through in any time than its burst and its rate, and loses none of it', async () => {
+    const asked = fc.array(fc.record({ at: fc.integer({ min: 0, max: 2_000 }), cost: fc.integer({ min: 1, max: 5 }), patience: fc.constantFrom(10, 100, 100_000) }), { maxLength: 40 })
+    await fc.assert(fc.asyncProperty(asked, async (all) => {
+      await onClock(async (clock) => {
+        const limiter = new RateLimiter({ limit: 20, per: '1s', burst: 5 })
+        const granted: { readonly at: number, readonly cost: number }[] = []
+        await taskGroup((group) => {
+          for (const { at, cost, patience } of all) {
+            group.start(async () => {
+              await sleep(at)
+              await moveOnAfter(patience, async () => {
+                await limiter.acquire(cost)
+                granted.push({ at: clock.elapsed(), cost })
+              })
+            })
+          }
+        })
+        for (const [first, { at }] of granted.entries()) {
+          let sum = 0
+          for (const later of granted.slice(first)) {
+            sum += later.cost
+            expect(sum).toBeLessThanOrEqual(5 + (later.at - at) * 0.02 + 1e-6)
+          }
+        }
+        expect(granted.length).toBeGreaterThanOrEqual(all.filter(({ patience }) => patience === 100_000).length)
+      })
+    }), { numRuns: 50 })
+  })
+
+  test.each([{ limit: 0 }, { limit: Infinity }, { limit: 1, per: 0 }, { limit: 1, burst: -1 }, { limit: 1, brust: 1 }])('refuses %j', (options) => {
+    expect(() => new RateLimiter(options)).toThrow(InvalidOptionError)
+  })
+})
+
+describe('retry', () => {
+  test('tries again as the policy says', async () => {
+    await onClock(async (clock) => {
+      const policy = { limit: 3, initial: 10, jitter: 'none' } as const
+      const times: number[] = []
+      await expect(retry(() => { times.push(clock.elapsed()); throw new TypeError('always') }, policy)).rejects.toThrow(TypeError)
+      expect(times).toEqual([0, 10, 30, 70])
+      expect(await retry(async (attempt) => { if (attempt < 3) throw new Error('not yet'); return attempt }, policy)).toBe(3)
+      await expect(retry((attempt) => { throw Object.assign(new Error(`attempt ${attempt}`), { code: 'E_FINAL' }) }, { ...policy, giveUpOn: ['E_FINAL'] })).rejects.toThrow('attempt 1')
+    })
+  })
+
+  test('never tries a cancellation again, and does not wait on', async () => {
+    await onClock(async (clock) => {
+      let attempts = 0
+      await moveOnAfter(15, () => retry(() => { attempts++; throw new Error('always') }, { limit: 100, initial: 10, jitter: 'none' }))
+      await moveOnAfter(5, () => retry(() => { attempts++; return sleep('1h') }, { limit: 100, initial: 10, jitter: 'none' }))
+      expect([attempts, clock.elapsed()]).toEqual([3, 20])
+    })
+  })
+})
+
+describe('an adaptive limiter', () => {
+  /** A server that does so many at the same time, each in 10 ms; the rest waits in it. */
+  const throughput = async (server: number, options: ConstructorParameters<typeof AdaptiveLimiter>[0]): Promise<{ limit: number, mean: number }> => onClock(async (clock) => {
+    const seats = new CapacityLimiter(server)
+    const limiter = new AdaptiveLimiter(options)
+    let took = 0
+    let ended = 0
+    await taskGroup((group) => {
+      for (let client = 0; client < 200; client++) {
+        group.start(async () => {
+          for (let call = 0; call < 40; call++) {
+            await limiter.run(async () => {
+              const began = clock.elapsed()
+              await seats.run(() => sleep(10))
+              took += clock.elapsed() - began
+              ended++
+            })
+          }
+        })
+      }
+    })
+    return { limit: limiter.limit, mean: took / ended }
+  })
+
+  test.each([5, 20, 60])('finds about how many a server of %i seats can do, from below and from above', async (server) => {
+    for (const initial of [1, 150]) {
+      const { limit } = await throughput(server, { initial })
+      expect(limit).toBeGreaterThanOrEqual(server * 0.8)
+      expect(limit).toBeLessThanOrEqual(server * 3 + 5)
+    }
+  })
+
+  test('backs off where calls fail', async () => {
+    const limiter = new AdaptiveLimiter({ initial: 50 })
+    for (let at = 0; at < 500; at++) await limiter.run(() => { throw new Error('too much') }).catch(() => {})
+    expect(limiter.limit).toBeLessThan(25)
+    expect(() => new AdaptiveLimiter({ min: 5, max: 2 })).toThrow(InvalidOptionError)
+  })
+})

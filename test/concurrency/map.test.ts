@@ -1,0 +1,159 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { currentScope } from '../../src/concurrency/cancel-scope.ts'
+import { asCompleted, gather, map, mapUnordered, race } from '../../src/concurrency/map.ts'
+import { checkpoint, sleep } from '../../src/concurrency/sleep.ts'
+import { TaskGroupError } from '../../src/concurrency/task-group-error.ts'
+import { moveOnAfter, shield } from '../../src/concurrency/timeouts.ts'
+import { InvalidOptionError } from '../../src/kernel/errors.ts'
+import { onClock } from './support.ts'
+
+const bySize = (a: number, b: number): number => a - b
+
+type Run = <I, R>(items: Iterable<I> | AsyncIterable<I>, fn: (item: I) => Promise<R>, options?: { concurrency?: number }) => Promise<Awaited<R>[]>
+
+const forms: Readonly<Record<string, Run>> = {
+  map: (items, fn, options) => Array.fromAsync(map(items, fn, options)) as never,
+  mapUnordered: (items, fn, options) => Array.fromAsync(mapUnordered(items, fn, options)) as never,
+  gather: (items, fn, options) => gather(items, fn, options) as never
+}
+
+describe.each(Object.entries(forms))('%s', (name, run) => {
+  const inOrder = name !== 'mapUnordered'
+
+  test.each(['sync', 'async'])('works on no more than so many items at a time, of a source that is %s', async (kind) => {
+    await fc.assert(fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 30 }), fc.integer({ min: 1, max: 5 }), async (waits, concurrency) => {
+      await onClock(async (clock) => {
+        let running = 0
+        let most = 0
+        async function* slowly(): AsyncGenerator<number> { for (const wait of waits) { await sleep(1); yield wait } }
+        const results = await run(kind === 'sync' ? waits : slowly(), async (wait) => {
+          most = Math.max(most, ++running)
+          await sleep(wait)
+          running--
+          return [wait, clock.elapsed()]
+        }, { concurrency })
+        expect(most).toBeLessThanOrEqual(concurrency)
+        expect(results.map(([wait]) => wait!).toSorted(bySize)).toEqual(waits.toSorted(bySize))
+        if (inOrder) expect(results.map(([wait]) => wait)).toEqual(waits)
+        else expect(results.map(([, at]) => at)).toEqual(results.map(([, at]) => at).toSorted((a, b) => a! - b!))
+      })
+    }), { numRuns: 30 })
+  })
+
+  test('the first failure ends it, and cancels and waits for what is under way', async () => {
+    await onClock(async (clock) => {
+      let cleaned = 0
+      let taken = 0
+      let closed = false
+      function* endless(): Generator<number> { try { for (;;) yield taken++ } finally { closed = true } }
+      const failing = run(endless(), async (item) => {
+        if (item === 0) { await sleep(5); throw new TypeError('zero') }
+        try {
+          await sleep('1h')
+        } finally {
+          await shield(() => sleep(3))
+          cleaned++
+        }
+      }, { concurrency: 4 })
+      await expect(failing).rejects.toThrow('zero')
+      expect([clock.elapsed(), cleaned]).toEqual([8, 3])
+      expect([taken <= 6, closed]).toEqual([true, true])
+    })
+  })
+
+  test('a source that fails is a failure, after the results before it', async () => {
+    function* failing(): Generator<number> { yield 1; throw new RangeError('source') }
+    async function* failingLater(): AsyncGenerator<number> { yield 1; throw new RangeError('source') }
+    await expect(run(failing(), async (n) => n)).rejects.toThrow('source')
+    await expect(run(failingLater(), async (n) => n)).rejects.toThrow('source')
+  })
+
+  test('is cancelled by the scope around it', async () => {
+    await onClock(async (clock) => {
+      expect(await moveOnAfter(5, () => run([1, 2], () => sleep('1h')))).toBeUndefined()
+      expect(clock.elapsed()).toBe(5)
+    })
+  })
+
+  test('refuses what it does not take', async () => {
+    await expect(run([1], async (n) => n, { concurrency: 0 })).rejects.toThrow(InvalidOptionError)
+    await expect(run([1], async (n) => n, { concurency: 1 } as object)).rejects.toThrow(InvalidOptionError)
+    expect(await run([], async (n) => n)).toEqual([])
+    expect((await run([1, 2, 3], async (n) => n, { concurrency: Infinity })).toSorted(bySize)).toEqual([1, 2, 3])
+  })
+})
+
+describe.each([['map', map], ['mapUnordered', mapUnordered]] as const)('%s, as a loop', (_, iterate) => {
+  test('reads its source only as fast as its results are taken', async () => {
+    let taken = 0
+    function* endless(): Generator<number> { for (;;) yield taken++ }
+    let seen = 0
+    for await (const result of iterate(endless(), async (n) => n, { concurrency: 3 })) {
+      expect(result).toBe(seen++)
+      await checkpoint()
+      expect(taken).toBeLessThanOrEqual(seen + 3)
+      if (seen === 10) break
+    }
+  })
+
+  test('that is left cancels what is under way, and ends when that has', async () => {
+    await onClock(async (clock) => {
+      const ended: number[] = []
+      for await (const first of iterate([0, 1, 2], async (item) => {
+        if (item === 0) return item
+        try {
+          await sleep('1h')
+        } finally {
+          await shield(() => sleep(item))
+          ended.push(item)
+        }
+        return item
+      })) {
+        expect(first).toBe(0)
+        break
+      }
+      expect([ended, clock.elapsed()]).toEqual([[1, 2], 2])
+    })
+  })
+})
+
+test('asCompleted gives each when it is there, of promises and functions', async () => {
+  await onClock(async () => {
+    const later = async (ms: number): Promise<number> => { await sleep(ms); return ms }
+    expect(await Array.fromAsync(asCompleted([later(30), () => later(10), later(20), async () => 0]))).toEqual([0, 10, 20, 30])
+    expect(await Array.fromAsync(asCompleted([]))).toEqual([])
+    await expect(Array.fromAsync(asCompleted([later(10), Promise.reject(new TypeError('no')), Promise.reject(new TypeError('neither'))]))).rejects.toThrow('no')
+  })
+})
+
+describe('race', () => {
+  test('gives what the first gives, and cancels and waits for the others', async () => {
+    await onClock(async (clock) => {
+      let loser = 'runs'
+      expect(await race([
+        async () => { await sleep(5); return 'first' },
+        async () => {
+          try {
+            await sleep('1h')
+          } finally {
+            await shield(() => sleep(2))
+            loser = currentScope() ? 'ended' : 'lost'
+          }
+        }
+      ])).toBe('first')
+      expect([loser, clock.elapsed()]).toEqual(['ended', 7])
+    })
+  })
+
+  test('throws what the first throws, and all where others fail too', async () => {
+    await onClock(async () => {
+      await expect(race([() => sleep('1h'), async () => { await sleep(1); throw new TypeError('first') }])).rejects.toThrow(TypeError)
+      await expect(race([
+        () => sleep('1h').catch(() => { throw new RangeError('while it cleaned up') }),
+        async () => { throw new TypeError('first') }
+      ])).rejects.toThrow(TaskGroupError)
+      expect(await moveOnAfter(1, () => race([() => sleep('1h')]))).toBeUndefined()
+    })
+  })
+})
