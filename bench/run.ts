@@ -5,7 +5,7 @@ import { parseArgs, promisify } from 'node:util'
 import { type Case, type Suite, quantile } from './suite.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const suites = ['sqlite']
+const suites = ['sqlite', 'concurrency']
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -43,7 +43,8 @@ async function run(one: Case, rounds: number): Promise<void> {
   for (const [figure, byContender] of figures) print(one, figure, byContender)
 }
 
-function print({ name, unit, better }: Case, figure: string, byContender: ReadonlyMap<string, readonly number[]>): void {
+function print({ name, better, ...one }: Case, figure: string, byContender: ReadonlyMap<string, readonly number[]>): void {
+  const unit = one.units?.[figure] ?? one.unit
   const medians = Object.fromEntries(Array.from(byContender, ([contender, values]) => [contender, rounded(quantile(values, 0.5))]))
   const { treadle = Number.NaN, ...peers } = medians
   const best = Object.values(peers).reduce((a, b) => better === 'higher' ? Math.max(a, b) : Math.min(a, b), better === 'higher' ? 0 : Infinity)

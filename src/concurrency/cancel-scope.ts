@@ -17,9 +17,22 @@ export interface CancelScopeOptions {
   clock?: Clock
 }
 
+/** What waits inside a scope. */
+interface Wait {
+  cancelled(reason: Error): void
+}
+
 const scopeOptions = { timeout: true, shield: true, signal: true, clock: true } as const
 
 const ambient = new AsyncLocalStorage<CancelScope>()
+
+/** Who is asked where no scope is around. */
+let outermost: () => CancelScope | undefined = () => undefined
+
+/** For what runs calls: each has a scope, which is made when somebody asks. */
+export function provideScope(find: () => CancelScope | undefined): void {
+  outermost = find
+}
 
 /**
  * A part of a program that can be cancelled: as in Trio, whatever is awaited inside ends with a CancelledError, which the scope that was
@@ -49,7 +62,7 @@ export class CancelScope {
   #timer: Timer | undefined
   #controller: AbortController | undefined
   readonly #inner = new Set<CancelScope>()
-  readonly #waiting = new Set<(cancellation: Error) => void>()
+  readonly #waiting = new Set<Wait>()
   readonly #onAbort = (): void => this.cancel(this.#signal!.reason)
 
   /** @throws InvalidOptionError */
@@ -144,17 +157,18 @@ export class CancelScope {
     }
   }
 
+  /** One around all others, which `signal` cancels. */
+  static outermost(signal: AbortSignal): CancelScope {
+    const scope = new CancelScope({ signal })
+    scope.#beginIn(undefined)
+    return scope
+  }
+
   /** It begins to run here, for a task group; `end` ends it. */
   begin(): void {
-    if (this.#state !== 'new') throw new ClosedError('This scope')
-    this.#state = 'running'
-    this.#parent = ambient.getStore()
-    this.#clock ??= this.#parent?.clock ?? systemClock
-    if (this.#parent) this.#parent.#inner.add(this)
-    if (!this.shield && this.#parent?.cancelled) this.#abort(this.#parent.#cancellation!)
-    if (this.#timeout !== Infinity) this.deadline = Math.min(this.#deadline, this.#clock.elapsed() + this.#timeout)
-    else this.#setTimer()
+    this.#beginIn(currentScope())
   }
+
 
   /** Runs `fn` as inside. */
   enter<T>(fn: (scope: this) => T): T {
@@ -178,14 +192,18 @@ export class CancelScope {
     if (this.#parent) this.#parent.#inner.delete(this)
   }
 
-  /** Calls `cancelled` once, when what is awaited in it ends. A listener on `signal` costs ten times as much. @returns takes it back */
-  whenCancelled(cancelled: (cancellation: Error) => void): () => void {
-    if (this.#cancellation) {
-      cancelled(this.#cancellation)
-      return () => {}
-    }
-    this.#waiting.add(cancelled)
-    return () => this.#waiting.delete(cancelled)
+  /** Why whatever is awaited inside ends; undefined while it does not. */
+  get cancellation(): Error | undefined {
+    return this.#cancellation
+  }
+
+  /** It is told once, when what is awaited in the scope ends. A listener on `signal` costs ten times as much. */
+  addWait(wait: Wait): void {
+    this.#waiting.add(wait)
+  }
+
+  dropWait(wait: Wait): void {
+    this.#waiting.delete(wait)
   }
 
   #abort(cancellation: Error): void {
@@ -194,8 +212,19 @@ export class CancelScope {
     for (const inner of this.#inner) if (!inner.shield) inner.#abort(cancellation)
     const waiting = [...this.#waiting]
     this.#waiting.clear()
-    for (const cancelled of waiting) cancelled(cancellation)
+    for (const wait of waiting) wait.cancelled(cancellation)
     this.#controller?.abort(cancellation)
+  }
+
+  #beginIn(parent: CancelScope | undefined): void {
+    if (this.#state !== 'new') throw new ClosedError('This scope')
+    this.#state = 'running'
+    this.#parent = parent
+    this.#clock ??= parent?.clock ?? systemClock
+    if (parent) parent.#inner.add(this)
+    if (!this.shield && parent?.cancelled) this.#abort(parent.#cancellation!)
+    if (this.#timeout !== Infinity) this.deadline = Math.min(this.#deadline, this.#clock.elapsed() + this.#timeout)
+    else this.#setTimer()
   }
 
   #setTimer(): void {
@@ -209,9 +238,9 @@ export class CancelScope {
   }
 }
 
-/** The innermost scope in which this code runs. */
+/** The innermost scope in which this code runs. In a task that is the call's own, where there is none inside it. */
 export function currentScope(): CancelScope | undefined {
-  return ambient.getStore()
+  return ambient.getStore() ?? outermost()
 }
 
 const neverAborts = new AbortController().signal
@@ -223,16 +252,16 @@ const neverAborts = new AbortController().signal
  * await moveOnAfter('1s', () => fetch(url, { signal: currentSignal() }))
  */
 export function currentSignal(): AbortSignal {
-  return ambient.getStore()?.signal ?? neverAborts
+  return currentScope()?.signal ?? neverAborts
 }
 
 /** Milliseconds until the nearest deadline around this code; `Infinity` where there is none, 0 where it is cancelled. */
 export function timeLeft(): number {
-  const scope = ambient.getStore()
+  const scope = currentScope()
   return scope ? Math.max(0, scope.effectiveDeadline - scope.clock.elapsed()) : Infinity
 }
 
 /** The clock of the scope in which this code runs. */
 export function currentClock(): Clock {
-  return ambient.getStore()?.clock ?? systemClock
+  return currentScope()?.clock ?? systemClock
 }

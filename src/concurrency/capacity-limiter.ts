@@ -70,9 +70,10 @@ export class CapacityLimiter {
   }
 
   /** Has a place while `fn` runs. */
-  async run<T>(fn: () => T, options: BorrowOptions = {}): Promise<Awaited<T>> {
-    const { borrower } = options
-    await this.#take(options, borrower)
+  async run<T>(fn: () => T, options?: BorrowOptions): Promise<Awaited<T>> {
+    const borrower = options?.borrower
+    const wait = this.#take(options, borrower)
+    if (wait) await wait
     try {
       return await fn()
     } finally {
@@ -88,7 +89,7 @@ export class CapacityLimiter {
     return this.borrowed < this.#total && this.#waiting.size === 0
   }
 
-  #take(options: WaitOptions, borrower: unknown): Promise<void> | undefined {
+  #take(options: WaitOptions | undefined, borrower: unknown): Promise<void> | undefined {
     this.#checkBorrower(borrower)
     if (!this.#isFree()) {
       // Whoever is woken has the place already: nobody comes between.
@@ -101,7 +102,7 @@ export class CapacityLimiter {
       })
     }
     currentScope()?.throwIfCancelled()
-    options.signal?.throwIfAborted()
+    options?.signal?.throwIfAborted()
     this.#lend(borrower)
     return undefined
   }

@@ -1,7 +1,7 @@
 import type { Timer } from '../kernel/clock.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { DeadlineExceededError } from '../kernel/errors.ts'
-import { currentClock, currentScope } from './cancel-scope.ts'
+import { type CancelScope, currentClock, currentScope } from './cancel-scope.ts'
 
 /** How a wait may end early, beside a cancel of the scopes around it. */
 export interface WaitOptions {
@@ -12,43 +12,107 @@ export interface WaitOptions {
 }
 
 /**
+ * One wait: it is resumed once, or given up once. There are very many of these, so each is one object and one promise, and what few ask for is
+ * made where it is asked for.
+ */
+export class Suspension<T> {
+  readonly promise: Promise<T>
+  #resolve!: (value: T) => void
+  #reject!: (reason: unknown) => void
+  #over = false
+  #scope: CancelScope | undefined
+  #limits: { readonly signal: AbortSignal | undefined, readonly aborted: () => void, readonly timer: Timer | undefined } | undefined
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  /**
+   * From now on it may be given up. Where it must be at once, it is.
+   *
+   * @param what for the error of a timeout
+   */
+  begin(what: string, options: WaitOptions | undefined): void {
+    const scope = currentScope()
+    if (scope) {
+      if (scope.cancellation) return this.cancelled(scope.cancellation)
+      this.#scope = scope
+      scope.addWait(this)
+    }
+    if (options) this.#limit(what, options)
+  }
+
+  resume(value: T): void {
+    if (this.#finish()) this.#resolve(value)
+  }
+
+  /** It is given up: by its scope, its signal or its timeout. */
+  cancelled(reason: unknown): void {
+    if (!this.#finish()) return
+    this.left()
+    this.#reject(reason)
+  }
+
+  /** The wait is over, if it was not yet: nothing gives it up any more. */
+  #finish(): boolean {
+    if (this.#over) return false
+    this.#over = true
+    this.#scope?.dropWait(this)
+    if (this.#limits) {
+      const { signal, aborted, timer } = this.#limits
+      signal?.removeEventListener('abort', aborted)
+      timer?.[Symbol.dispose]()
+    }
+    return true
+  }
+
+  /** It was given up: nothing is to be given to it any more. */
+  protected left(): void {}
+
+  #limit(what: string, { signal, timeout }: WaitOptions): void {
+    if (signal === undefined && timeout === undefined) return
+    if (signal?.aborted) return this.cancelled(signal.reason)
+    const aborted = (): void => this.cancelled(signal!.reason)
+    signal?.addEventListener('abort', aborted)
+    this.#limits = { signal, aborted, timer: undefined }
+    if (timeout === undefined) return
+    try {
+      const timer = currentClock().after(milliseconds(timeout, 'timeout'), () => this.cancelled(new DeadlineExceededError(what)))
+      this.#limits = { signal, aborted, timer }
+    } catch (error) {
+      this.cancelled(error) // no duration: it must not stay in line
+    }
+  }
+}
+
+/**
  * Waits until `begin` has its `resume` called, or the wait is cancelled, aborted or too late: then `abandon`, which `begin` gave, is called
  * first. Exactly one of the two happens.
  *
  * @param what for the error of a timeout
  */
-export function suspend<T>(what: string, { signal, timeout }: WaitOptions, begin: (resume: (value: T) => void) => () => void): Promise<T> {
-  const scope = currentScope()
-  return new Promise((resolve, reject) => {
-    scope?.throwIfCancelled()
-    signal?.throwIfAborted()
-    const ms = timeout === undefined ? Infinity : milliseconds(timeout, 'timeout')
-    let over = false
-    let forget: (() => void) | undefined
-    let timer: Timer | undefined
-    const settled = (): void => {
-      over = true
-      forget?.()
-      signal?.removeEventListener('abort', aborted)
-      timer?.[Symbol.dispose]()
-    }
-    const giveUp = (reason: unknown): void => {
-      if (over) return
-      settled()
-      abandon()
-      // Whoever aborts may give any reason.
-      // oxlint-disable-next-line typescript/prefer-promise-reject-errors
-      reject(reason)
-    }
-    const aborted = (): void => giveUp(signal!.reason)
-    const abandon = begin((value) => {
-      if (over) return
-      settled()
-      resolve(value)
-    })
-    if (over) return
-    forget = scope?.whenCancelled(giveUp)
-    signal?.addEventListener('abort', aborted)
-    timer = ms === Infinity ? undefined : currentClock().after(ms, () => giveUp(new DeadlineExceededError(what)))
-  })
+export function suspend<T>(what: string, options: WaitOptions | undefined, begin: (resume: (value: T) => void) => () => void): Promise<T> {
+  const suspended = new Suspended<T>()
+  suspended.begin(what, options)
+  suspended.wait(begin)
+  return suspended.promise
+}
+
+class Suspended<T> extends Suspension<T> {
+  #given = false
+  #abandon: (() => void) | undefined
+
+  wait(begin: (resume: (value: T) => void) => () => void): void {
+    // Given up before it began: nothing is begun.
+    if (this.#given) return
+    this.#abandon = begin((value) => this.resume(value))
+  }
+
+  protected override left(): void {
+    this.#given = true
+    this.#abandon?.()
+  }
 }

@@ -1,10 +1,4 @@
-import { type WaitOptions, suspend } from './suspend.ts'
-
-interface Waiter<T> {
-  readonly resume: (value: T) => void
-  before: Waiter<T> | undefined
-  after: Waiter<T> | undefined
-}
+import { Suspension, type WaitOptions } from './suspend.ts'
 
 /**
  * Those who wait for something, first come first. Whoever gives up is taken out, in constant time: nothing is ever given to one that no
@@ -31,25 +25,22 @@ export class WaitList<T = void> {
    * @param leaves called where it gives up, once it is out of the list
    * @throws CancelledError, DeadlineExceededError, the reason of the signal
    */
-  wait(options: WaitOptions = {}, leaves?: () => void): Promise<T> {
-    return suspend<T>(this.#what, options, (resume) => {
-      const waiter: Waiter<T> = { resume, before: this.#last, after: undefined }
-      if (this.#last) this.#last.after = waiter
-      else this.#first = waiter
-      this.#last = waiter
-      this.#size++
-      return () => {
-        this.#remove(waiter)
-        leaves?.()
-      }
-    })
+  wait(options?: WaitOptions, leaves?: () => void): Promise<T> {
+    const waiter = new Waiter(this, leaves)
+    waiter.before = this.#last
+    if (this.#last) this.#last.after = waiter
+    else this.#first = waiter
+    this.#last = waiter
+    this.#size++
+    waiter.begin(this.#what, options)
+    return waiter.promise
   }
 
   /** Lets the first go on. False where nobody waits. */
   wakeFirst(value: T): boolean {
     const waiter = this.#first
     if (!waiter) return false
-    this.#remove(waiter)
+    this.remove(waiter)
     waiter.resume(value)
     return true
   }
@@ -61,11 +52,30 @@ export class WaitList<T = void> {
     return waiting
   }
 
-  #remove(waiter: Waiter<T>): void {
+  /** For the waiter itself. */
+  remove(waiter: Waiter<T>): void {
     if (waiter.before) waiter.before.after = waiter.after
     else this.#first = waiter.after
     if (waiter.after) waiter.after.before = waiter.before
     else this.#last = waiter.before
     this.#size--
+  }
+}
+
+class Waiter<T> extends Suspension<T> {
+  before: Waiter<T> | undefined
+  after: Waiter<T> | undefined
+  readonly #list: WaitList<T>
+  readonly #leaves: (() => void) | undefined
+
+  constructor(list: WaitList<T>, leaves: (() => void) | undefined) {
+    super()
+    this.#list = list
+    this.#leaves = leaves
+  }
+
+  protected override left(): void {
+    this.#list.remove(this)
+    this.#leaves?.()
   }
 }

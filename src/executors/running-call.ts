@@ -1,5 +1,6 @@
+import { CancelScope, provideScope } from '../concurrency/cancel-scope.ts'
 import type { LogFields, Logger } from '../kernel/logger.ts'
-import type { OwnContext, TaskContext } from '../tasks/context.ts'
+import { type OwnContext, type TaskContext, context } from '../tasks/context.ts'
 import { progressOf } from '../tasks/progress.ts'
 import type { OpenResources, Resource } from '../tasks/resource.ts'
 import type { TaskDefinition } from '../tasks/task.ts'
@@ -24,6 +25,7 @@ export class RunningCall implements OwnContext {
   #progress: TaskContext['progress'] | undefined
   #abort: AbortController | undefined
   #reason: { error: unknown } | undefined
+  #scope: CancelScope | undefined
 
   constructor({ name, version, resources }: TaskDefinition, attempt: Call['attempt'], deadline: number, opened: OpenResources, listener: Listener, seq = 0) {
     this.task = name
@@ -44,6 +46,11 @@ export class RunningCall implements OwnContext {
       if (this.#reason) this.#abort.abort(this.#reason.error)
     }
     return this.#abort.signal
+  }
+
+  /** What waits in it by means of `treadle/concurrency` ends when it is cancelled, or its time is up. */
+  get scope(): CancelScope {
+    return this.#scope ??= CancelScope.outermost(this.signal)
   }
 
   get log(): Logger {
@@ -78,3 +85,8 @@ export class RunningCall implements OwnContext {
     return this.#reports ??= new CallReports(this.#listener, this)
   }
 }
+
+provideScope(() => {
+  const own = context()
+  return own instanceof RunningCall ? own.scope : undefined
+})

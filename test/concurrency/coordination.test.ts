@@ -60,6 +60,14 @@ describe.each([
     })
   })
 
+  test('who asks with a timeout or a signal that is none is refused, and not left in the line', async () => {
+    const limiter = make(1)
+    using _held = limiter.acquireNow()
+    await expect(limiter.acquire({ timeout: 'soon' as '1s' })).rejects.toThrow(InvalidOptionError)
+    await expect(limiter.acquire({ timeout: -1 })).rejects.toThrow(InvalidOptionError)
+    expect(limiter.statistics().waiting).toBe(0)
+  })
+
   test('who was let through and then cancelled loses no place', async () => {
     await onClock(async () => {
       const limiter = make(1)

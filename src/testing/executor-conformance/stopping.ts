@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Cases, type Mark, callOf } from './bench.ts'
-import { add, spin, waitForAbort, waitForMark } from './tasks.ts'
+import { add, spin, waitForAbort, waitForMark, waitInScope } from './tasks.ts'
 
 export const stoppingCases: Cases = {
   async 'a call whose signal has aborted is not run'({ open, mark, expect }) {
@@ -36,6 +36,19 @@ export const stoppingCases: Cases = {
     expect(await running).toEqual({ kind: 'cancelled' })
     await own.reaches(2)
     expect(await executor.execute(callOf(add, [1, 1]))).toMatchObject({ kind: 'returned' })
+  },
+
+  async 'what a call waits for in a scope or a group ends when the call is cancelled, or its time is up'({ open, mark, expect }) {
+    const executor = open({ grace: 60_000 })
+    const [cancelled, late] = [mark(), mark()]
+    const abort = new AbortController()
+    const running = executor.execute(callOf(waitInScope, [cancelled.path], { signal: abort.signal }))
+    await cancelled.reaches(1)
+    abort.abort()
+    expect(await running).toEqual({ kind: 'cancelled' })
+    await cancelled.reaches(2)
+    expect(await executor.execute(callOf(waitInScope, [late.path], { timeout: 50 }))).toEqual({ kind: 'timedOut' })
+    await late.reaches(2)
   },
 
   async 'a running call that does not listen is cancelled all the same'({ open, mark, expect }) {

@@ -1,6 +1,8 @@
 import { appendFileSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { context } from '../../tasks/context.ts'
 import type { Middleware } from '../../tasks/middleware.ts'
+import { sleep } from '../../concurrency/sleep.ts'
+import { taskGroup } from '../../concurrency/task-group.ts'
 import { type Task, task } from '../../tasks/task.ts'
 
 // What the executor conformance suite runs. A mark, the path of a file, tells the test how far a call has come: a byte for each step.
@@ -71,6 +73,17 @@ function revoked(): unknown {
 }
 
 export const returnFunction: Task<[], unknown> = task({ name: 'conformance.returnFunction' }, () => ({ rows: [1, { onClick() {} }] }))
+
+/** Takes a step, waits in a group in a scope, which nothing but the call's end cancels, and takes another. */
+export const waitInScope: Task<[mark: string], Promise<string>> = task({ name: 'conformance.waitInScope' }, async (mark: string) => {
+  step(mark)
+  try {
+    await taskGroup((group) => { group.start(() => sleep('1h')) })
+    return 'slept'
+  } finally {
+    step(mark)
+  }
+})
 
 /** Takes a step, waits until its signal aborts, and takes another. */
 export const waitForAbort: Task<[mark: string], Promise<string>> = task({ name: 'conformance.waitForAbort' }, async (mark: string) => {

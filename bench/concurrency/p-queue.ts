@@ -1,0 +1,10 @@
+import PQueue from 'p-queue'
+import type { Measure } from '../suite.ts'
+import { loadOf, numbers, perTask, wordOf } from './load.ts'
+
+export const measure: Measure = async (name) => {
+  const { tasks, concurrency, run } = loadOf(name)
+  const items = numbers(tasks)
+  const queue = new PQueue({ concurrency })
+  return wordOf(name) === 'limiter' ? perTask(tasks, () => Promise.all(items.map(() => queue.add(run)))) : {}
+}

@@ -1,0 +1,81 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { CapacityLimiter } from '../../src/concurrency/capacity-limiter.ts'
+import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
+import { openChannel } from '../../src/concurrency/channel.ts'
+import { Event } from '../../src/concurrency/event.ts'
+import { gather } from '../../src/concurrency/map.ts'
+import { Queue } from '../../src/concurrency/queue.ts'
+import { Semaphore } from '../../src/concurrency/semaphore.ts'
+import { taskGroup } from '../../src/concurrency/task-group.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+function held(): number {
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
+/** All in one scope that lives on, so that what it remembers of them would show. */
+const operations: Readonly<Record<string, (count: number) => Promise<unknown>>> = {
+  async 'a semaphore that is waited for'(count) {
+    const semaphore = new Semaphore(1)
+    await gather(Array.from({ length: count }), () => semaphore.run(async () => {}), { concurrency: 10 })
+  },
+  async 'a limiter whose waiters give up'(count) {
+    const limiter = new CapacityLimiter(1)
+    using _held = limiter.acquireNow()
+    const { signal } = new AbortController()
+    for (let at = 0; at < count / 10; at++) {
+      const scope = new CancelScope()
+      const waiting = scope.run(() => limiter.acquire({ signal }))
+      scope.cancel()
+      await waiting
+    }
+  },
+  async 'a queue'(count) {
+    const queue = new Queue<number>({ maxSize: 10 })
+    await taskGroup(async (group) => {
+      group.start(async () => { for await (const _item of queue); })
+      for (let at = 0; at < count; at++) await queue.put(at)
+      queue.shutdown()
+    })
+  },
+  async 'a channel that hands over'(count) {
+    const [send, receive] = openChannel<number>(0)
+    await taskGroup((group) => {
+      group.start(async () => { for await (const _value of receive); })
+      group.start(async () => {
+        using end = send
+        for (let at = 0; at < count; at++) await end.send(at)
+      })
+    })
+  },
+  async 'groups and scopes'(count) {
+    for (let at = 0; at < count / 10; at++) {
+      await new CancelScope({ timeout: '1h' }).run(() => taskGroup((group) => { group.start(async () => {}) }))
+    }
+  },
+  async 'an event that never comes'(count) {
+    const event = new Event()
+    for (let at = 0; at < count / 10; at++) {
+      const scope = new CancelScope()
+      const waiting = scope.run(() => event.wait())
+      scope.cancel()
+      await waiting
+    }
+    expect(event.statistics().waiting).toBe(0)
+  }
+}
+
+test.each(Object.entries(operations))('%s holds no more after a million operations than after some', { timeout: 60_000 }, async (_, run) => {
+  await new CancelScope().run(async () => {
+    await run(20_000)
+    const before = held()
+    await run(1_000_000)
+    // Of what leaked there would be a hundred thousand at least, of a hundred bytes or more each; the heap itself varies by some.
+    expect(held() - before).toBeLessThan(6_000_000)
+  })
+})
