@@ -5,6 +5,9 @@ const cost = { unit: 'us CPU', better: 'lower', units: { '-wall': 'ms', '-rss': 
 
 export const suite: Suite = {
   name: 'concurrency',
-  contenders: ['treadle', 'p-map', 'p-limit', 'p-queue', 'fastq', 'effect'].map((name) => ({ name, module: `${name}.ts` })),
-  cases: ['map-io', 'map-noop', 'limiter-io', 'limiter-noop'].map((name) => ({ name, ...cost }))
+  contenders: ['treadle', 'p-map', 'p-limit', 'p-queue', 'fastq', 'effect', 'message-port'].map((name) => ({ name, module: `${name}.ts` })),
+  cases: [
+    ...['map-io', 'map-noop', 'limiter-io', 'limiter-noop'].map((name) => ({ name, ...cost })),
+    { name: 'queue-threads', unit: 'us', better: 'lower' }
+  ]
 }

@@ -24,6 +24,10 @@ export type { WaitOptions } from './suspend.ts'
 export { retry } from './retry.ts'
 export { LifoQueue, PriorityQueue, Queue } from './queue.ts'
 export type { PriorityQueueOptions, QueueLike, QueueOptions, QueueStatistics } from './queue.ts'
+export { serveQueue } from './threads/serve-queue.ts'
+export { connectQueue } from './threads/connect-queue.ts'
+export type { RemotePutOptions, RemoteQueue } from './threads/connect-queue.ts'
+export type { QueueEnd } from './threads/messages.ts'
 export { openChannel } from './channel.ts'
 export type { ChannelStatistics, ReceiveChannel, SendChannel } from './channel.ts'
 export { asCompleted, gather, map, mapUnordered, race } from './map.ts'
@@ -44,6 +48,7 @@ export {
   NotReadyError,
   QueueEmptyError,
   QueueFullError,
+  QueueLostError,
   QueueShutDownError,
   TreadleError,
   WouldBlockError

@@ -3,6 +3,7 @@ import { checkOptions } from '../kernel/options.ts'
 import { currentScope } from './cancel-scope.ts'
 import { Fifo } from './fifo.ts'
 import { Heap } from './heap.ts'
+import { itemsOf } from './items-of.ts'
 import { type WaitOptions, suspend } from './suspend.ts'
 import { WaitList } from './wait-list.ts'
 
@@ -62,6 +63,8 @@ const queueOptions = { maxSize: true, maxBytes: true, sizeOf: true } as const
 interface Shelf<T> {
   readonly size: number
   push(item: T): void
+  /** So that it is the next again, where the order lets it. */
+  putBack(item: T): void
   shift(): T | undefined
 }
 
@@ -121,7 +124,8 @@ export class Queue<T> implements QueueLike<T> {
 
   /** How its items lie: as they came. */
   protected shelf(_options: QueueOptions<T>): Shelf<T> {
-    return new Fifo<T>()
+    const items = new Fifo<T>()
+    return { get size() { return items.size }, push: (item) => items.push(item), putBack: (item) => items.putBack([item]), shift: () => items.shift() }
   }
 
   /** How many items it holds. */
@@ -151,10 +155,16 @@ export class Queue<T> implements QueueLike<T> {
 
   /** @throws QueueFullError, QueueShutDownError */
   putNow(item: T): void {
+    if (!this.offer(item)) throw new QueueFullError()
+  }
+
+  /** Puts an item, where there is room at once. @throws QueueShutDownError */
+  offer(item: T): boolean {
     const bytes = this.#checkedSize(item)
     if (!this.#open) throw new QueueShutDownError()
-    if (!this.#mayPut(bytes)) throw new QueueFullError()
+    if (!this.#mayPut(bytes)) return false
     this.#add(item, bytes)
+    return true
   }
 
   async get(options: WaitOptions = {}): Promise<T> {
@@ -183,6 +193,15 @@ export class Queue<T> implements QueueLike<T> {
     currentScope()?.throwIfCancelled()
   }
 
+  /** Puts back what was taken for somebody who never got it: before all others, whatever the bounds say. It was counted when it was put. */
+  putBack(items: readonly T[]): void {
+    for (const item of items.toReversed()) {
+      if (this.#getting.wakeFirst(item)) continue
+      this.#shelf.putBack(item)
+      this.#bytes += this.#sizeOf(item)
+    }
+  }
+
   shutdown({ immediate = false }: { immediate?: boolean } = {}): void {
     this.#open = false
     for (let putting = this.#putting.shift(); putting; putting = this.#putting.shift()) {
@@ -200,21 +219,8 @@ export class Queue<T> implements QueueLike<T> {
   }
 
   /** Takes its items until it is shut down and empty. Each counts as done when the next is asked for, or the loop is left. */
-  async* [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    for (;;) {
-      let item: T
-      try {
-        item = await this.get()
-      } catch (error) {
-        if (error instanceof QueueShutDownError) return
-        throw error
-      }
-      try {
-        yield item
-      } finally {
-        this.taskDone()
-      }
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    return itemsOf(this)
   }
 
   statistics(): QueueStatistics {
@@ -288,7 +294,8 @@ export class Queue<T> implements QueueLike<T> {
 export class LifoQueue<T> extends Queue<T> {
   protected override shelf(): Shelf<T> {
     const items: T[] = []
-    return { get size() { return items.length }, push: (item) => void items.push(item), shift: () => items.pop() }
+    const push = (item: T): void => void items.push(item)
+    return { get size() { return items.length }, push, putBack: push, shift: () => items.pop() }
   }
 }
 
@@ -314,12 +321,15 @@ export class PriorityQueue<T> extends Queue<T> {
     let puts = 0
     const heap = new Heap<{ readonly item: T, readonly put: number }>((a, b) => (compare(a.item, b.item) || a.put - b.put) < 0)
     let size = 0
+    let putBacks = 0
+    const add = (item: T, put: number): void => {
+      size++
+      heap.push({ item, put })
+    }
     return {
       get size() { return size },
-      push: (item) => {
-        size++
-        heap.push({ item, put: puts++ })
-      },
+      push: (item) => add(item, puts++),
+      putBack: (item) => add(item, --putBacks),
       shift: () => {
         const first = heap.pop()
         if (first) size--

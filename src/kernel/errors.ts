@@ -363,6 +363,14 @@ export class QueueShutDownError extends TreadleError {
   }
 }
 
+export class QueueLostError extends TreadleError {
+  static override readonly className: string = 'QueueLostError'
+  override readonly code: string = 'QUEUE_LOST'
+  constructor() {
+    super('The thread that holds the queue has ended, and what was in the queue with it. Have a thread hold it that outlives those who use it.')
+  }
+}
+
 export class BrokenChannelError extends TreadleError {
   static override readonly className: string = 'BrokenChannelError'
   override readonly code: string = 'BROKEN_CHANNEL'

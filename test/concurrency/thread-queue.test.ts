@@ -1,0 +1,223 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { describe, expect, test } from 'vitest'
+import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
+import { PriorityQueue, Queue, type QueueLike, type QueueOptions } from '../../src/concurrency/queue.ts'
+import { checkpoint, sleep } from '../../src/concurrency/sleep.ts'
+import { taskGroup } from '../../src/concurrency/task-group.ts'
+import { connectQueue } from '../../src/concurrency/threads/connect-queue.ts'
+import { serveQueue } from '../../src/concurrency/threads/serve-queue.ts'
+import { moveOnAfter } from '../../src/concurrency/timeouts.ts'
+import { DeadlineExceededError, QueueLostError, QueueShutDownError } from '../../src/kernel/errors.ts'
+import { waitAllBlocked } from '../../src/testing/index.ts'
+
+interface Reach extends Disposable {
+  /** What is used. */
+  readonly queue: QueueLike<unknown>
+  /** The queue itself. */
+  readonly own: Queue<unknown>
+}
+
+const reaches: Readonly<Record<string, (options?: QueueOptions<unknown>) => Reach>> = {
+  'within a thread'(options) {
+    const own = new Queue<unknown>(options)
+    return { queue: own, own, [Symbol.dispose]: () => {} }
+  },
+  'between threads'(options) {
+    const own = new Queue<unknown>(options)
+    const queue = connectQueue<unknown>(serveQueue(own))
+    return { queue, own, [Symbol.dispose]: () => queue.close() }
+  }
+}
+
+// The law of all reaches.
+describe.each(Object.entries(reaches))('a queue %s', (_, open) => {
+  test('gives what was put, in order', async () => {
+    using reach = open()
+    const items = [1, 'two', { three: [3n] }, new Map([[4, new Date(4)]]), new Uint8Array([5]), undefined, null]
+    await Promise.all(items.map((item) => reach.queue.put(item)))
+    for (const item of items) expect(await reach.queue.get()).toEqual(item)
+  })
+
+  test('who puts waits while it is full, who gets while it is empty, each in turn', async () => {
+    using reach = open({ maxSize: 1 })
+    const put: number[] = []
+    await taskGroup(async (group) => {
+      for (let item = 0; item < 3; item++) group.start(async () => { await reach.queue.put(item); put.push(item) })
+      while (reach.own.statistics().putting < 2) await checkpoint()
+      expect(reach.own.size).toBe(1)
+      expect([await reach.queue.get(), await reach.queue.get(), await reach.queue.get()]).toEqual([0, 1, 2])
+      const getting = [group.start(() => reach.queue.get()), group.start(() => reach.queue.get())]
+      while (reach.own.statistics().getting < 2) await checkpoint()
+      await reach.queue.put('a')
+      await reach.queue.put('b')
+      expect([await getting[0]!.result, await getting[1]!.result]).toEqual(['a', 'b'])
+    })
+    expect(put).toEqual([0, 1, 2])
+  })
+
+  test('who gives up has neither put nor taken anything', async () => {
+    using reach = open({ maxSize: 1 })
+    await expect(reach.queue.get({ timeout: 1 })).rejects.toThrow(DeadlineExceededError)
+    await expect(reach.queue.get({ signal: AbortSignal.abort(new RangeError('enough')) })).rejects.toThrow('enough')
+    await reach.queue.put(1)
+    const scope = new CancelScope()
+    const putting = scope.run(() => reach.queue.put(2))
+    while (reach.own.statistics().putting < 1) await checkpoint()
+    scope.cancel()
+    expect([await putting, scope.cancelledCaught]).toEqual([undefined, true])
+    expect(reach.own.statistics()).toMatchObject({ size: 1, putting: 0, getting: 0 })
+    const cancelled = new CancelScope()
+    cancelled.cancel()
+    await cancelled.run(() => reach.queue.get())
+    expect(reach.own.size).toBe(1)
+  })
+
+  test('a cancel that comes too late finds it done: nothing is lost', async () => {
+    using reach = open()
+    for (let round = 0; round < 50; round++) {
+      const scope = new CancelScope()
+      const getting = scope.run(() => reach.queue.get())
+      for (let turn = 0; turn < round % 4; turn++) await new Promise((resolve) => setImmediate(resolve))
+      reach.own.putNow(round)
+      scope.cancel()
+      const got = await getting
+      expect(got ?? reach.own.getNow()).toBe(round)
+    }
+  })
+
+  test('join waits until all is done; shut down, it gives what it holds, and then nothing', async () => {
+    using reach = open()
+    for (const item of [1, 2]) await reach.queue.put(item)
+    await taskGroup(async (group) => {
+      group.start(async () => { for await (const _item of reach.queue) await sleep(1) })
+      await reach.queue.join()
+      await reach.queue.put(3)
+      reach.queue.shutdown()
+    })
+    await expect(reach.queue.get()).rejects.toThrow(QueueShutDownError)
+    await expect(reach.queue.put(4)).rejects.toThrow(QueueShutDownError)
+  })
+
+  test('shut down at once, it drops what it holds', async () => {
+    using reach = open()
+    await reach.queue.put(1)
+    reach.queue.shutdown({ immediate: true })
+    await expect(reach.queue.get()).rejects.toThrow(QueueShutDownError)
+    await reach.queue.join()
+  })
+})
+
+const script = new URL('../fixtures/concurrency/queue-thread.ts', import.meta.url)
+
+function thread(does: string, queue: Queue<number>, more: object = {}): Worker {
+  const end = serveQueue(queue)
+  return new Worker(script, { workerData: { does, end, ...more }, transferList: [end.port] })
+}
+
+describe('with real threads', { timeout: 60_000 }, () => {
+  test('many put and many get: nothing is lost or doubled, and each sees those of each in order', async () => {
+    const [putters, getters, each] = [2, 2, 20_000]
+    const queue = new Queue<number>({ maxSize: 1_000 })
+    const getting = Array.from({ length: getters }, () => once(thread('get', queue), 'message') as Promise<[number[]]>)
+    const putting = Array.from({ length: putters }, (_, putter) => thread('put', queue, { from: putter * each, count: each }))
+    await Promise.all(putting.map((putter) => once(putter, 'exit')))
+    await queue.join()
+    queue.shutdown()
+    const got = (await Promise.all(getting)).map(([items]) => items)
+    expect(got.flat().toSorted((a, b) => a - b)).toEqual(Array.from({ length: putters * each }, (_, item) => item))
+    for (const own of got) {
+      for (let putter = 0; putter < putters; putter++) {
+        const seen = own.filter((item) => Math.floor(item / each) === putter)
+        expect(seen).toEqual(seen.toSorted((a, b) => a - b))
+      }
+    }
+  })
+
+  test('a thread that sleeps while it waits is woken by each item, and by the end', async () => {
+    const queue = new Queue<number>()
+    const getter = thread('getSync', queue)
+    const said = once(getter, 'message') as Promise<[unknown]>
+    while (queue.statistics().getting === 0) await sleep(1)
+    for (let item = 0; item < 1_000; item++) {
+      queue.putNow(item)
+      if (item % 100 === 0) await sleep(1)
+    }
+    queue.shutdown()
+    expect((await said)[0]).toEqual({ got: Array.from({ length: 1_000 }, (_, item) => item), code: 'QUEUE_SHUT_DOWN' })
+  })
+
+  test('getters that are killed at any moment take nothing with them that they had not been given', async () => {
+    const queue = new Queue<number>()
+    const said: number[] = []
+    let lostAtMost = 0
+    const total = 3_000
+    for (let item = 0; item < total; item++) queue.putNow(item)
+    for (let round = 0; said.length + lostAtMost < total && queue.size > 0; round++) {
+      const getter = thread('tell', queue)
+      getter.on('message', (word) => { if (typeof word === 'number') said.push(word) })
+      await once(getter, 'message')
+      for (let turn = 0; turn < round * 7 % 40; turn++) await new Promise((resolve) => setImmediate(resolve))
+      if (round < 15) {
+        await getter.terminate()
+        lostAtMost++ // the one that it may just have been given
+      } else {
+        queue.shutdown()
+        await once(getter, 'exit')
+      }
+    }
+    await waitAllBlocked()
+    expect(new Set(said).size).toBe(said.length)
+    expect(said.length + queue.size).toBeGreaterThanOrEqual(total - lostAtMost)
+  })
+
+  test('a thread that is killed while it waits, or hangs, holds up nobody', async () => {
+    const queue = new Queue<number>({ maxSize: 1 })
+    const waiter = thread('wait', queue)
+    await once(waiter, 'message')
+    while (queue.statistics().getting === 0) await sleep(1)
+    await waiter.terminate()
+    while (queue.statistics().getting > 0) await sleep(1)
+    // It gets what it has put itself, and computes without end with that in its hands.
+    const hung = thread('hang', queue)
+    await once(hung, 'message')
+    await once(hung, 'message')
+    queue.putNow(2)
+    expect(await queue.get({ timeout: '5s' })).toBe(2)
+    await hung.terminate()
+    await waitAllBlocked()
+    expect(queue.statistics()).toMatchObject({ size: 0, putting: 0, getting: 0 })
+  })
+
+  test('who waits for a queue whose thread has ended hears so', async () => {
+    const end = serveQueue(new Queue<number>())
+    const remote = connectQueue<number>(end)
+    const waiting = remote.get()
+    remote.close()
+    await expect(waiting).rejects.toThrow(QueueLostError)
+    await expect(remote.put(1)).rejects.toThrow(QueueLostError)
+  })
+
+  test('what is moved is gone here; what cannot be sent fails alone', async () => {
+    const own = new Queue<unknown>()
+    using remote = connectQueue<unknown>(serveQueue(own))
+    const bytes = new Uint8Array(1_000)
+    await remote.put(bytes, { transfer: [bytes.buffer] })
+    expect(bytes.length).toBe(0)
+    expect(((await own.get()) as Uint8Array).length).toBe(1_000)
+    const [bad, good] = await Promise.allSettled([remote.put(() => {}), remote.put(7)])
+    expect([bad.status, good.status]).toEqual(['rejected', 'fulfilled'])
+    expect(await own.get()).toBe(7)
+    // Put here, it cannot go there: it stays.
+    own.putNow(() => {})
+    await expect(remote.get()).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    expect(own.size).toBe(1)
+  })
+
+  test('the order of the queue is that of its own thread', async () => {
+    using remote = connectQueue<number>(serveQueue(new PriorityQueue<number>()))
+    for (const item of [3, 1, 2]) await remote.put(item)
+    expect([await remote.get(), await remote.get(), await remote.get()]).toEqual([1, 2, 3])
+    expect(await moveOnAfter(1, () => remote.get())).toBeUndefined()
+  })
+})
