@@ -108,7 +108,11 @@ class Suspended<T> extends Suspension<T> {
   wait(begin: (resume: (value: T) => void) => () => void): void {
     // Given up before it began: nothing is begun.
     if (this.#given) return
-    this.#abandon = begin((value) => this.resume(value))
+    try {
+      this.#abandon = begin((value) => this.resume(value))
+    } catch (error) {
+      this.cancelled(error)
+    }
   }
 
   protected override left(): void {

@@ -260,6 +260,20 @@ describe('deadlines', () => {
   })
 })
 
+test('a wait that could not begin rejects, and the scope knows nothing of it', async () => {
+  const unhandled: unknown[] = []
+  const note = (error: unknown): void => { unhandled.push(error) }
+  process.on('unhandledRejection', note)
+  const scope = new CancelScope()
+  await scope.run(async () => {
+    await expect(sleep(-1)).rejects.toThrow(InvalidOptionError)
+    scope.cancel()
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('unhandledRejection', note)
+  expect(unhandled).toEqual([])
+})
+
 describe('a checkpoint', () => {
   test('ends a loop that computes, and lets timers have their turn', async () => {
     let rounds = 0
