@@ -3,6 +3,7 @@ import type { BrokerStats } from '../backends/broker.ts'
 import { redeem } from '../backends/payloads/claims.ts'
 import { resultName } from '../backends/payloads/payload-names.ts'
 import type { PayloadStore } from '../backends/payloads/payload-store.ts'
+import { currentScope } from '../concurrency/cancel-scope.ts'
 import type { Ending, JobFilter } from '../backends/store.ts'
 import type { JobStory } from '../jobs/history.ts'
 import type { Job, NewJob } from '../jobs/job.ts'
@@ -247,7 +248,8 @@ export class Client extends Service {
     const ms = options.timeout === undefined ? Infinity : milliseconds(options.timeout, 'timeout')
     const timer = this.clock.after(ms, () => stop.abort(stop))
     try {
-      const ending = await this.#results.end(id, options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal)
+      const others = [options.signal, currentScope()?.signal].filter((signal) => signal !== undefined)
+      const ending = await this.#results.end(id, others.length > 0 ? AbortSignal.any([stop.signal, ...others]) : stop.signal)
       return ending.result && isReference(ending.result) ? { ...ending, result: await this.#resultOf(await this.#job(id)) } : ending
     } catch (error) {
       if (error !== stop) throw error

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { orderedMap } from '../concurrency/ordered-map.ts'
+import { currentScope, currentSignal } from '../concurrency/cancel-scope.ts'
+import { map } from '../concurrency/map.ts'
 import type { Call, Executor, Progress } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { byteCount, count } from '../kernel/count.ts'
@@ -155,13 +156,16 @@ class LocalRunner implements Local {
     checkOptions('map()', options, mapOptions)
     checkSignal('map()', options.signal)
     const { concurrency, signal } = options
-    const limit = concurrency ?? this.#itemsFor(definition.runs)
-    const call = (item: Item, signal: AbortSignal): Promise<Awaited<Result>> => this.#run(definition, [item], { ...own, signal }) as Promise<Awaited<Result>>
+    const limit = count('concurrency', concurrency ?? this.#itemsFor(definition.runs))
+    const call = (item: Item): Promise<Awaited<Result>> => this.#run(definition, [item], { ...own, signal: currentSignal() }) as Promise<Awaited<Result>>
     const signals = [signal, own.signal].filter((each) => each !== undefined)
-    return orderedMap(items, count('concurrency', limit), call, signals.length > 1 ? AbortSignal.any(signals) : signals[0])
+    const outer = signals.length > 1 ? AbortSignal.any(signals) : signals[0]
+    return map(items, call, { concurrency: limit, ...(outer ? { signal: outer } : {}) })
   }
 
-  async #run(definition: TaskDefinition, args: readonly unknown[], { signal, onProgress }: RunnerOptions): Promise<unknown> {
+  async #run(definition: TaskDefinition, args: readonly unknown[], { signal: own, onProgress }: RunnerOptions): Promise<unknown> {
+    const around = currentScope()?.signal
+    const signal = own && around && own !== around ? AbortSignal.any([own, around]) : own ?? around
     signal?.throwIfAborted()
     const call: Call = { task: definition, input: { args }, timeout: definition.rules.timeout, ...(signal ? { signal } : {}), ...(onProgress ? { onProgress: telling(onProgress) } : {}) }
     const executor = this.#executors.get(definition.runs) ?? await this.#open(definition.runs)

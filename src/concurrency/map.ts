@@ -11,11 +11,13 @@ import { taskGroup } from './task-group.ts'
 export interface MapOptions {
   /** How many items are worked on, or lie ready, beyond those whose results were asked for. Default: 100. */
   concurrency?: number
+  /** Ends it, with its reason. */
+  signal?: AbortSignal
 }
 
 type Items<Item> = Iterable<Item> | AsyncIterable<Item>
 
-const mapOptions = { concurrency: true } as const
+const mapOptions = { concurrency: true, signal: true } as const
 
 /**
  * Calls `fn` for each item, several at a time, and gives the results in the order of the items.
@@ -32,8 +34,15 @@ const mapOptions = { concurrency: true } as const
  * doubled   // [ 2, 4, 6 ]
  */
 export async function* map<Item, Result>(items: Items<Item>, fn: (item: Item) => Result, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
-  await using calls = new Calls(fn)
-  yield* orderedMap(items, limitOf(options), (item) => calls.call(item))
+  const limit = limitOf(options)
+  const { signal } = options
+  await using calls = new Calls(fn, signal)
+  try {
+    yield* orderedMap(items, limit, (item) => calls.call(item), signal)
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw error
+  }
 }
 
 /**
@@ -48,7 +57,9 @@ export async function* map<Item, Result>(items: Items<Item>, fn: (item: Item) =>
  */
 export async function* mapUnordered<Item, Result>(items: Items<Item>, fn: (item: Item) => Result, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
   const limit = limitOf(options)
-  await using calls = new Calls(fn)
+  const { signal } = options
+  signal?.throwIfAborted()
+  await using calls = new Calls(fn, signal)
   const ready = new Fifo<{ readonly value: Awaited<Result> } | { readonly error: unknown }>()
   let running = 0
   let news = new Event()
@@ -63,14 +74,19 @@ export async function* mapUnordered<Item, Result>(items: Items<Item>, fn: (item:
   try {
     for (;;) {
       while (!source.ended && !source.pulling && running + ready.size < limit) source.pull()
+      signal?.throwIfAborted()
       const outcome = ready.shift()
       if (outcome) {
-        if ('error' in outcome) throw outcome.error
+        if ('error' in outcome) {
+          signal?.throwIfAborted()
+          throw outcome.error
+        }
         yield outcome.value
       } else if (running === 0 && !source.pulling) return
       else {
         if (news.isSet) news = new Event()
-        await (source.pulling ? Promise.race([source.pulling, news.wait()]) : news.wait())
+        const wait = news.wait(signal ? { signal } : {})
+        await (source.pulling ? Promise.race([source.pulling, wait]) : wait)
       }
     }
   } finally {
@@ -89,7 +105,8 @@ export async function* mapUnordered<Item, Result>(items: Items<Item>, fn: (item:
  * await gather([1, 2, 3], async (n) => 2 * n, { concurrency: 2 })   // [ 2, 4, 6 ]
  */
 export async function gather<Item, Result>(items: Items<Item>, fn: (item: Item) => Result, options: MapOptions = {}): Promise<Awaited<Result>[]> {
-  const gathering = new Gathering(items, fn, limitOf(options))
+  options.signal?.throwIfAborted()
+  const gathering = new Gathering(items, fn, limitOf(options), options.signal)
   await gathering.run()
   return gathering.results
 }
@@ -101,14 +118,17 @@ class Gathering<Item, Result> {
   readonly #limit: number
   readonly #source: Iterator<Item> | AsyncIterator<Item>
   readonly #isAsync: boolean
-  readonly #scope = new CancelScope()
+  readonly #scope: CancelScope
   readonly #workers: Promise<void>[] = []
+  readonly #signal: AbortSignal | undefined
   #turn: Promise<unknown> = Promise.resolve()
   #taken = 0
   #ended = false
   #failure: { readonly error: unknown } | undefined
 
-  constructor(items: Items<Item>, fn: (item: Item) => Result, limit: number) {
+  constructor(items: Items<Item>, fn: (item: Item) => Result, limit: number, signal: AbortSignal | undefined) {
+    this.#scope = new CancelScope(signal ? { signal } : {})
+    this.#signal = signal
     this.#fn = fn
     this.#limit = limit
     this.#isAsync = Symbol.asyncIterator in items
@@ -126,6 +146,7 @@ class Gathering<Item, Result> {
     this.#scope.end()
     if (!this.#failure) return
     if (!this.#ended) Promise.resolve(this.#source.return?.()).catch(() => {})
+    this.#signal?.throwIfAborted()
     throw this.#failure.error
   }
 
@@ -204,11 +225,12 @@ export async function race<Runner extends () => unknown>(runners: Iterable<Runne
 /** The calls of one iteration: in one scope, which is cancelled, and waited for, when that ends. */
 class Calls<Item, Result> implements AsyncDisposable {
   readonly #fn: (item: Item) => Result
-  readonly #scope = new CancelScope()
+  readonly #scope: CancelScope
   readonly #running = new Set<Promise<unknown>>()
 
-  constructor(fn: (item: Item) => Result) {
+  constructor(fn: (item: Item) => Result, signal: AbortSignal | undefined) {
     this.#fn = fn
+    this.#scope = new CancelScope(signal ? { signal } : {})
     this.#scope.begin()
   }
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
+import { sleep } from '../../src/concurrency/sleep.ts'
 import { local } from '../../src/client/local.ts'
 import { ClosedError, DeadlineExceededError, DuplicateTaskError, InvalidOptionError, NotATaskError, ProcessExitedError, ThreadExitedError, UncloneableError } from '../../src/kernel/errors.ts'
 import { context } from '../../src/tasks/context.ts'
@@ -25,6 +27,11 @@ const reportTwice: Task<[n: number], Promise<number>> = task({ name: 'reportTwic
 function addTo(offset: number): Task<[n: number], number> {
   return task({ name: 'addTo' }, (n: number) => n + offset)
 }
+
+const waitFor: Task<[ms: number], Promise<number>> = task({ name: 'waitFor' }, async (ms: number) => {
+  await sleep(ms)
+  return ms
+})
 
 async function* upToThree(): AsyncGenerator<number> {
   yield 1
@@ -145,6 +152,19 @@ describe('run', () => {
     const fake = ((a: number) => a) as unknown as Task<[number], number>
     await expect(here.run(fake, 1)).rejects.toBeInstanceOf(NotATaskError)
     expect(() => here.map(fake, [1])).toThrow(NotATaskError)
+  })
+
+  test('a call ends with the scope around it, on the loop and on a thread', async () => {
+    await using here = local({ threads: 1 })
+    for (const runs of ['loop', 'thread'] as const) {
+      const scope = new CancelScope({ timeout: 50 })
+      expect(await scope.run(() => runs === 'loop' ? here.run(waitFor, 3_600_000) : here.run(spin, cells()))).toBeUndefined()
+      expect(scope.cancelledCaught).toBe(true)
+    }
+    const scope = new CancelScope({ timeout: 50 })
+    const seen: number[] = []
+    await scope.run(async () => { for await (const result of here.map(waitFor, [1, 3_600_000])) seen.push(result) })
+    expect([seen, scope.cancelledCaught]).toEqual([[1], true])
   })
 
   test('options are checked', () => {

@@ -10,7 +10,7 @@ import { onClock } from './support.ts'
 
 const bySize = (a: number, b: number): number => a - b
 
-type Run = <I, R>(items: Iterable<I> | AsyncIterable<I>, fn: (item: I) => Promise<R>, options?: { concurrency?: number }) => Promise<Awaited<R>[]>
+type Run = <I, R>(items: Iterable<I> | AsyncIterable<I>, fn: (item: I) => Promise<R>, options?: { concurrency?: number, signal?: AbortSignal }) => Promise<Awaited<R>[]>
 
 const forms: Readonly<Record<string, Run>> = {
   map: (items, fn, options) => Array.fromAsync(map(items, fn, options)) as never,
@@ -73,6 +73,17 @@ describe.each(Object.entries(forms))('%s', (name, run) => {
     await onClock(async (clock) => {
       expect(await moveOnAfter(5, () => run([1, 2], () => sleep('1h')))).toBeUndefined()
       expect(clock.elapsed()).toBe(5)
+    })
+  })
+
+  test('ends with the reason of its signal, when what is under way has ended', async () => {
+    await onClock(async (clock) => {
+      const controller = new AbortController()
+      let ended = 0
+      clock.after(5, () => controller.abort(new RangeError('enough')))
+      await expect(run([1, 2], () => sleep('1h').finally(() => { ended++ }), { signal: controller.signal })).rejects.toThrow('enough')
+      expect([ended, clock.elapsed()]).toEqual([2, 5])
+      await expect(run([1], async (n) => n, { signal: controller.signal })).rejects.toThrow('enough')
     })
   })
 
