@@ -24,7 +24,7 @@ interface Wait {
 
 const scopeOptions = { timeout: true, shield: true, signal: true, clock: true } as const
 
-const ambient = new AsyncLocalStorage<CancelScope>()
+const ambient = new AsyncLocalStorage<CancelScope | undefined>()
 
 /** Who is asked where no scope is around. */
 let outermost: () => CancelScope | undefined = () => undefined
@@ -83,6 +83,10 @@ export class CancelScope {
 
   get clock(): Clock {
     return this.#clock ?? currentClock()
+  }
+
+  get ended(): boolean {
+    return this.#state === 'ended'
   }
 
   /** Whether it was cancelled itself: by `cancel`, its deadline or its signal. */
@@ -157,10 +161,11 @@ export class CancelScope {
     }
   }
 
-  /** One around all others, which `signal` cancels. */
-  static outermost(signal: AbortSignal): CancelScope {
+  /** One around all others, which `signal` cancels, at the deadline too: that is only told. In milliseconds on `elapsed()` of the system's clock. */
+  static outermost(signal: AbortSignal, deadline: number): CancelScope {
     const scope = new CancelScope({ signal })
     scope.#beginIn(undefined)
+    scope.#deadline = deadline
     return scope
   }
 
@@ -189,7 +194,21 @@ export class CancelScope {
     this.#state = 'ended'
     this.#timer?.[Symbol.dispose]()
     this.#signal?.removeEventListener('abort', this.#onAbort)
+    const parent = this.#nearest
+    if (!parent) return
     if (this.#parent) this.#parent.#inner.delete(this)
+    // Whatever goes on in it ends with the scope around it.
+    for (const inner of this.#inner) {
+      inner.#parent = parent
+      parent.#inner.add(inner)
+    }
+    for (const wait of this.#waiting) parent.#waiting.add(wait)
+    if (parent.#cancellation) {
+      for (const inner of this.#inner) if (!inner.shield) inner.#abort(parent.#cancellation)
+      for (const wait of this.#waiting) wait.cancelled(parent.#cancellation)
+    }
+    this.#inner.clear()
+    this.#waiting.clear()
   }
 
   /** Why whatever is awaited inside ends; undefined while it does not. */
@@ -204,6 +223,14 @@ export class CancelScope {
 
   dropWait(wait: Wait): void {
     this.#waiting.delete(wait)
+    if (this.ended) this.#nearest?.dropWait(wait)
+  }
+
+  /** The scope around it that still runs. */
+  get #nearest(): CancelScope | undefined {
+    let scope = this.#parent
+    while (scope?.ended) scope = scope.#parent
+    return scope
   }
 
   #abort(cancellation: Error): void {
@@ -238,9 +265,17 @@ export class CancelScope {
   }
 }
 
+/** Runs `fn` as outside of all scopes: what a program runs for somebody else is not in the scope that it happens to be in. */
+export function outsideScopes<T>(fn: () => T): T {
+  return ambient.getStore() === undefined ? fn() : ambient.run(undefined, fn)
+}
+
 /** The innermost scope in which this code runs. In a task that is the call's own, where there is none inside it. */
 export function currentScope(): CancelScope | undefined {
-  return ambient.getStore() ?? outermost()
+  let scope = ambient.getStore() ?? outermost()
+  // What runs on after its scope has ended is in the one around that.
+  while (scope?.ended) scope = scope.parent
+  return scope
 }
 
 const neverAborts = new AbortController().signal

@@ -33,13 +33,38 @@ class Pipe<T> {
   }
 }
 
-/** An end by which values are sent; `clone` it for each sender, and close each. */
-export class SendChannel<T> implements Disposable {
-  readonly #pipe: Pipe<T>
+/** What is common to both kinds of ends: whoever waits on one that is closed hears so. */
+class End {
   #open = true
+  #closed: AbortController | undefined
+
+  /** @throws ClosedError */
+  protected checkOpen(): void {
+    if (!this.#open) throw new ClosedError('This end of the channel')
+  }
+
+  /** The wait's own options, and that it ends with this end. */
+  protected waiting({ signal, ...rest }: WaitOptions = {}): WaitOptions {
+    this.#closed ??= new AbortController()
+    return { ...rest, signal: signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal }
+  }
+
+  /** False where it was closed before. */
+  protected closeThis(): boolean {
+    if (!this.#open) return false
+    this.#open = false
+    this.#closed?.abort(new ClosedError('This end of the channel'))
+    return true
+  }
+}
+
+/** An end by which values are sent; `clone` it for each sender, and close each. */
+export class SendChannel<T> extends End implements Disposable {
+  readonly #pipe: Pipe<T>
 
   /** Use `openChannel`. */
   constructor(pipe: Pipe<T>) {
+    super()
     this.#pipe = pipe
     pipe.senders++
   }
@@ -47,7 +72,7 @@ export class SendChannel<T> implements Disposable {
   /** @throws BrokenChannelError where nobody receives any more; ClosedError where this end was closed; CancelledError, DeadlineExceededError, the reason of the signal: then it was not sent */
   async send(value: T, options?: WaitOptions): Promise<void> {
     this.#check()
-    await this.#pipe.queue.put(value, options).catch(broken)
+    await this.#pipe.queue.put(value, this.waiting(options)).catch(broken)
   }
 
   /** @throws QueueFullError, BrokenChannelError, ClosedError */
@@ -68,8 +93,7 @@ export class SendChannel<T> implements Disposable {
 
   /** With the last sending end the channel ends: receivers get what is in it, and then EndOfChannelError. */
   close(): void {
-    if (!this.#open) return
-    this.#open = false
+    if (!this.closeThis()) return
     if (--this.#pipe.senders === 0) this.#pipe.queue.shutdown()
   }
 
@@ -82,31 +106,31 @@ export class SendChannel<T> implements Disposable {
   }
 
   #check(): void {
-    if (!this.#open) throw new ClosedError('This end of the channel')
+    this.checkOpen()
     if (this.#pipe.receivers === 0) throw new BrokenChannelError()
   }
 }
 
 /** An end by which values are received, each by one of the ends; `clone` it for each receiver, and close each. `for await` takes all. */
-export class ReceiveChannel<T> implements Disposable, AsyncIterable<T> {
+export class ReceiveChannel<T> extends End implements Disposable, AsyncIterable<T> {
   readonly #pipe: Pipe<T>
-  #open = true
 
   /** Use `openChannel`. */
   constructor(pipe: Pipe<T>) {
+    super()
     this.#pipe = pipe
     pipe.receivers++
   }
 
   /** @throws EndOfChannelError; ClosedError where this end was closed; CancelledError, DeadlineExceededError, the reason of the signal: then nothing was received */
   async receive(options?: WaitOptions): Promise<T> {
-    this.#check()
-    return this.#pipe.queue.get(options).catch(ended)
+    this.checkOpen()
+    return this.#pipe.queue.get(this.waiting(options)).catch(ended)
   }
 
   /** @throws QueueEmptyError, EndOfChannelError, ClosedError */
   receiveNow(): T {
-    this.#check()
+    this.checkOpen()
     try {
       return this.#pipe.queue.getNow()
     } catch (error) {
@@ -116,14 +140,13 @@ export class ReceiveChannel<T> implements Disposable, AsyncIterable<T> {
 
   /** One more end, to be closed for itself. @throws ClosedError */
   clone(): ReceiveChannel<T> {
-    this.#check()
+    this.checkOpen()
     return new ReceiveChannel(this.#pipe)
   }
 
   /** With the last receiving end whoever sends, or waits to, gets BrokenChannelError; what is in the channel is lost. */
   close(): void {
-    if (!this.#open) return
-    this.#open = false
+    if (!this.closeThis()) return
     if (--this.#pipe.receivers === 0) this.#pipe.queue.shutdown({ immediate: true })
   }
 
@@ -147,10 +170,6 @@ export class ReceiveChannel<T> implements Disposable, AsyncIterable<T> {
 
   statistics(): ChannelStatistics {
     return this.#pipe.statistics()
-  }
-
-  #check(): void {
-    if (!this.#open) throw new ClosedError('This end of the channel')
   }
 }
 

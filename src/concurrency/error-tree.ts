@@ -25,10 +25,15 @@ export function splitErrors<E>(error: unknown, filter: ErrorFilter<E>): [matched
 }
 
 /** The leaves of a tree of errors, in order. */
-export function* errorLeaves(error: unknown): Iterable<unknown> {
-  const parts = partsOf(error)
+export function errorLeaves(error: unknown): Iterable<unknown> {
+  return leavesOf(error, [])
+}
+
+/** @param above the trees that this one is a part of: one of them within itself is a leaf */
+function* leavesOf(error: unknown, above: readonly unknown[]): Iterable<unknown> {
+  const parts = above.includes(error) ? undefined : partsOf(error)
   if (!parts) return yield error
-  for (const part of parts) yield* errorLeaves(part)
+  for (const part of parts) yield* leavesOf(part, [...above, error])
 }
 
 /** A tree of errors: its leaves are what was thrown. */
@@ -38,18 +43,19 @@ export type ErrorTree = AggregateError
 export const none: unique symbol = Symbol('none')
 
 /** The tree without the leaves that do not pass; the same object where all do, `none` where none does. */
-export function keep(error: unknown, passes: (leaf: unknown) => boolean): unknown {
-  const parts = partsOf(error)
+export function keep(error: unknown, passes: (leaf: unknown) => boolean, above: readonly unknown[] = []): unknown {
+  const parts = above.includes(error) ? undefined : partsOf(error)
   if (!parts) return passes(error) ? error : none
-  const kept = parts.map((part) => keep(part, passes))
+  const kept = parts.map((part) => keep(part, passes, [...above, error]))
   if (kept.every((part, at) => part === parts[at])) return error
   const left = kept.filter((part) => part !== none)
   if (left.length === 0) return none
   return error instanceof AggregateError ? regrouped(error, left) : left.length === 1 ? left[0] : new AggregateError(left, (error as Error).message)
 }
 
+/** Undefined for a leaf; an AggregateError that gathers nothing is one. */
 function partsOf(error: unknown): unknown[] | undefined {
-  if (error instanceof AggregateError) return error.errors as unknown[]
+  if (error instanceof AggregateError) return Array.isArray(error.errors) && error.errors.length > 0 ? error.errors as unknown[] : undefined
   return error instanceof SuppressedError ? [error.error, error.suppressed] : undefined
 }
 

@@ -30,6 +30,7 @@ export class Event {
   async wait(options?: WaitOptions): Promise<void> {
     if (!this.#isSet) return this.#waiting.wait(options)
     currentScope()?.throwIfCancelled()
+    options?.signal?.throwIfAborted()
   }
 
   statistics(): { readonly waiting: number } {
@@ -46,7 +47,7 @@ export class Event {
  */
 export class Barrier {
   readonly parties: number
-  readonly #waiting = new WaitList('A barrier')
+  readonly #waiting = new WaitList<number>('A barrier')
 
   /** @throws InvalidOptionError */
   constructor(parties: number) {
@@ -61,10 +62,11 @@ export class Barrier {
    */
   async wait(options?: WaitOptions): Promise<number> {
     currentScope()?.throwIfCancelled()
-    const index = this.#waiting.size
-    if (index + 1 < this.parties) await this.#waiting.wait(options)
-    else this.#waiting.wakeAll()
-    return index
+    options?.signal?.throwIfAborted()
+    const before = this.#waiting.size
+    if (before + 1 < this.parties) return this.#waiting.wait(options)
+    for (let index = 0; index < before; index++) this.#waiting.wakeFirst(index)
+    return before
   }
 
   statistics(): { readonly parties: number, readonly waiting: number } {

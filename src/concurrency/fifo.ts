@@ -36,6 +36,12 @@ export class Fifo<T> {
     this.#head = 0
   }
 
+  /** Where many more lie here than the `wanted` ones, only those that `stays` says stay. In constant time, taken all together. */
+  sweep(wanted: number, stays: (item: T) => boolean): void {
+    if (this.size < 64 || this.size < 2 * wanted) return
+    this.#items = this.drain().filter(stays)
+  }
+
   /** Takes all. */
   drain(): T[] {
     const all = this.#items.slice(this.#head) as T[]

@@ -13,14 +13,11 @@ export class Heap<T> {
 
   push(item: T): void {
     const items = this.#items
-    let at = items.length
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (!this.#before(item, items[parent]!)) break
-      items[at] = items[parent]!
-      at = parent
-    }
-    items[at] = item
+    // First where it belongs, then what makes room: a comparison that throws leaves everything where it was.
+    const path: number[] = [items.length]
+    for (let at = items.length; at > 0 && this.#before(item, items[(at - 1) >> 1]!); at = (at - 1) >> 1) path.push((at - 1) >> 1)
+    for (let step = 0; step + 1 < path.length; step++) items[path[step]!] = items[path[step + 1]!]!
+    items[path.at(-1)!] = item
   }
 
   pop(): T | undefined {

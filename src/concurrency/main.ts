@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { systemClock } from '../kernel/clock.ts'
+import { type Timer, systemClock } from '../kernel/clock.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { checkOptions } from '../kernel/options.ts'
 import { CancelScope } from './cancel-scope.ts'
@@ -36,22 +36,24 @@ export async function main(body: (scope: CancelScope) => unknown, options: MainO
   const ms = milliseconds(grace, 'grace')
   const scope = new CancelScope()
   let signalled: NodeJS.Signals | undefined
+  let timer: Timer | undefined
   const onSignal = (signal: NodeJS.Signals): void => {
     if (signalled) process.exit(endedBySignal + constants.signals[signal])
     signalled = signal
     // It keeps no program alive that has ended by itself.
-    systemClock.after(ms, () => process.exit(endedBySignal + constants.signals[signal]), { background: true })
+    timer = systemClock.after(ms, () => process.exit(endedBySignal + constants.signals[signal]), { background: true })
     scope.cancel(new Error(`the program was told to end by ${signal}`))
   }
   for (const signal of signals) process.on(signal, onSignal)
   let code = 0
   try {
     const result = await scope.run(body)
-    if (typeof result === 'number') code = result
+    if (Number.isInteger(result)) code = result as number
   } catch (error) {
     console.error(error)
     code = 1
   } finally {
+    timer?.[Symbol.dispose]()
     for (const signal of signals) process.off(signal, onSignal)
   }
   if (signalled && code === 0) code = endedBySignal + constants.signals[signalled]

@@ -1,11 +1,13 @@
 import { count } from '../kernel/count.ts'
 import { checkOptions } from '../kernel/options.ts'
+import { Bell } from './bell.ts'
 import { CancelScope } from './cancel-scope.ts'
-import { errorLeaves } from './error-tree.ts'
+import { isCancellationWithin } from './cancellation.ts'
 import { Event } from './event.ts'
 import { Fifo } from './fifo.ts'
 import { orderedMap } from './ordered-map.ts'
 import { Source } from './source.ts'
+import { TaskGroupError } from './task-group-error.ts'
 import { taskGroup } from './task-group.ts'
 
 export interface MapOptions {
@@ -36,12 +38,12 @@ const mapOptions = { concurrency: true, signal: true } as const
 export async function* map<Item, Result>(items: Items<Item>, fn: (item: Item) => Result, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
   const limit = limitOf(options)
   const { signal } = options
+  signal?.throwIfAborted()
   await using calls = new Calls(fn, signal)
   try {
-    yield* orderedMap(items, limit, (item) => calls.call(item), signal)
+    yield* orderedMap(items, limit, (item) => calls.call(item), calls.signal)
   } catch (error) {
-    signal?.throwIfAborted()
-    throw error
+    throw reasonOf(signal, error, calls)
   }
 }
 
@@ -60,36 +62,38 @@ export async function* mapUnordered<Item, Result>(items: Items<Item>, fn: (item:
   const { signal } = options
   signal?.throwIfAborted()
   await using calls = new Calls(fn, signal)
+  const bell = new Bell()
+  const ring = (): void => bell.ring()
   const ready = new Fifo<{ readonly value: Awaited<Result> } | { readonly error: unknown }>()
   let running = 0
-  let news = new Event()
   const come = (outcome: { readonly value: Awaited<Result> } | { readonly error: unknown }): void => {
     ready.push(outcome)
-    news.set()
+    ring()
   }
   const source = new Source(items, (item) => {
     running++
-    calls.call(item).then((value) => come({ value }), (error: unknown) => come({ error })).finally(() => { running-- })
-  }, (error) => come({ error }))
+    const ended = (outcome: { readonly value: Awaited<Result> } | { readonly error: unknown }): void => {
+      running--
+      come(outcome)
+    }
+    calls.call(item).then((value) => ended({ value }), (error: unknown) => ended({ error }))
+  }, (error) => come({ error }), ring)
+  calls.signal.addEventListener('abort', ring)
   try {
     for (;;) {
+      calls.signal.throwIfAborted()
       while (!source.ended && !source.pulling && running + ready.size < limit) source.pull()
-      signal?.throwIfAborted()
       const outcome = ready.shift()
       if (outcome) {
-        if ('error' in outcome) {
-          signal?.throwIfAborted()
-          throw outcome.error
-        }
+        if ('error' in outcome) throw outcome.error
         yield outcome.value
       } else if (running === 0 && !source.pulling) return
-      else {
-        if (news.isSet) news = new Event()
-        const wait = news.wait(signal ? { signal } : {})
-        await (source.pulling ? Promise.race([source.pulling, wait]) : wait)
-      }
+      else await bell.wait()
     }
+  } catch (error) {
+    throw reasonOf(signal, error, calls)
   } finally {
+    calls.signal.removeEventListener('abort', ring)
     source.close()
   }
 }
@@ -105,8 +109,9 @@ export async function* mapUnordered<Item, Result>(items: Items<Item>, fn: (item:
  * await gather([1, 2, 3], async (n) => 2 * n, { concurrency: 2 })   // [ 2, 4, 6 ]
  */
 export async function gather<Item, Result>(items: Items<Item>, fn: (item: Item) => Result, options: MapOptions = {}): Promise<Awaited<Result>[]> {
+  const limit = limitOf(options)
   options.signal?.throwIfAborted()
-  const gathering = new Gathering(items, fn, limitOf(options), options.signal)
+  const gathering = new Gathering(items, fn, limit, options.signal)
   await gathering.run()
   return gathering.results
 }
@@ -119,12 +124,15 @@ class Gathering<Item, Result> {
   readonly #source: Iterator<Item> | AsyncIterator<Item>
   readonly #isAsync: boolean
   readonly #scope: CancelScope
-  readonly #workers: Promise<void>[] = []
   readonly #signal: AbortSignal | undefined
+  readonly #bell = new Bell()
   #turn: Promise<unknown> = Promise.resolve()
+  #workers = 0
+  #working = 0
+  #running = 0
   #taken = 0
   #ended = false
-  #failure: { readonly error: unknown } | undefined
+  readonly #failures: unknown[] = []
 
   constructor(items: Items<Item>, fn: (item: Item) => Result, limit: number, signal: AbortSignal | undefined) {
     this.#scope = new CancelScope(signal ? { signal } : {})
@@ -137,43 +145,65 @@ class Gathering<Item, Result> {
 
   async run(): Promise<void> {
     this.#scope.begin()
+    const wait = { cancelled: () => this.#bell.ring() }
+    this.#scope.addWait(wait)
     this.#scope.enter(() => {
       do this.#addWorker()
       while (!this.#isAsync && this.#mayAdd())
     })
-    // Those that an async source brings come while the others are waited for.
-    for (let at = 0; at < this.#workers.length; at++) await this.#workers[at]
+    // A source that never answers is not waited for once all is cancelled; calls are.
+    while (this.#scope.cancelled ? this.#running > 0 : this.#working > 0) await this.#bell.wait()
+    this.#scope.dropWait(wait)
     this.#scope.end()
-    if (!this.#failure) return
-    if (!this.#ended) Promise.resolve(this.#source.return?.()).catch(() => {})
+    if (this.#failures.length === 0 && !this.#scope.cancelled) return
+    if (!this.#ended) closeQuietly(this.#source)
+    const real = this.#failures.filter((error) => !isCancellationWithin(error, this.#scope) && error !== this.#scope.cancellation)
+    if (real.length > 0) throw real.length === 1 ? real[0] : new TaskGroupError(real)
     this.#signal?.throwIfAborted()
-    throw this.#failure.error
+    throw this.#scope.cancellation ?? this.#failures[0]
   }
 
   #mayAdd(): boolean {
-    return this.#workers.length < this.#limit && !this.#ended && !this.#failure
+    return this.#workers < this.#limit && !this.#ended && this.#failures.length === 0
   }
 
   #addWorker(): void {
-    this.#workers.push(this.#work().catch((error: unknown) => {
-      this.#failure ??= { error }
+    this.#workers++
+    this.#working++
+    this.#work().catch((error: unknown) => {
+      this.#failures.push(error)
       this.#scope.cancel(error)
-    }))
+    }).finally(() => {
+      this.#working--
+      this.#bell.ring()
+    })
   }
 
   async #work(): Promise<void> {
-    while (!this.#ended && !this.#failure) {
+    while (!this.#ended && this.#failures.length === 0 && !this.#scope.cancelled) {
       // One at a time is asked for: not every source takes more.
       const next = this.#isAsync ? await (this.#turn = this.#turn.then(() => this.#source.next())) as IteratorResult<Item> : this.#source.next() as IteratorResult<Item>
       if (next.done) {
         this.#ended = true
         return
       }
+      if (this.#scope.cancelled) return
       const index = this.#taken++
       if (this.#isAsync && this.#mayAdd()) this.#addWorker()
-      this.results[index] = await this.#fn(next.value)
+      this.#running++
+      try {
+        this.results[index] = await this.#fn(next.value)
+      } finally {
+        this.#running--
+      }
     }
   }
+}
+
+function closeQuietly(source: Iterator<unknown> | AsyncIterator<unknown>): void {
+  try {
+    Promise.resolve(source.return?.()).catch(() => {})
+  } catch {}
 }
 
 /**
@@ -215,11 +245,10 @@ export async function race<Runner extends () => unknown>(runners: Iterable<Runne
       }
     })
   } catch (error) {
-    const leaves = [...errorLeaves(error)]
-    throw leaves.length === 1 ? leaves[0] : error
+    throw error instanceof TaskGroupError && error.errors.length === 1 ? error.errors[0] : error
   }
-  // There were none: as Promise.race, it has nothing to give.
-  return first ? first.value : new Promise<never>(() => {})
+  // There were none, or each cancelled itself: as Promise.race, it has nothing to give.
+  return first ? first.value : new Event().wait() as Promise<never>
 }
 
 /** The calls of one iteration: in one scope, which is cancelled, and waited for, when that ends. */
@@ -227,6 +256,7 @@ class Calls<Item, Result> implements AsyncDisposable {
   readonly #fn: (item: Item) => Result
   readonly #scope: CancelScope
   readonly #running = new Set<Promise<unknown>>()
+  readonly #late: unknown[] = []
 
   constructor(fn: (item: Item) => Result, signal: AbortSignal | undefined) {
     this.#fn = fn
@@ -237,18 +267,36 @@ class Calls<Item, Result> implements AsyncDisposable {
   call(item: Item): Promise<Awaited<Result>> {
     const call = this.#scope.enter(async (): Promise<Awaited<Result>> => await this.#fn(item))
     this.#running.add(call)
-    const ended = (): boolean => this.#running.delete(call)
-    call.then(ended, ended)
+    call.then(() => this.#running.delete(call), (error: unknown) => {
+      this.#running.delete(call)
+      // It went wrong while it was cancelled: no result of it will be asked for.
+      if (this.#scope.cancelled && !this.isOwnCancellation(error) && error !== this.#scope.cancellation) this.#late.push(error)
+    })
     return call
   }
 
+  get signal(): AbortSignal {
+    return this.#scope.signal
+  }
+
+  isOwnCancellation(error: unknown): boolean {
+    return isCancellationWithin(error, this.#scope)
+  }
+
+  /** @throws what goes wrong while calls are cancelled */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#running.size > 0) {
       this.#scope.cancel()
       await Promise.allSettled(this.#running)
     }
     this.#scope.end()
+    if (this.#late.length > 0) throw this.#late.length === 1 ? this.#late[0] : new TaskGroupError(this.#late)
   }
+}
+
+/** Where an iteration was ended by its signal, that says why. A real error comes before it. */
+function reasonOf(signal: AbortSignal | undefined, error: unknown, calls: { isOwnCancellation(error: unknown): boolean }): unknown {
+  return signal?.aborted && calls.isOwnCancellation(error) ? signal.reason : error
 }
 
 function limitOf(options: MapOptions): number {

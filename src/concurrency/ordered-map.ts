@@ -1,3 +1,4 @@
+import { Bell } from './bell.ts'
 import { Fifo } from './fifo.ts'
 import { Source } from './source.ts'
 
@@ -6,61 +7,56 @@ import { Source } from './source.ts'
  *
  * No more than `limit` items are taken from the source beyond those whose results were asked for, so a source without end
  * works, and a slow consumer holds it back. The first failure, in the order of the items, is thrown, and nothing follows it:
- * no item is taken once one has failed. When the iteration ends early, in whatever way, `signal` aborts for the calls under
- * way and the source is closed.
+ * no item is taken once one has failed. When the iteration ends early, in whatever way, the source is closed.
  *
- * @param outer ends the iteration with its reason when it aborts
+ * @param signal ends the iteration with its reason when it aborts, whatever the source and the calls do
  */
 export async function* orderedMap<Item, Result>(
   items: Iterable<Item> | AsyncIterable<Item>,
   limit: number,
-  run: (item: Item, signal: AbortSignal) => Promise<Result>,
-  outer?: AbortSignal
+  run: (item: Item) => Promise<Result>,
+  signal: AbortSignal
 ): AsyncGenerator<Result, void, undefined> {
-  outer?.throwIfAborted()
-  const rest = new AbortController()
-  const aborted = Promise.withResolvers<never>()
-  aborted.promise.catch(() => {})
-  const cancel = (): void => {
-    rest.abort(outer?.reason)
-    aborted.reject(outer?.reason)
-  }
-  outer?.addEventListener('abort', cancel)
+  const bell = new Bell()
+  const ring = (): void => bell.ring()
   const results = new Fifo<{ readonly promise: Promise<Result>, settled: boolean }>()
   let failed = false
   const add = (promise: Promise<Result>): void => {
     const entry = { promise, settled: false }
-    promise.then(() => { entry.settled = true }, () => { entry.settled = failed = true })
+    const settle = (): void => {
+      entry.settled = true
+      ring()
+    }
+    promise.then(settle, () => {
+      failed = true
+      settle()
+    })
     results.push(entry)
   }
   const source = new Source(
     items,
-    (item) => add(run(item, rest.signal)),
+    (item) => add(run(item)),
     // The source failed in its turn: results of the items before it come first.
-    (error) => add((async () => { throw error })())
+    (error) => add((async () => { throw error })()),
+    ring
   )
   const mayPull = (): boolean => !source.ended && !failed && !source.pulling && results.size < limit
 
+  signal.addEventListener('abort', ring)
   try {
     for (;;) {
+      signal.throwIfAborted()
       while (mayPull()) source.pull()
       const head = results.peek()
-      const { pulling } = source
-      if (!head && !pulling) return
-      if (!head?.settled && pulling) await Promise.race(head ? [settled(head.promise), pulling, aborted.promise] : [pulling, aborted.promise])
-      else if (head) {
+      if (!head && !source.pulling) return
+      if (head?.settled) {
         const result = await head.promise
         results.shift()
         yield result
-      }
+      } else await bell.wait()
     }
   } finally {
-    outer?.removeEventListener('abort', cancel)
-    rest.abort()
+    signal.removeEventListener('abort', ring)
     source.close()
   }
-}
-
-function settled(promise: Promise<unknown>): Promise<unknown> {
-  return promise.catch(() => {})
 }

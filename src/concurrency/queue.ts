@@ -146,6 +146,7 @@ export class Queue<T> implements QueueLike<T> {
       return () => {
         putting.gone = true
         this.#puttingNow--
+        this.#putting.sweep(this.#puttingNow, ({ gone }) => !gone)
         // A large one at the front may have kept smaller ones behind it.
         this.#refill()
       }
@@ -189,6 +190,7 @@ export class Queue<T> implements QueueLike<T> {
   }
 
   async join(options: WaitOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted()
     if (this.#unfinished > 0) return this.#joining.wait(options)
     currentScope()?.throwIfCancelled()
   }
@@ -237,11 +239,13 @@ export class Queue<T> implements QueueLike<T> {
   }
 
   #add(item: T, bytes: number): void {
-    this.#unfinished++
     // Whoever waits finds it empty.
-    if (this.#getting.wakeFirst(item)) return
-    this.#shelf.push(item)
-    this.#bytes += bytes
+    if (this.#getting.size > 0) this.#getting.wakeFirst(item)
+    else {
+      this.#shelf.push(item)
+      this.#bytes += bytes
+    }
+    this.#unfinished++
   }
 
   #take(): T {
@@ -323,8 +327,8 @@ export class PriorityQueue<T> extends Queue<T> {
     let size = 0
     let putBacks = 0
     const add = (item: T, put: number): void => {
-      size++
       heap.push({ item, put })
+      size++
     }
     return {
       get size() { return size },

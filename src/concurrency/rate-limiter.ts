@@ -70,6 +70,7 @@ export class RateLimiter {
   async acquire(cost = 1, options: WaitOptions = {}): Promise<void> {
     this.#checkCost(cost)
     currentScope()?.throwIfCancelled()
+    options.signal?.throwIfAborted()
     if (this.#waiting === 0 && this.#take(cost)) return
     await suspend<void>('The rate limiter', options, (resume) => {
       const asking: Asking = { cost, grant: () => resume(), gone: false }
@@ -79,6 +80,7 @@ export class RateLimiter {
       return () => {
         asking.gone = true
         this.#waiting--
+        this.#asking.sweep(this.#waiting, ({ gone }) => !gone)
         this.#serve()
       }
     })

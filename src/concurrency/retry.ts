@@ -22,8 +22,7 @@ export async function retry<T>(fn: (attempt: number) => T, policy: RetryOptions)
     try {
       return await fn(attempt)
     } catch (error) {
-      currentScope()?.throwIfCancelled()
-      const wait = cancellerOf(error) || !mayRetry(error, rules) ? undefined : retryDelay(rules, attempt, Math.random())
+      const wait = currentScope()?.cancelled || cancellerOf(error) || !mayRetry(error, rules) ? undefined : retryDelay(rules, attempt, Math.random())
       if (wait === undefined) throw error
       await sleep(wait)
     }

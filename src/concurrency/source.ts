@@ -3,13 +3,16 @@ export class Source<Item> {
   readonly #items: Iterator<Item> | AsyncIterator<Item>
   readonly #taken: (item: Item) => void
   readonly #failed: (error: unknown) => void
-  #pulling: Promise<void> | undefined
+  readonly #settled: () => void
+  #pulling = false
   #ended = false
 
-  constructor(items: Iterable<Item> | AsyncIterable<Item>, taken: (item: Item) => void, failed: (error: unknown) => void) {
+  /** @param settled the item that was asked for is here, or there is none */
+  constructor(items: Iterable<Item> | AsyncIterable<Item>, taken: (item: Item) => void, failed: (error: unknown) => void, settled: () => void) {
     this.#items = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
     this.#taken = taken
     this.#failed = failed
+    this.#settled = settled
   }
 
   /** It has no more items, or failed. */
@@ -17,8 +20,8 @@ export class Source<Item> {
     return this.#ended
   }
 
-  /** Settles when the item that was asked for is here; undefined while none is. Never rejects. */
-  get pulling(): Promise<void> | undefined {
+  /** An item was asked for, and is not here yet. */
+  get pulling(): boolean {
     return this.#pulling
   }
 
@@ -35,7 +38,11 @@ export class Source<Item> {
     try {
       const next = this.#items.next()
       if (!isPromiseLike(next)) return take(next)
-      this.#pulling = Promise.resolve(next).then(take, fail).finally(() => { this.#pulling = undefined })
+      this.#pulling = true
+      Promise.resolve(next).then(take, fail).finally(() => {
+        this.#pulling = false
+        this.#settled()
+      })
     } catch (error) {
       fail(error)
     }
@@ -43,7 +50,12 @@ export class Source<Item> {
 
   /** Not waited for: a generator that is busy with `next` closes after that, perhaps never. */
   close(): void {
-    if (!this.#ended) Promise.resolve(this.#items.return?.()).catch(() => {})
+    if (this.#ended) return
+    this.#ended = true
+    // What it throws hides no error that is on its way.
+    try {
+      Promise.resolve(this.#items.return?.()).catch(() => {})
+    } catch {}
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Timer } from '../kernel/clock.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { DeadlineExceededError } from '../kernel/errors.ts'
+import { checkSignal } from '../kernel/options.ts'
 import { type CancelScope, currentClock, currentScope } from './cancel-scope.ts'
 
 /** How a wait may end early, beside a cancel of the scopes around it. */
@@ -74,16 +75,16 @@ export class Suspension<T> {
 
   #limit(what: string, { signal, timeout }: WaitOptions): void {
     if (signal === undefined && timeout === undefined) return
-    if (signal?.aborted) return this.cancelled(signal.reason)
-    const aborted = (): void => this.cancelled(signal!.reason)
-    signal?.addEventListener('abort', aborted)
-    this.#limits = { signal, aborted, timer: undefined }
-    if (timeout === undefined) return
+    // What is no signal, or no duration, must not leave it in line.
     try {
-      const timer = currentClock().after(milliseconds(timeout, 'timeout'), () => this.cancelled(new DeadlineExceededError(what)))
-      this.#limits = { signal, aborted, timer }
+      checkSignal(what, signal)
+      if (signal?.aborted) return this.cancelled(signal.reason)
+      const ms = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
+      const aborted = (): void => this.cancelled(signal!.reason)
+      signal?.addEventListener('abort', aborted)
+      this.#limits = { signal, aborted, timer: ms === undefined ? undefined : currentClock().after(ms, () => this.cancelled(new DeadlineExceededError(what))) }
     } catch (error) {
-      this.cancelled(error) // no duration: it must not stay in line
+      this.cancelled(error)
     }
   }
 }

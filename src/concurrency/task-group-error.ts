@@ -9,11 +9,25 @@ export class TaskGroupError extends AggregateError {
     Object.defineProperty(this, 'name', { value: 'TaskGroupError', configurable: true, writable: true })
     TreadleError.brand(this)
   }
+
+  /** Also of one that came from another thread. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof TreadleError && (value as Error).name === 'TaskGroupError'
+  }
+}
+
+/** Anything may have been thrown. */
+function describe(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  } catch {
+    return typeof error
+  }
 }
 
 const mostTold = 3
 
 function told(errors: readonly unknown[]): string {
-  const shown = errors.slice(0, mostTold).map((error) => error instanceof Error ? `${error.name}: ${error.message}` : String(error)).join('; ')
+  const shown = errors.slice(0, mostTold).map(describe).join('; ')
   return errors.length > mostTold ? `${shown}; and ${errors.length - mostTold} more` : shown
 }

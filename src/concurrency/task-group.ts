@@ -37,6 +37,7 @@ export class TaskGroup implements AsyncDisposable {
   /** All of the group runs in it. */
   readonly scope: CancelScope
   readonly #errors: unknown[] = []
+  readonly #known = new Set<object>()
   readonly #daemons = new Set<CancelScope>()
   #children = 0
   #open = true
@@ -118,9 +119,10 @@ export class TaskGroup implements AsyncDisposable {
   }
 
   #fail(error: unknown): void {
-    const known = new Set(this.#errors.flatMap((own) => [...errorLeaves(own)]))
-    // The block may pass on what a child's `result` or `ready` threw: that has been heard.
-    if ([...errorLeaves(error)].every((leaf) => known.has(leaf))) return
+    const leaves = [...errorLeaves(error)]
+    // The block may pass on what a child's `result` or `ready` threw: that has been heard. Of values that are no objects nobody can say.
+    if (leaves.every((leaf) => typeof leaf === 'object' && leaf !== null && this.#known.has(leaf))) return
+    for (const leaf of leaves) if (typeof leaf === 'object' && leaf !== null) this.#known.add(leaf)
     this.#errors.push(error)
     this.scope.cancel(error)
   }

@@ -1,6 +1,7 @@
-import { CancelScope, provideScope } from '../concurrency/cancel-scope.ts'
+import { CancelScope, outsideScopes, provideScope } from '../concurrency/cancel-scope.ts'
+import { systemClock } from '../kernel/clock.ts'
 import type { LogFields, Logger } from '../kernel/logger.ts'
-import { type OwnContext, type TaskContext, context } from '../tasks/context.ts'
+import { type OwnContext, type TaskContext, context, runInContext } from '../tasks/context.ts'
 import { progressOf } from '../tasks/progress.ts'
 import type { OpenResources, Resource } from '../tasks/resource.ts'
 import type { TaskDefinition } from '../tasks/task.ts'
@@ -50,7 +51,7 @@ export class RunningCall implements OwnContext {
 
   /** What waits in it by means of `treadle/concurrency` ends when it is cancelled, or its time is up. */
   get scope(): CancelScope {
-    return this.#scope ??= CancelScope.outermost(this.signal)
+    return this.#scope ??= CancelScope.outermost(this.signal, systemClock.elapsed() + this.deadline - systemClock.now())
   }
 
   get log(): Logger {
@@ -84,6 +85,11 @@ export class RunningCall implements OwnContext {
   get #said(): CallReports {
     return this.#reports ??= new CallReports(this.#listener, this)
   }
+}
+
+/** Runs a call's function: in the call's own context and scope, whatever this code runs in. */
+export function runCall<T>(call: RunningCall, fn: () => T): T {
+  return outsideScopes(() => runInContext(call, fn))
 }
 
 provideScope(() => {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Event } from '../concurrency/event.ts'
-import { InvalidOptionError } from '../kernel/errors.ts'
+import { ClosedError, InvalidOptionError } from '../kernel/errors.ts'
 
 /** How many turns of the loop nothing may have begun in. */
 const quietTurns = 5
@@ -35,18 +35,31 @@ export async function waitAllBlocked(): Promise<void> {
 export class Sequencer {
   readonly #over = new Map<number, Event>()
   readonly #taken = new Set<number>()
+  #broken = false
 
   /**
    * Waits for the turn; disposing what it gives ends it.
    *
    * @param number from 0; each is taken once
-   * @throws InvalidOptionError, CancelledError
+   * @throws InvalidOptionError, CancelledError; ClosedError where one before it gave up
    */
   async turn(number: number): Promise<Disposable> {
     if (!Number.isInteger(number) || number < 0 || this.#taken.has(number)) throw new InvalidOptionError('Sequencer.turn()', number, 'a whole number, 0 or more, that was not taken yet')
     this.#taken.add(number)
-    if (number > 0) await this.#end(number - 1).wait()
+    if (number > 0) await this.#before(number - 1)
     return { [Symbol.dispose]: () => this.#end(number).set() }
+  }
+
+  /** Whoever gives up breaks it: those behind would wait for ever. */
+  async #before(number: number): Promise<void> {
+    try {
+      await this.#end(number).wait()
+    } catch (error) {
+      this.#broken = true
+      for (const end of this.#over.values()) end.set()
+      throw error
+    }
+    if (this.#broken) throw new ClosedError('The sequencer')
   }
 
   #end(number: number): Event {

@@ -99,7 +99,7 @@ class Reader {
 /** The error again: same name, message, stack, code, cause and fields; an `instanceof` the built-in class that it was. */
 export function fromPortable(portable: PortableError, depth = 0): Error {
   const { name, message, stack, code, own, cause, errors, fields } = portable
-  const error = newError(name, message, own === true)
+  const error = newError(name, message, own === true, errors !== undefined)
   if (stack !== undefined) define(error, 'stack', stack)
   if (cause !== undefined) define(error, 'cause', revive(cause, depth))
   if (errors !== undefined) define(error, 'errors', errors.map((each) => revive(each, depth)))
@@ -109,8 +109,8 @@ export function fromPortable(portable: PortableError, depth = 0): Error {
 }
 
 /** An error of that name: an `instanceof` the built-in class, or Treadle's own, where it names one; else a plain Error. */
-export function newError(name: string, message: string, own: boolean): Error {
-  const error: Error = name === 'AggregateError' ? new AggregateError([], message) : new (builtIn[name] ?? Error)(message)
+export function newError(name: string, message: string, own: boolean, gathers = false): Error {
+  const error: Error = name === 'AggregateError' || gathers ? new AggregateError([], message) : new (builtIn[name] ?? Error)(message)
   define(error, 'name', name)
   if (own) TreadleError.brand(error)
   return error

@@ -161,6 +161,14 @@ describe('run', () => {
       expect(await scope.run(() => runs === 'loop' ? here.run(waitFor, 3_600_000) : here.run(spin, cells()))).toBeUndefined()
       expect(scope.cancelledCaught).toBe(true)
     }
+    // A call is in its own scope, not in that of whoever made room for it.
+    await using narrow = local({ loopConcurrency: 1 })
+    const around = new CancelScope()
+    const [first, second] = [around.run(() => narrow.run(waitFor, 20)), narrow.run(waitFor, 30)]
+    await sleep(5)
+    around.cancel()
+    expect([await first, await second]).toEqual([undefined, 30])
+    await new CancelScope().run(() => expect(narrow.run(waitFor.with({ timeout: 20 }), 3_600_000)).rejects.toThrow(DeadlineExceededError))
     const scope = new CancelScope({ timeout: 50 })
     const seen: number[] = []
     await scope.run(async () => { for await (const result of here.map(waitFor, [1, 3_600_000])) seen.push(result) })

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { Event } from '../../src/concurrency/event.ts'
 import { taskGroup } from '../../src/concurrency/task-group.ts'
-import { InvalidOptionError } from '../../src/kernel/errors.ts'
+import { moveOnAfter } from '../../src/concurrency/timeouts.ts'
+import { ClosedError, InvalidOptionError } from '../../src/kernel/errors.ts'
 import { Sequencer, waitAllBlocked } from '../../src/testing/index.ts'
 
 test('waitAllBlocked waits until all others wait', async () => {
@@ -26,4 +27,8 @@ test('a sequencer gives each its turn', async () => {
   })
   expect(order).toEqual([0, 1, 2, 3])
   await expect(sequencer.turn(2)).rejects.toThrow(InvalidOptionError)
+  const broken = new Sequencer()
+  const [gaveUp, behind] = [moveOnAfter(1, () => broken.turn(1)), broken.turn(2)]
+  await expect(behind).rejects.toThrow(ClosedError)
+  expect(await gaveUp).toBeUndefined()
 })

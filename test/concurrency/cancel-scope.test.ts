@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as nodeSleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { CancelScope, type CancelScopeOptions, currentScope, currentSignal, timeLeft } from '../../src/concurrency/cancel-scope.ts'
+import { map } from '../../src/concurrency/map.ts'
 import { checkpoint, sleep } from '../../src/concurrency/sleep.ts'
 import { moveOnAfter, shield, withDeadline, withTimeout } from '../../src/concurrency/timeouts.ts'
 import { CancelledError, ClosedError, DeadlineExceededError, InvalidOptionError } from '../../src/kernel/errors.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 
 /** Runs on a clock that jumps. */
@@ -200,6 +202,28 @@ describe('a scope', () => {
   })
 })
 
+test('what goes on in a scope that has ended is in the one around it', async () => {
+  await onClock(async (clock) => {
+    let later: Promise<unknown> = Promise.resolve()
+    const outer = new CancelScope({ timeout: 10 })
+    await outer.run(async () => {
+      await new CancelScope().run(() => {
+        later = sleep('1h')
+        later.catch(() => {})
+      })
+      await later
+    })
+    expect([clock.elapsed(), outer.cancelledCaught]).toEqual([10, true])
+    const generator = map([1, 2], (ms) => sleep(ms === 1 ? 1 : '1h'), { concurrency: 1 })
+    const around = new CancelScope({ timeout: 20 })
+    await around.run(async () => {
+      await new CancelScope({ timeout: '1h' }).run(() => generator.next())
+      await generator.next()
+    })
+    expect([clock.elapsed(), around.cancelledCaught]).toEqual([30, true])
+  })
+})
+
 describe('deadlines', () => {
   test('the nearest counts, and a shield hides those outside', async () => {
     await onClock(async () => {
@@ -277,11 +301,11 @@ test('a wait that could not begin rejects, and the scope knows nothing of it', a
 describe('a checkpoint', () => {
   test('ends a loop that computes, and lets timers have their turn', async () => {
     let rounds = 0
-    const scope = new CancelScope({ timeout: 20 })
+    const scope = new CancelScope()
     await scope.run(async () => {
       for (;;) {
         await checkpoint()
-        rounds++
+        if (rounds++ === 0) systemClock.after(10, () => scope.cancel())
       }
     })
     expect(scope.cancelledCaught).toBe(true)

@@ -77,6 +77,22 @@ describe('a channel', () => {
     })
   })
 
+  test('whoever waits on an end that is closed hears so, and takes nothing', async () => {
+    const [send, receive] = openChannel<number>(0)
+    const [sender, receiver] = [send.clone(), receive.clone()]
+    const received = receiver.receive()
+    receiver.close()
+    await expect(received).rejects.toThrow(ClosedError)
+    expect(() => send.sendNow(1)).toThrow(QueueFullError)
+    const sent = sender.send(1)
+    sender.close()
+    await expect(sent).rejects.toThrow(ClosedError)
+    expect(() => receive.receiveNow()).toThrow(QueueEmptyError)
+    const last = receive.receive()
+    receive.close()
+    await expect(last).rejects.toThrow(ClosedError)
+  })
+
   test('refuses a size that is none', () => {
     expect(() => openChannel(-1)).toThrow(InvalidOptionError)
   })

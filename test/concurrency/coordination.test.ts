@@ -4,6 +4,7 @@ import { AdaptiveLimiter } from '../../src/concurrency/adaptive-limiter.ts'
 import { CapacityLimiter } from '../../src/concurrency/capacity-limiter.ts'
 import { Condition } from '../../src/concurrency/condition.ts'
 import { Barrier, Event } from '../../src/concurrency/event.ts'
+import { Queue } from '../../src/concurrency/queue.ts'
 import { RateLimiter } from '../../src/concurrency/rate-limiter.ts'
 import { retry } from '../../src/concurrency/retry.ts'
 import { Lock, Semaphore } from '../../src/concurrency/semaphore.ts'
@@ -65,6 +66,7 @@ describe.each([
     using _held = limiter.acquireNow()
     await expect(limiter.acquire({ timeout: 'soon' as '1s' })).rejects.toThrow(InvalidOptionError)
     await expect(limiter.acquire({ timeout: -1 })).rejects.toThrow(InvalidOptionError)
+    await expect(limiter.acquire({ signal: new AbortController() as never })).rejects.toThrow(InvalidOptionError)
     expect(limiter.statistics().waiting).toBe(0)
   })
 
@@ -252,6 +254,27 @@ test('a barrier opens when all have come, again and again; who gives up is not c
   })
 })
 
+test('a barrier gives each index once, also where one gave up', async () => {
+  await onClock(async () => {
+    const barrier = new Barrier(3)
+    const indexes: number[] = []
+    await taskGroup((group) => {
+      group.start(() => moveOnAfter(1, () => barrier.wait()))
+      for (const ms of [0, 2, 3]) group.start(async () => { await sleep(ms); indexes.push(await barrier.wait()) })
+    })
+    expect(indexes.toSorted((a, b) => a - b)).toEqual([0, 1, 2])
+  })
+})
+
+test('who comes with a signal that has aborted gets nothing, also where nothing is waited for', async () => {
+  const options = { signal: AbortSignal.abort(new RangeError('enough')) }
+  const event = new Event()
+  event.set()
+  for (const wait of [() => new RateLimiter({ limit: 5 }).acquire(1, options), () => event.wait(options), () => new Barrier(1).wait(options), () => new Queue().join(options)]) {
+    await expect(wait()).rejects.toThrow('enough')
+  }
+})
+
 describe('a rate limiter', () => {
   test('lets through what its bucket holds, and then so much in a time, in order', async () => {
     await onClock(async (clock) => {
@@ -331,6 +354,8 @@ describe('retry', () => {
       await moveOnAfter(15, () => retry(() => { attempts++; throw new Error('always') }, { limit: 100, initial: 10, jitter: 'none' }))
       await moveOnAfter(5, () => retry(() => { attempts++; return sleep('1h') }, { limit: 100, initial: 10, jitter: 'none' }))
       expect([attempts, clock.elapsed()]).toEqual([3, 20])
+      const cleanup = (): Promise<void> => sleep('1h').catch(() => { throw new TypeError('cleanup') })
+      await expect(moveOnAfter(5, () => retry(cleanup, { limit: 3 }))).rejects.toThrow('cleanup')
     })
   })
 })

@@ -1,21 +1,22 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { CapacityLimiter } from '../../src/concurrency/capacity-limiter.ts'
 import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
 import { openChannel } from '../../src/concurrency/channel.ts'
 import { Event } from '../../src/concurrency/event.ts'
-import { gather } from '../../src/concurrency/map.ts'
+import { gather, map, mapUnordered } from '../../src/concurrency/map.ts'
 import { Queue } from '../../src/concurrency/queue.ts'
 import { Semaphore } from '../../src/concurrency/semaphore.ts'
 import { taskGroup } from '../../src/concurrency/task-group.ts'
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
+import { collect } from './support.ts'
 
 function held(): number {
   collect()
   return process.memoryUsage().heapUsed
+}
+
+async function* slowlyNothing(): AsyncGenerator<number> {
+  await Promise.resolve()
+  yield* [] as number[]
 }
 
 /** All in one scope that lives on, so that what it remembers of them would show. */
@@ -52,6 +53,11 @@ const operations: Readonly<Record<string, (count: number) => Promise<unknown>>> 
         for (let at = 0; at < count; at++) await end.send(at)
       })
     })
+  },
+  async 'map over a source that takes its time'(count) {
+    async function* slowly(): AsyncGenerator<number> { for (let at = 0; at < count / 10; at++) { await Promise.resolve(); yield at } }
+    for await (const _ of map(slowly(), async (n) => n, { concurrency: 2 }));
+    for (let round = 0; round < count / 100; round++) for await (const _ of mapUnordered(slowlyNothing(), async (n) => n));
   },
   async 'groups and scopes'(count) {
     for (let at = 0; at < count / 10; at++) {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { currentScope } from '../../src/concurrency/cancel-scope.ts'
 import { asCompleted, gather, map, mapUnordered, race } from '../../src/concurrency/map.ts'
+import { errorLeaves } from '../../src/concurrency/error-tree.ts'
 import { checkpoint, sleep } from '../../src/concurrency/sleep.ts'
 import { TaskGroupError } from '../../src/concurrency/task-group-error.ts'
 import { moveOnAfter, shield } from '../../src/concurrency/timeouts.ts'
@@ -73,6 +74,25 @@ describe.each(Object.entries(forms))('%s', (name, run) => {
     await onClock(async (clock) => {
       expect(await moveOnAfter(5, () => run([1, 2], () => sleep('1h')))).toBeUndefined()
       expect(clock.elapsed()).toBe(5)
+    })
+  })
+
+  test('a source that never answers holds up neither a failure nor a cancel', async () => {
+    await onClock(async (clock) => {
+      const silent = (): AsyncIterable<number> => ({ [Symbol.asyncIterator]: () => { let asked = 0; return { next: () => asked++ === 0 ? Promise.resolve({ done: false, value: 1 }) : new Promise(() => {}) } } })
+      await expect(run(silent(), async () => { throw new TypeError('fn') })).rejects.toThrow('fn')
+      expect(await moveOnAfter(5, () => run(silent(), async (n) => n))).toBeUndefined()
+      expect(clock.elapsed()).toBe(5)
+    })
+  })
+
+  test('a real error while it is cancelled is not lost, nor hidden by what the source does when it is closed', async () => {
+    await onClock(async () => {
+      const cleanup = (): Promise<void> => sleep('1h').catch(() => { throw new TypeError('cleanup') })
+      const error: unknown = await moveOnAfter(5, () => run([1], cleanup)).catch((thrown: unknown) => thrown)
+      expect([...errorLeaves(error)].map(String)).toContain('TypeError: cleanup')
+      const closing: Iterable<number> = { [Symbol.iterator]: () => ({ next: () => ({ done: false, value: 1 }), return: () => { throw new RangeError('return') } }) }
+      await expect(run(closing, async () => { throw new TypeError('fn') }, { concurrency: 1 })).rejects.toThrow('fn')
     })
   })
 
@@ -165,6 +185,8 @@ describe('race', () => {
         async () => { throw new TypeError('first') }
       ])).rejects.toThrow(TaskGroupError)
       expect(await moveOnAfter(1, () => race([() => sleep('1h')]))).toBeUndefined()
+      expect(await moveOnAfter(1, () => race([]))).toBeUndefined()
+      await expect(race([async () => { throw new AggregateError([new TypeError('x')]) }])).rejects.toThrow(AggregateError)
     })
   })
 })

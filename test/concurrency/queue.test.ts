@@ -5,7 +5,7 @@ import { sleep } from '../../src/concurrency/sleep.ts'
 import { taskGroup } from '../../src/concurrency/task-group.ts'
 import { moveOnAfter } from '../../src/concurrency/timeouts.ts'
 import { DeadlineExceededError, InvalidOptionError, QueueEmptyError, QueueFullError, QueueShutDownError } from '../../src/kernel/errors.ts'
-import { onClock } from './support.ts'
+import { collect, onClock } from './support.ts'
 
 const kinds = [
   ['Queue', (options?: QueueOptions<number>) => new Queue<number>(options), (items: number[]) => items],
@@ -250,6 +250,30 @@ test('a priority queue takes an order of one\'s own, and keeps that of putting a
   const queue = new PriorityQueue<{ readonly urgency: number, readonly name: string }>({ compare: (a, b) => b.urgency - a.urgency })
   for (const [name, urgency] of [['a', 1], ['b', 5], ['c', 1], ['d', 5]] as const) queue.putNow({ name, urgency })
   expect(Array.from({ length: 4 }, () => queue.getNow().name)).toEqual(['b', 'd', 'a', 'c'])
+})
+
+test('a comparison that throws leaves the queue as it was', () => {
+  const queue = new PriorityQueue<number>({ compare: (a, b) => { if (a === 7 || b === 7) throw new TypeError('seven'); return a - b } })
+  for (const item of [5, 3, 4, 2]) queue.putNow(item)
+  expect(() => queue.putNow(7)).toThrow('seven')
+  expect(queue.statistics()).toMatchObject({ size: 4, unfinished: 4 })
+  expect(Array.from({ length: 4 }, () => queue.getNow())).toEqual([2, 3, 4, 5])
+})
+
+test('items of those who gave up to put them are not held behind one who still waits', async () => {
+  const queue = new Queue<WeakKey>({ maxSize: 1 })
+  queue.putNow({})
+  void queue.put({})
+  const gone: WeakRef<object>[] = []
+  for (let at = 0; at < 500; at++) {
+    const item = {}
+    gone.push(new WeakRef(item))
+    await queue.put(item, { signal: AbortSignal.timeout(0) }).catch(() => {})
+  }
+  collect()
+  await sleep(1)
+  collect()
+  expect(gone.filter((ref) => ref.deref() !== undefined).length).toBeLessThan(150)
 })
 
 test.each([{ maxSize: 0 }, { maxSize: 1.5 }, { maxBytes: 0 }, { maxsize: 5 }, { compare: () => 0 }])('a queue refuses %j', (options) => {

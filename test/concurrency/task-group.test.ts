@@ -6,6 +6,7 @@ import { TaskGroupError } from '../../src/concurrency/task-group-error.ts'
 import { taskGroup } from '../../src/concurrency/task-group.ts'
 import { moveOnAfter, shield } from '../../src/concurrency/timeouts.ts'
 import { ClosedError, NotReadyError, TreadleError } from '../../src/kernel/errors.ts'
+import { fromPortable, toPortable } from '../../src/wire/portable-error.ts'
 import { onClock } from './support.ts'
 
 const failure = async (work: Promise<unknown>): Promise<TaskGroupError> => work.then(() => { throw new Error('it did not fail') }, (error: unknown) => error as TaskGroupError)
@@ -82,6 +83,35 @@ describe('a task group', () => {
     expect(types).toBeInstanceOf(TaskGroupError)
     expect(splitErrors(error, SyntaxError)).toEqual([undefined, error])
     expect(splitErrors(error, (leaf) => leaf instanceof Error)[1]).toBeUndefined()
+  })
+
+  test('tells of every failure, whatever was thrown', async () => {
+    const cycle = new AggregateError([], 'cycle')
+    cycle.errors.push(cycle)
+    for (const thrown of [new AggregateError([]), cycle, Object.assign(new AggregateError([]), { errors: 5 }), Object.create(null) as unknown, undefined]) {
+      let ended = false
+      const error = await failure(taskGroup((group) => {
+        group.start(() => { throw thrown })
+        group.start(() => sleep('1h').finally(() => { ended = true }))
+      }))
+      expect([error.errors, ended]).toEqual([[thrown], true])
+    }
+    const both = await failure(taskGroup((group) => {
+      for (let child = 0; child < 2; child++) group.start(() => { throw 'a' })
+    }))
+    expect(both.errors).toEqual(['a', 'a'])
+  })
+
+  test('thousands of failures take no longer each than few', async () => {
+    const error = await failure(taskGroup((group) => { for (let child = 0; child < 20_000; child++) group.start(() => { throw new Error('no') }) }))
+    expect(error.errors).toHaveLength(20_000)
+  })
+
+  test('its error is the same class where it comes from another thread', () => {
+    const again = fromPortable(structuredClone(toPortable(new TaskGroupError([new TypeError('a'), new RangeError('b')]))))
+    expect([again instanceof TaskGroupError, again instanceof AggregateError, again instanceof TreadleError]).toEqual([true, true, true])
+    expect([...errorLeaves(splitErrors(again, TypeError)[0])]).toEqual([new TypeError('a')])
+    expect(new AggregateError([]) instanceof TaskGroupError).toBe(false)
   })
 
   test('that was cancelled by itself ends without an error', async () => {

@@ -2,7 +2,6 @@ import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
 import { Fifo } from '../../concurrency/fifo.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { CancelledError, DeadlineExceededError, MalformedMessageError } from '../../kernel/errors.ts'
-import { runInContext } from '../../tasks/context.ts'
 import { callOf } from '../../tasks/call.ts'
 import { TaskLoader } from '../../tasks/loader.ts'
 import { OpenResources } from '../../tasks/resource.ts'
@@ -11,7 +10,7 @@ import type * as Codec from '../../wire/codec.ts'
 import { decode } from '../../wire/codec.ts'
 import { type CpuMark, CpuShare } from '../cpu-share.ts'
 import { type Listener, nobody, notClosed } from '../call-reports.ts'
-import { RunningCall } from '../running-call.ts'
+import { RunningCall, runCall } from '../running-call.ts'
 import type { Heard, RunnerStart, SentCall, StopReason, ToRunner } from './messages.ts'
 import { callsOf } from './columns.ts'
 import type { OutcomeBox } from './outcome-box.ts'
@@ -189,7 +188,7 @@ export class CallRunner {
       return this.#box.threw(seq, error, undefined, this.#end(begun))
     }
     try {
-      result = runInContext(running, () => callOf(definition, args, this.#opened))
+      result = runCall(running, () => callOf(definition, args, this.#opened))
       isLater = isThenable(result) // which a getter of the task's own may answer
       this.#learn(definition, this.#clock.elapsed() - begun.at)
     } catch (error) {

@@ -6,7 +6,6 @@ import { CancelledError, ClosedError, DeadlineExceededError, MalformedMessageErr
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
 import { callOf } from '../../tasks/call.ts'
-import { runInContext } from '../../tasks/context.ts'
 import { OpenResources } from '../../tasks/resource.ts'
 import type { Place, TaskDefinition } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
@@ -16,7 +15,7 @@ import type { Listener } from '../call-reports.ts'
 import { CpuShare } from '../cpu-share.ts'
 import type { Call, Executor, Input, Outcome } from '../executor.ts'
 import { retryVerdict } from '../retry-verdict.ts'
-import { RunningCall } from '../running-call.ts'
+import { RunningCall, runCall } from '../running-call.ts'
 
 export interface LoopExecutorOptions {
   /** The definition of a task by its name. May throw, such as UnknownTaskError: then the call throws that. */
@@ -135,7 +134,7 @@ export class LoopExecutor extends Service implements Executor {
     let result: { value: unknown } | { error: unknown }
     try {
       const args = argsOf(input)
-      const value = await runInContext(running, () => callOf(definition, args, this.#opened))
+      const value = await runCall(running, () => callOf(definition, args, this.#opened))
       result = { value: 'encoded' in input ? encoded(name, value) : value }
     } catch (error) {
       result = { error }
