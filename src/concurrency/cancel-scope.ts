@@ -5,6 +5,7 @@ import { ClosedError, DeadlineExceededError } from '../kernel/errors.ts'
 import { checkOptions } from '../kernel/options.ts'
 import { cancellationOf, isCancellationWithin } from './cancellation.ts'
 import { keep, none } from './error-tree.ts'
+import { OutlivingSignals } from './outliving-signals.ts'
 
 export interface CancelScopeOptions {
   /** Cancels itself so long after it began to run. Default: never. */
@@ -61,6 +62,7 @@ export class CancelScope {
   #deadline = Infinity
   #timer: Timer | undefined
   #controller: AbortController | undefined
+  #outliving: OutlivingSignals | undefined
   readonly #inner = new Set<CancelScope>()
   readonly #waiting = new Set<Wait>()
   readonly #onAbort = (): void => this.cancel(this.#signal!.reason)
@@ -203,6 +205,8 @@ export class CancelScope {
       parent.#inner.add(inner)
     }
     for (const wait of this.#waiting) parent.#waiting.add(wait)
+    if (this.#controller && !this.#controller.signal.aborted) (parent.#outliving ??= new OutlivingSignals()).add(this.#controller)
+    if (this.#outliving) (parent.#outliving ??= new OutlivingSignals()).addAll(this.#outliving)
     if (parent.#cancellation) {
       for (const inner of this.#inner) if (!inner.shield) inner.#abort(parent.#cancellation)
       for (const wait of this.#waiting) wait.cancelled(parent.#cancellation)
@@ -241,6 +245,7 @@ export class CancelScope {
     this.#waiting.clear()
     for (const wait of waiting) wait.cancelled(cancellation)
     this.#controller?.abort(cancellation)
+    for (const controller of this.#outliving ?? []) controller.abort(cancellation)
   }
 
   #beginIn(parent: CancelScope | undefined): void {

@@ -214,6 +214,13 @@ test('what goes on in a scope that has ended is in the one around it', async () 
       await later
     })
     expect([clock.elapsed(), outer.cancelledCaught]).toEqual([10, true])
+    let signal: AbortSignal | undefined
+    const third = new CancelScope()
+    await third.run(async (scope) => {
+      await new CancelScope().run(() => new CancelScope().run((inner) => { ({ signal } = inner) }))
+      scope.cancel()
+    })
+    expect(signal?.aborted).toBe(true)
     const generator = map([1, 2], (ms) => sleep(ms === 1 ? 1 : '1h'), { concurrency: 1 })
     const around = new CancelScope({ timeout: 20 })
     await around.run(async () => {

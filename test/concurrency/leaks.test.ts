@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
 import { CapacityLimiter } from '../../src/concurrency/capacity-limiter.ts'
-import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
+import { CancelScope, currentSignal } from '../../src/concurrency/cancel-scope.ts'
 import { openChannel } from '../../src/concurrency/channel.ts'
 import { Event } from '../../src/concurrency/event.ts'
 import { gather, map, mapUnordered } from '../../src/concurrency/map.ts'
 import { Queue } from '../../src/concurrency/queue.ts'
 import { Semaphore } from '../../src/concurrency/semaphore.ts'
+import { checkpoint } from '../../src/concurrency/sleep.ts'
 import { taskGroup } from '../../src/concurrency/task-group.ts'
 import { collect } from './support.ts'
 
@@ -58,6 +59,12 @@ const operations: Readonly<Record<string, (count: number) => Promise<unknown>>> 
     async function* slowly(): AsyncGenerator<number> { for (let at = 0; at < count / 10; at++) { await Promise.resolve(); yield at } }
     for await (const _ of map(slowly(), async (n) => n, { concurrency: 2 }));
     for (let round = 0; round < count / 100; round++) for await (const _ of mapUnordered(slowlyNothing(), async (n) => n));
+  },
+  async 'signals of scopes that have ended'(count) {
+    for (let at = 0; at < count / 10; at++) {
+      await new CancelScope().run(() => currentSignal().aborted)
+      await checkpoint()
+    }
   },
   async 'groups and scopes'(count) {
     for (let at = 0; at < count / 10; at++) {
