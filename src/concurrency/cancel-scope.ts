@@ -125,10 +125,11 @@ export class CancelScope {
     this.#setTimer()
   }
 
-  /** The nearest deadline of this scope and those around it that it is not shielded from. */
-  get effectiveDeadline(): number {
-    if (this.#cancellation) return -Infinity
-    return this.shield || !this.#parent ? this.#deadline : Math.min(this.#deadline, this.#parent.effectiveDeadline)
+  /** Milliseconds until the nearest deadline of this scope and those around it that it is not shielded from, each by its own clock; 0 where it is cancelled. */
+  get timeLeft(): number {
+    if (this.#cancellation) return 0
+    const own = this.#deadline === Infinity ? Infinity : Math.max(0, this.#deadline - this.clock.elapsed())
+    return this.shield || !this.#parent ? own : Math.min(own, this.#parent.timeLeft)
   }
 
   /** Ends all that is awaited inside. Nothing where it has ended, or was cancelled before. */
@@ -297,8 +298,7 @@ export function currentSignal(): AbortSignal {
 
 /** Milliseconds until the nearest deadline around this code; `Infinity` where there is none, 0 where it is cancelled. */
 export function timeLeft(): number {
-  const scope = currentScope()
-  return scope ? Math.max(0, scope.effectiveDeadline - scope.clock.elapsed()) : Infinity
+  return currentScope()?.timeLeft ?? Infinity
 }
 
 /** The clock of the scope in which this code runs. */

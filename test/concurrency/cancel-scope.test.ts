@@ -247,6 +247,16 @@ describe('deadlines', () => {
     })
   })
 
+  test('each scope counts by its own clock', async () => {
+    const clock = new VirtualClock(0)
+    await withTimeout('1h', () => clock.runUntil(new CancelScope({ clock, timeout: 100 }).run(async () => {
+      await sleep(30)
+      expect(timeLeft()).toBe(70)
+      await shield(() => expect(timeLeft()).toBe(Infinity))
+    })))
+    await new CancelScope({ clock, timeout: '2h' }).run(() => withTimeout('1h', () => expect(timeLeft()).toBe(3_600_000)))
+  })
+
   test('a deadline can be moved while the scope runs', async () => {
     await onClock(async (clock) => {
       const scope = new CancelScope({ timeout: 10 })
