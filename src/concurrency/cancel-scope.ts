@@ -177,7 +177,6 @@ export class CancelScope {
     this.#beginIn(currentScope())
   }
 
-
   /** Runs `fn` as inside. */
   enter<T>(fn: (scope: this) => T): T {
     return ambient.run(this, fn, this)

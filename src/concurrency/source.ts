@@ -9,7 +9,7 @@ export class Source<Item> {
 
   /** @param settled the item that was asked for is here, or there is none */
   constructor(items: Iterable<Item> | AsyncIterable<Item>, taken: (item: Item) => void, failed: (error: unknown) => void, settled: () => void) {
-    this.#items = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
+    this.#items = iteratorOf(items)
     this.#taken = taken
     this.#failed = failed
     this.#settled = settled
@@ -52,13 +52,21 @@ export class Source<Item> {
   close(): void {
     if (this.#ended) return
     this.#ended = true
-    // What it throws hides no error that is on its way.
-    try {
-      Promise.resolve(this.#items.return?.()).catch(() => {})
-    } catch {}
+    closeQuietly(this.#items)
   }
 }
 
 function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof value === 'object' && value !== null && 'then' in value
+}
+
+export function iteratorOf<Item>(items: Iterable<Item> | AsyncIterable<Item>): Iterator<Item> | AsyncIterator<Item> {
+  return Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
+}
+
+/** What it throws hides no error that is on its way. */
+export function closeQuietly(items: Iterator<unknown> | AsyncIterator<unknown>): void {
+  try {
+    Promise.resolve(items.return?.()).catch(() => {})
+  } catch {}
 }

@@ -31,3 +31,8 @@ function told(errors: readonly unknown[]): string {
   const shown = errors.slice(0, mostTold).map(describe).join('; ')
   return errors.length > mostTold ? `${shown}; and ${errors.length - mostTold} more` : shown
 }
+
+/** One error as it is, several as one. */
+export function together(errors: readonly unknown[]): unknown {
+  return errors.length === 1 ? errors[0] : new TaskGroupError(errors)
+}

@@ -1,0 +1,69 @@
+import { count } from '../kernel/count.ts'
+import { checkOptions } from '../kernel/options.ts'
+import { CancelScope } from './cancel-scope.ts'
+import { isCancellationWithin } from './cancellation.ts'
+import { together } from './task-group-error.ts'
+
+export interface MapOptions {
+  /** How many items are worked on, or lie ready, beyond those whose results were asked for. Default: 100. */
+  concurrency?: number
+  /** Ends it, with its reason. */
+  signal?: AbortSignal
+}
+
+export type Items<Item> = Iterable<Item> | AsyncIterable<Item>
+
+const mapOptions = { concurrency: true, signal: true } as const
+
+/** The calls of one iteration: in one scope, which is cancelled, and waited for, when that ends. */
+export class Calls<Item, Result> implements AsyncDisposable {
+  readonly #fn: (item: Item) => Result
+  readonly #scope: CancelScope
+  readonly #running = new Set<Promise<unknown>>()
+  readonly #late: unknown[] = []
+
+  constructor(fn: (item: Item) => Result, signal: AbortSignal | undefined) {
+    this.#fn = fn
+    this.#scope = new CancelScope(signal ? { signal } : {})
+    this.#scope.begin()
+  }
+
+  call(item: Item): Promise<Awaited<Result>> {
+    const call = this.#scope.enter(async (): Promise<Awaited<Result>> => await this.#fn(item))
+    this.#running.add(call)
+    call.then(() => this.#running.delete(call), (error: unknown) => {
+      this.#running.delete(call)
+      // It went wrong while it was cancelled: no result of it will be asked for.
+      if (this.#scope.cancelled && !this.isOwnCancellation(error) && error !== this.#scope.cancellation) this.#late.push(error)
+    })
+    return call
+  }
+
+  get signal(): AbortSignal {
+    return this.#scope.signal
+  }
+
+  isOwnCancellation(error: unknown): boolean {
+    return isCancellationWithin(error, this.#scope)
+  }
+
+  /** @throws what goes wrong while calls are cancelled */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#running.size > 0) {
+      this.#scope.cancel()
+      await Promise.allSettled(this.#running)
+    }
+    this.#scope.end()
+    if (this.#late.length > 0) throw together(this.#late)
+  }
+}
+
+/** Where an iteration was ended by its signal, that says why. A real error comes before it. */
+export function reasonOf(signal: AbortSignal | undefined, error: unknown, calls: { isOwnCancellation(error: unknown): boolean }): unknown {
+  return signal?.aborted && calls.isOwnCancellation(error) ? signal.reason : error
+}
+
+export function limitOf(options: MapOptions): number {
+  const { concurrency = 100 } = checkOptions('map()', options, mapOptions)
+  return concurrency === Infinity ? concurrency : count('concurrency', concurrency)
+}
