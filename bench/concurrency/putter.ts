@@ -1,9 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { type QueueEnd, connectQueue } from '../../src/concurrency/index.ts'
+import { type LinkEnd, connectQueue } from '../../src/concurrency/index.ts'
 import { messages } from './load.ts'
 
 // A thread that puts numbers, once it is told to: in the queue whose end it was given, or else on the port alone.
-const { end } = workerData as { end?: QueueEnd }
+const { end } = workerData as { end?: LinkEnd }
 const burst = 1_000
 const put = async (): Promise<void> => {
   const queue = end && connectQueue<number>(end)

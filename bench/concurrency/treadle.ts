@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { CapacityLimiter, Queue, gather, serveQueue } from '../../src/concurrency/index.ts'
+import { CapacityLimiter, Queue, gather, serve } from '../../src/concurrency/index.ts'
 import type { Measure } from '../suite.ts'
 import { loadOf, messages, numbers, perTask, wordOf } from './load.ts'
 
@@ -15,7 +15,7 @@ export const measure: Measure = (name) => {
 
 async function betweenThreads(): Promise<Record<string, number>> {
   const queue = new Queue<number>({ maxSize: 10_000 })
-  const end = serveQueue(queue)
+  const end = serve(queue)
   const putter = new Worker(new URL('putter.ts', import.meta.url), { workerData: { end }, transferList: [end.port] })
   await once(putter, 'message')
   const began = performance.now()

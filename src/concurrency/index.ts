@@ -24,10 +24,17 @@ export type { WaitOptions } from './suspend.ts'
 export { retry } from './retry.ts'
 export { LifoQueue, PriorityQueue, Queue } from './queue.ts'
 export type { PriorityQueueOptions, QueueLike, QueueOptions, QueueStatistics } from './queue.ts'
-export { serveQueue } from './threads/serve-queue.ts'
-export { connectQueue } from './threads/connect-queue.ts'
-export type { RemotePutOptions, RemoteQueue } from './threads/connect-queue.ts'
-export type { QueueEnd } from './threads/messages.ts'
+export { serve } from './threads/serve.ts'
+export { listen } from './processes/listen.ts'
+export type { Listener } from './processes/listen.ts'
+export { connectBarrier, connectEvent, connectLock, connectQueue, connectSemaphore } from './remote/connect.ts'
+export type { Origin } from './remote/connect.ts'
+export type { RemoteBarrier, RemoteEvent } from './remote/remote-event.ts'
+export type { RemotePutOptions, RemoteQueue } from './remote/remote-queue.ts'
+export type { RemoteSemaphore } from './remote/remote-semaphore.ts'
+export type { Shareable } from './remote/servable.ts'
+export type { LinkEnd } from './threads/port-link.ts'
+export { SharedValue } from './threads/shared-value.ts'
 export { openChannel } from './channel.ts'
 export type { ChannelStatistics, ReceiveChannel, SendChannel } from './channel.ts'
 export { asCompleted, map, mapUnordered } from './map.ts'
@@ -47,10 +54,10 @@ export {
   DeadlineExceededError,
   EndOfChannelError,
   InvalidOptionError,
+  LinkLostError,
   NotReadyError,
   QueueEmptyError,
   QueueFullError,
-  QueueLostError,
   QueueShutDownError,
   TreadleError,
   WouldBlockError

@@ -363,11 +363,11 @@ export class QueueShutDownError extends TreadleError {
   }
 }
 
-export class QueueLostError extends TreadleError {
-  static override readonly className: string = 'QueueLostError'
-  override readonly code: string = 'QUEUE_LOST'
-  constructor() {
-    super('The thread that holds the queue has ended, and what was in the queue with it. Have a thread hold it that outlives those who use it.')
+export class LinkLostError extends TreadleError {
+  static override readonly className: string = 'LinkLostError'
+  override readonly code: string = 'LINK_LOST'
+  constructor(options?: ErrorOptions) {
+    super('The line to the thread or process that holds this was closed, or that has ended, and what it held with it. Have one hold it that outlives those who use it.', options)
   }
 }
 

@@ -10,7 +10,7 @@ import type { FromRunner, ToRunner } from '../calls/messages.ts'
 import { childEntry } from '../entries.ts'
 import { type ChildStart, childMark, descriptors } from './child-start.ts'
 import { ClaimFile } from './claim-file.ts'
-import { FrameReader, frameOf } from './frames.ts'
+import { FrameReader, frameOf } from '../../wire/frames.ts'
 import { megabytes } from './memory-limit.ts'
 
 export interface TaskProcessOptions {

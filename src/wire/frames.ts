@@ -1,5 +1,5 @@
-import { PayloadTooLargeError } from '../../kernel/errors.ts'
-import { headerLength, read, write } from './values.ts'
+import { PayloadTooLargeError } from '../kernel/errors.ts'
+import { headerLength, read, write } from './clone-bytes.ts'
 
 /** The longest message that its header can tell. */
 const longest = 2 ** 32 - 1
@@ -14,15 +14,21 @@ export function frameOf(message: unknown): Buffer {
 }
 
 /** Puts messages together again from the pieces in which they arrive. */
-export class FrameReader {
+export class FrameReader<Message = unknown> {
+  readonly #read: (bytes: Buffer) => Message
   #pieces: Buffer[] = []
   #length = 0
   /** How many bytes make the next message, or its header, complete. */
   #wanted = headerLength
 
+  /** @param reader makes a message of its bytes. Default: as `frameOf` wrote it */
+  constructor(reader: (bytes: Buffer) => Message = read as (bytes: Buffer) => Message) {
+    this.#read = reader
+  }
+
   /** The messages that this piece completes. */
-  push(piece: Buffer): unknown[] {
-    const messages: unknown[] = []
+  push(piece: Buffer): Message[] {
+    const messages: Message[] = []
     this.#pieces.push(piece)
     this.#length += piece.length
     while (this.#length >= this.#wanted) {
@@ -36,7 +42,7 @@ export class FrameReader {
       this.#pieces = bytes.length === end ? [] : [bytes.subarray(end)]
       this.#length -= end
       this.#wanted = headerLength
-      messages.push(read(bytes.subarray(headerLength, end)))
+      messages.push(this.#read(bytes.subarray(headerLength, end)))
     }
     return messages
   }

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { Deserializer, Serializer } from 'node:v8'
-import { viewNumber, views } from '../../wire/kinds.ts'
+import { viewNumber, views } from './kinds.ts'
 
 /**
  * Writes values as the structured clone algorithm has them, with two differences: a view of a buffer is written as the bytes

@@ -5,42 +5,49 @@ import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
 import { PriorityQueue, Queue, type QueueLike, type QueueOptions } from '../../src/concurrency/queue.ts'
 import { checkpoint, sleep } from '../../src/concurrency/sleep.ts'
 import { taskGroup } from '../../src/concurrency/task-group.ts'
-import { connectQueue } from '../../src/concurrency/threads/connect-queue.ts'
-import { serveQueue } from '../../src/concurrency/threads/serve-queue.ts'
+import { listen } from '../../src/concurrency/processes/listen.ts'
+import { connectQueue } from '../../src/concurrency/remote/connect.ts'
+import { serve } from '../../src/concurrency/threads/serve.ts'
 import { moveOnAfter } from '../../src/concurrency/timeouts.ts'
-import { DeadlineExceededError, QueueLostError, QueueShutDownError } from '../../src/kernel/errors.ts'
+import { DeadlineExceededError, LinkLostError, QueueShutDownError } from '../../src/kernel/errors.ts'
 import { waitAllBlocked } from '../../src/testing/index.ts'
 
-interface Reach extends Disposable {
+interface Reach extends AsyncDisposable {
   /** What is used. */
   readonly queue: QueueLike<unknown>
   /** The queue itself. */
   readonly own: Queue<unknown>
 }
 
-const reaches: Readonly<Record<string, (options?: QueueOptions<unknown>) => Reach>> = {
+const reaches: Readonly<Record<string, (options?: QueueOptions<unknown>) => Reach | Promise<Reach>>> = {
   'within a thread'(options) {
     const own = new Queue<unknown>(options)
-    return { queue: own, own, [Symbol.dispose]: () => {} }
+    return { queue: own, own, [Symbol.asyncDispose]: async () => {} }
   },
   'between threads'(options) {
     const own = new Queue<unknown>(options)
-    const queue = connectQueue<unknown>(serveQueue(own))
-    return { queue, own, [Symbol.dispose]: () => queue.close() }
+    const queue = connectQueue<unknown>(serve(own))
+    return { queue, own, [Symbol.asyncDispose]: async () => queue.close() }
+  },
+  async 'between processes'(options) {
+    const own = new Queue<unknown>(options)
+    const listener = await listen(own)
+    const queue = connectQueue<unknown>(listener.address)
+    return { queue, own, [Symbol.asyncDispose]: async () => { queue.close(); await listener.close() } }
   }
 }
 
 // The law of all reaches.
 describe.each(Object.entries(reaches))('a queue %s', (_, open) => {
   test('gives what was put, in order', async () => {
-    using reach = open()
+    await using reach = await open()
     const items = [1, 'two', { three: [3n] }, new Map([[4, new Date(4)]]), new Uint8Array([5]), undefined, null]
     await Promise.all(items.map((item) => reach.queue.put(item)))
     for (const item of items) expect(await reach.queue.get()).toEqual(item)
   })
 
   test('who puts waits while it is full, who gets while it is empty, each in turn', async () => {
-    using reach = open({ maxSize: 1 })
+    await using reach = await open({ maxSize: 1 })
     const put: number[] = []
     await taskGroup(async (group) => {
       for (let item = 0; item < 3; item++) group.start(async () => { await reach.queue.put(item); put.push(item) })
@@ -57,7 +64,7 @@ describe.each(Object.entries(reaches))('a queue %s', (_, open) => {
   })
 
   test('who gives up has neither put nor taken anything', async () => {
-    using reach = open({ maxSize: 1 })
+    await using reach = await open({ maxSize: 1 })
     await expect(reach.queue.get({ timeout: 1 })).rejects.toThrow(DeadlineExceededError)
     await expect(reach.queue.get({ signal: AbortSignal.abort(new RangeError('enough')) })).rejects.toThrow('enough')
     await reach.queue.put(1)
@@ -74,7 +81,7 @@ describe.each(Object.entries(reaches))('a queue %s', (_, open) => {
   })
 
   test('a cancel that comes too late finds it done: nothing is lost', async () => {
-    using reach = open()
+    await using reach = await open()
     for (let round = 0; round < 50; round++) {
       const scope = new CancelScope()
       const getting = scope.run(() => reach.queue.get())
@@ -87,7 +94,7 @@ describe.each(Object.entries(reaches))('a queue %s', (_, open) => {
   })
 
   test('join waits until all is done; shut down, it gives what it holds, and then nothing', async () => {
-    using reach = open()
+    await using reach = await open()
     for (const item of [1, 2]) await reach.queue.put(item)
     await taskGroup(async (group) => {
       group.start(async () => { for await (const _item of reach.queue) await sleep(1) })
@@ -100,7 +107,7 @@ describe.each(Object.entries(reaches))('a queue %s', (_, open) => {
   })
 
   test('shut down at once, it drops what it holds', async () => {
-    using reach = open()
+    await using reach = await open()
     await reach.queue.put(1)
     reach.queue.shutdown({ immediate: true })
     await expect(reach.queue.get()).rejects.toThrow(QueueShutDownError)
@@ -111,7 +118,7 @@ describe.each(Object.entries(reaches))('a queue %s', (_, open) => {
 const script = new URL('../fixtures/concurrency/queue-thread.ts', import.meta.url)
 
 function thread(does: string, queue: Queue<number>, more: object = {}): Worker {
-  const end = serveQueue(queue)
+  const end = serve(queue)
   return new Worker(script, { workerData: { does, end, ...more }, transferList: [end.port] })
 }
 
@@ -190,17 +197,17 @@ describe('with real threads', { timeout: 60_000 }, () => {
   })
 
   test('who waits for a queue whose thread has ended hears so', async () => {
-    const end = serveQueue(new Queue<number>())
+    const end = serve(new Queue<number>())
     const remote = connectQueue<number>(end)
     const waiting = remote.get()
     remote.close()
-    await expect(waiting).rejects.toThrow(QueueLostError)
-    await expect(remote.put(1)).rejects.toThrow(QueueLostError)
+    await expect(waiting).rejects.toThrow(LinkLostError)
+    await expect(remote.put(1)).rejects.toThrow(LinkLostError)
   })
 
   test('what is moved is gone here; what cannot be sent fails alone', async () => {
     const own = new Queue<unknown>()
-    using remote = connectQueue<unknown>(serveQueue(own))
+    using remote = connectQueue<unknown>(serve(own))
     const bytes = new Uint8Array(1_000)
     await remote.put(bytes, { transfer: [bytes.buffer] })
     expect(bytes.length).toBe(0)
@@ -215,7 +222,7 @@ describe('with real threads', { timeout: 60_000 }, () => {
   })
 
   test('the order of the queue is that of its own thread', async () => {
-    using remote = connectQueue<number>(serveQueue(new PriorityQueue<number>()))
+    using remote = connectQueue<number>(serve(new PriorityQueue<number>()))
     for (const item of [3, 1, 2]) await remote.put(item)
     expect([await remote.get(), await remote.get(), await remote.get()]).toEqual([1, 2, 3])
     expect(await moveOnAfter(1, () => remote.get())).toBeUndefined()

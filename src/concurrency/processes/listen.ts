@@ -1,0 +1,70 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { type Server, type Socket, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { type Shareable, servableOf } from '../remote/servable.ts'
+import { ServedEnd } from '../remote/served-end.ts'
+import { SocketLink } from './socket-link.ts'
+
+/** Where other processes find what was shared. */
+export interface Listener extends AsyncDisposable {
+  /** What `connectQueue`, `connectLock` and so on take, in whatever process of this machine and user. */
+  readonly address: string
+  /** Nobody comes any more, and who is there is cut off: what waits there gets LinkLostError. What was shared stays as it is. */
+  close(): Promise<void>
+}
+
+/**
+ * Shares a queue, lock, semaphore, event or barrier of this process with other processes of this machine and user. Any number of them may
+ * connect, and end, however they end: what such a one waits for is given up, an item that was on its way to it is put back, and what it
+ * held is given back. It keeps no program alive.
+ *
+ * By a socket in a folder that only this user can read; on Windows, a named pipe.
+ *
+ * @throws InvalidOptionError; what the system says where the socket cannot be made
+ *
+ * @example
+ * const queue = new Queue<number>()
+ * await using listener = await listen(queue)
+ * using remote = connectQueue<number>(listener.address) // in another process
+ * await remote.put(1)
+ * await queue.get()   // 1
+ */
+export async function listen<T>(thing: Shareable<T>): Promise<Listener> {
+  const servable = servableOf(thing as Shareable<never>)
+  const folder = process.platform === 'win32' ? undefined : await mkdtemp(join(tmpdir(), 'treadle-'))
+  const address = folder === undefined ? `\\\\.\\pipe\\treadle-${randomUUID()}` : join(folder, 'socket')
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    new ServedEnd(new SocketLink(socket), servable).begin(() => sockets.delete(socket))
+  })
+  server.listen(address)
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    await removed(folder)
+    throw error
+  }
+  server.unref()
+  const close = onceOnly(() => closed(server, sockets, folder))
+  return { address, close, [Symbol.asyncDispose]: close }
+}
+
+async function closed(server: Server, sockets: ReadonlySet<Socket>, folder: string | undefined): Promise<void> {
+  const over = new Promise((resolve) => server.close(resolve))
+  for (const socket of sockets) socket.destroy()
+  await over
+  await removed(folder)
+}
+
+async function removed(folder: string | undefined): Promise<void> {
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true })
+}
+
+function onceOnly(close: () => Promise<void>): () => Promise<void> {
+  let closing: Promise<void> | undefined
+  return () => closing ??= close()
+}

@@ -1,0 +1,74 @@
+import type { Socket } from 'node:net'
+import type { Transferable } from 'node:worker_threads'
+import { InvalidOptionError } from '../../kernel/errors.ts'
+import { read, write, headerLength } from '../../wire/clone-bytes.ts'
+import { FrameReader } from '../../wire/frames.ts'
+import { SmallValueReader, SmallValueWriter } from '../../wire/small-values.ts'
+import type { Link, LinkListener } from '../remote/link.ts'
+import type { Message } from '../remote/messages.ts'
+
+/** How much a tick has to say in the beginning, in bytes; more where it is not enough. */
+const firstRoom = 4_096
+
+/** A line between two processes: frames in a stream, each a length in four bytes (little-endian) and a message. */
+export class SocketLink implements Link {
+  readonly #socket: Socket
+  #room = new ArrayBuffer(firstRoom)
+  readonly #writer = new SmallValueWriter(this.#room, (value) => write(value).subarray(headerLength))
+  #at = 0
+  #closed = false
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  listen(listener: LinkListener): void {
+    const frames = new FrameReader((bytes) => new SmallValueReader(bytes.buffer, read, bytes.byteOffset, bytes.length).read(0) as Message)
+    let why: unknown
+    this.#socket.setNoDelay(true)
+    this.#socket.on('data', (piece: Buffer) => {
+      try {
+        for (const message of frames.push(piece)) if (!this.#closed) listener.heard(message)
+        if (!this.#closed) listener.caughtUp()
+      } catch (error) {
+        // No other end of ours has sent that: whatever comes next means nothing.
+        this.#socket.destroy(error as Error)
+      }
+    })
+    this.#socket.on('error', (error) => { why = error })
+    this.#socket.on('close', () => { if (!this.#closed) listener.closed(why) })
+  }
+
+  post(message: Message, transfer: readonly Transferable[] = []): void {
+    if (transfer.length > 0) throw new InvalidOptionError('transfer', 'something to move', 'nothing between processes, which share no memory: it is copied')
+    while (!this.#writer.writeList(message, this.#at + headerLength, this.#room.byteLength)) {
+      const larger = new ArrayBuffer(this.#room.byteLength * 2)
+      new Uint8Array(larger).set(new Uint8Array(this.#room, 0, this.#at))
+      this.#room = larger
+      this.#writer.use(larger)
+    }
+    new DataView(this.#room).setUint32(this.#at, this.#writer.at - this.#at - headerLength, true)
+    this.#at = this.#writer.at
+  }
+
+  flush(): void {
+    if (this.#at === 0) return
+    const frames = Buffer.from(this.#room, 0, this.#at)
+    this.#at = 0
+    // The socket keeps them until they are sent: what comes next is written elsewhere.
+    this.#room = new ArrayBuffer(Math.max(firstRoom, Math.min(this.#room.byteLength, frames.length * 2)))
+    this.#writer.use(this.#room)
+    this.#socket.write(frames)
+  }
+
+  hold(on: boolean): void {
+    if (on) this.#socket.ref()
+    else this.#socket.unref()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#socket.end()
+    this.#socket.unref()
+  }
+}

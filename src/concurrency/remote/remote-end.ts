@@ -1,0 +1,219 @@
+import type { Transferable } from 'node:worker_threads'
+import { systemClock } from '../../kernel/clock.ts'
+import { type Duration, milliseconds } from '../../kernel/duration.ts'
+import { DeadlineExceededError, InvalidOptionError, LinkLostError, QueueShutDownError } from '../../kernel/errors.ts'
+import { currentScope } from '../cancel-scope.ts'
+import { Suspension, type WaitOptions } from '../suspend.ts'
+import type { Link } from './link.ts'
+import { type Answer, arrived, ask, cancel, cancelled, done, event, failed, gave, giveBack, tell } from './messages.ts'
+import { Outbox } from './outbox.ts'
+
+/** Whoever waits for an answer. */
+interface Waiting {
+  answered(value: unknown, id: number): void
+  failed(error: unknown): void
+  /** It was not done, since it was given up. */
+  givenUp(): void
+}
+
+/** This side of a thing that lives in another thread or process: asks for what is done there. */
+export class RemoteEnd implements Disposable {
+  readonly #link: Link
+  readonly #outbox: Outbox
+  readonly #calls = new Map<number, Waiting>()
+  readonly #events = new Set<string>()
+  #lastId = 0
+  /** Calls whose answers have arrived, and have not been said to: the first, and how many. */
+  #arrivedFrom = 0
+  #arrivedCount = 0
+  #lost: Error | undefined
+
+  constructor(link: Link) {
+    this.#link = link
+    this.#outbox = new Outbox(link, (message, error) => { if (message[0] === ask) this.#settle(message[2])?.failed(error) })
+    link.listen({ heard: (message) => this.#hear(message as Answer), caughtUp: () => this.#sayArrived(), closed: (why) => this.#lose(why) })
+    link.hold(false)
+  }
+
+  /** Asks, and waits for the answer. Given up it is only when the other side says so: until then it may have been done. */
+  ask(verb: string, argument: unknown, what: string, options?: WaitOptions, transfer?: readonly Transferable[]): Promise<unknown> {
+    return this.#ask(verb, argument, what, options, transfer).promise
+  }
+
+  /** As `ask`, for what must be given back: by the id that `giveBack` takes. */
+  async borrow(verb: string, what: string, options?: WaitOptions): Promise<number> {
+    const call = this.#ask(verb, undefined, what, options)
+    await call.promise
+    return call.id
+  }
+
+  giveBack(id: number): void {
+    this.#outbox.add([giveBack, id])
+  }
+
+  tell(verb: string, argument: unknown): void {
+    this.#outbox.add([tell, verb, argument])
+  }
+
+  /** Sends what was asked and told now, and not when this tick's work is done. */
+  flush(): void {
+    this.#outbox.flush()
+  }
+
+  /** Whether that has happened, as far as was heard here. */
+  happened(name: string): boolean {
+    return this.#events.has(name)
+  }
+
+  /** Asks, and sleeps with this thread until the answer comes. @returns the call's id, and what was given */
+  askSync(verb: string, what: string, timeout: Duration | undefined): { readonly id: number, readonly value: unknown } {
+    if (!this.#link.sleep) throw new InvalidOptionError(what, 'a wait with the thread asleep', 'such a wait between threads only; between processes, one that is awaited')
+    const by = timeout === undefined ? Infinity : systemClock.elapsed() + milliseconds(timeout, 'timeout')
+    const call = new SyncCall()
+    const id = this.#send(verb, undefined, call)
+    this.#outbox.flush()
+    let cancelling = false
+    while (!call.outcome) {
+      const left = by - systemClock.elapsed()
+      if (left <= 0 && !cancelling) {
+        // It may have been done for us in this very moment: the answer says so.
+        cancelling = true
+        this.#outbox.add([cancel, id])
+        this.#outbox.flush()
+      }
+      this.#link.sleep(cancelling ? Infinity : left)
+    }
+    if ('value' in call.outcome) return { id, value: call.outcome.value }
+    throw call.outcome.error ?? new DeadlineExceededError(what)
+  }
+
+  /** Nothing more is asked through it; others go on. What waits fails. */
+  close(): void {
+    this.#outbox.flush()
+    this.#link.close()
+    this.#lose(undefined)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #ask(verb: string, argument: unknown, what: string, options: WaitOptions | undefined, transfer?: readonly Transferable[]): RemoteCall {
+    const call = new RemoteCall((id) => this.#outbox.add([cancel, id]))
+    const refused = currentScope()?.cancellation ?? (options?.signal?.aborted ? options.signal.reason as unknown : undefined)
+    if (refused !== undefined) call.failed(refused)
+    else {
+      call.id = this.#send(verb, argument, call, transfer)
+      call.begin(what, options)
+    }
+    return call
+  }
+
+  #send(verb: string, argument: unknown, call: Waiting, transfer?: readonly Transferable[]): number {
+    const id = ++this.#lastId
+    if (this.#lost) call.failed(this.#lost)
+    else {
+      this.#calls.set(id, call)
+      if (this.#calls.size === 1) this.#link.hold(true)
+      this.#outbox.ask(verb, id, argument, transfer)
+    }
+    return id
+  }
+
+  #hear(answer: Answer): void {
+    switch (answer[0]) {
+      case done: {
+        for (let id = answer[1], end = id + answer[2]; id < end; id++) this.#settle(id)?.answered(undefined, id)
+        return
+      }
+      case gave: {
+        const [, first, values] = answer
+        if (first !== this.#arrivedFrom + this.#arrivedCount) this.#sayArrived(first)
+        this.#arrivedCount += values.length
+        for (let at = 0; at < values.length; at++) this.#settle(first + at)?.answered(values[at], first + at)
+        return
+      }
+      case cancelled:
+        return this.#settle(answer[1])?.givenUp()
+      case failed:
+        return this.#settle(answer[1])?.failed(errorOf(answer[2], answer[3]))
+      case event:
+        this.#events.add(answer[1])
+    }
+  }
+
+  /** Before whoever waited goes on, and perhaps never lets this thread turn again: what it has been given nobody else gets. */
+  #sayArrived(next = 0): void {
+    if (this.#arrivedCount > 0) {
+      this.#outbox.add([arrived, this.#arrivedFrom, this.#arrivedCount])
+      if (next === 0) this.#outbox.flush()
+    }
+    this.#arrivedFrom = next
+    this.#arrivedCount = 0
+  }
+
+  #lose(why: unknown): void {
+    if (this.#lost) return
+    this.#lost = new LinkLostError({ cause: why })
+    for (const id of this.#calls.keys()) this.#settle(id)?.failed(this.#lost)
+  }
+
+  #settle(id: number): Waiting | undefined {
+    const call = this.#calls.get(id)
+    if (!call) return undefined
+    this.#calls.delete(id)
+    if (this.#calls.size === 0) this.#link.hold(false)
+    return call
+  }
+}
+
+function errorOf(code: string, message: string): Error {
+  if (code === 'QUEUE_SHUT_DOWN') return new QueueShutDownError()
+  return new InvalidOptionError('What was asked of another thread or process', message, 'what can be sent, and fits')
+}
+
+class RemoteCall extends Suspension<unknown> implements Waiting {
+  id = 0
+  readonly #giveUp: (id: number) => void
+  #reason: { readonly error: unknown } | undefined
+
+  constructor(giveUp: (id: number) => void) {
+    super()
+    this.#giveUp = giveUp
+  }
+
+  override cancelled(error: unknown): void {
+    if (this.#reason) return
+    this.#reason = { error }
+    this.#giveUp(this.id)
+  }
+
+  answered(value: unknown): void {
+    this.resume(value)
+  }
+
+  failed(error: unknown): void {
+    super.cancelled(error)
+  }
+
+  givenUp(): void {
+    super.cancelled(this.#reason?.error)
+  }
+}
+
+/** Without a promise: its thread sleeps. */
+class SyncCall implements Waiting {
+  outcome: { readonly value: unknown } | { readonly error: unknown } | undefined
+
+  answered(value: unknown): void {
+    this.outcome = { value }
+  }
+
+  failed(error: unknown): void {
+    this.outcome = { error }
+  }
+
+  givenUp(): void {
+    this.outcome = { error: undefined }
+  }
+}

@@ -1,0 +1,160 @@
+import { availableParallelism } from 'node:os'
+import { type MessagePort, type Transferable, receiveMessageOnPort } from 'node:worker_threads'
+import { systemClock } from '../../kernel/clock.ts'
+import { Fifo } from '../fifo.ts'
+import type { Link, LinkListener } from '../remote/link.ts'
+import type { Message } from '../remote/messages.ts'
+import { RingReader, RingWriter, awake, inLoop, inSleep, ringMemory } from '../ring/ring.ts'
+
+/** What a thread is given to reach something of another: it can be sent to it, its port in the transfer list. */
+export interface LinkEnd {
+  readonly port: MessagePort
+  /** What is small is written there, for this end and by it. */
+  readonly incoming: SharedArrayBuffer
+  readonly outgoing: SharedArrayBuffer
+}
+
+/** How much of what is small may be on the way, in bytes each way. More goes by message. */
+const ringBytes = 65_536
+
+/** How long an end looks for more before it waits to be woken, in milliseconds: an answer mostly comes sooner. On a single core it would only keep the other from its work. */
+const lingers = availableParallelism() > 1 ? 0.1 : 0
+
+/** A message that only wakes. */
+const bell = 0
+
+/** Two ends of a line. */
+export function linkEnds(): [LinkEnd, LinkEnd] {
+  const { port1, port2 } = new MessageChannel()
+  const [a, b] = [ringMemory(ringBytes), ringMemory(ringBytes)]
+  return [{ port: port1, incoming: a, outgoing: b }, { port: port2, incoming: b, outgoing: a }]
+}
+
+/**
+ * A line between two threads: what is small and plain through a ring in shared memory, everything else by message; one count of both tells
+ * their order. Nobody is woken who is awake.
+ */
+export class PortLink implements Link {
+  readonly #port: MessagePort
+  readonly #in: RingReader
+  readonly #out: RingWriter
+  /** What came by message, with its number. */
+  readonly #posted = new Fifo<readonly [number: number, message: Message]>()
+  #listener!: LinkListener
+  #nextOut = 0
+  #nextIn = 0
+  #turning = false
+  #turnsUntil = 0
+  #closed = false
+
+  constructor({ port, incoming, outgoing }: LinkEnd) {
+    this.#port = port
+    this.#in = new RingReader(incoming)
+    this.#out = new RingWriter(outgoing)
+  }
+
+  listen(listener: LinkListener): void {
+    this.#listener = listener
+    this.#port.on('message', (posted: readonly [number, Message] | typeof bell) => {
+      this.#keep(posted)
+      this.#linger()
+    })
+    this.#port.on('close', () => {
+      if (this.#closed) return
+      this.#drain()
+      this.#closed = true
+      listener.closed()
+    })
+    this.#sleepInLoop()
+  }
+
+  post(message: Message, transfer: readonly Transferable[] = []): void {
+    if (transfer.length === 0 && this.#out.write(this.#nextOut, message)) {
+      this.#nextOut = (this.#nextOut + 1) >>> 0
+      return
+    }
+    // Posted at once, so that what cannot be cloned is told of here.
+    this.#port.postMessage([this.#nextOut, message], [...transfer])
+    this.#nextOut = (this.#nextOut + 1) >>> 0
+  }
+
+  flush(): void {
+    const state = this.#out.commit()
+    if (state === awake || !this.#out.claimWaking(state)) return
+    if (state === inSleep) this.#out.wakeSleeper()
+    else this.#port.postMessage(bell, [])
+  }
+
+  hold(on: boolean): void {
+    if (on) this.#port.ref()
+    else this.#port.unref()
+  }
+
+  sleep(ms: number): void {
+    this.#fetch()
+    if (this.#drain()) return
+    this.#in.state(inSleep)
+    // Whoever writes from here on sees that this sleeps.
+    this.#fetch()
+    if (this.#in.isEmpty && this.#posted.size === 0) this.#in.sleep(ms)
+    this.#in.state(awake)
+    this.#fetch()
+    this.#drain()
+    this.#linger()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#port.close()
+  }
+
+  #keep(posted: readonly [number, Message] | typeof bell): void {
+    if (posted !== bell) this.#posted.push(posted)
+  }
+
+  #fetch(): void {
+    for (let next = receiveMessageOnPort(this.#port); next; next = receiveMessageOnPort(this.#port)) this.#keep(next.message as readonly [number, Message] | typeof bell)
+  }
+
+  /** Hears what has come, in order. @returns whether there was anything */
+  #drain(): boolean {
+    const from = this.#nextIn
+    while (!this.#closed) {
+      let message: Message
+      if (this.#in.peek() === this.#nextIn) message = this.#in.take() as unknown as Message
+      else if (this.#posted.peek()?.[0] === this.#nextIn) message = this.#posted.shift()![1]
+      else break
+      this.#nextIn = (this.#nextIn + 1) >>> 0
+      this.#listener.heard(message)
+    }
+    if (from === this.#nextIn) return false
+    this.#in.release()
+    this.#listener.caughtUp()
+    return true
+  }
+
+  /** Goes on looking, a turn of the loop each time, until nothing has come for a moment. */
+  #linger(): void {
+    this.#in.state(awake)
+    this.#drain()
+    this.#turnsUntil = systemClock.elapsed() + lingers
+    if (!this.#turning) this.#turnSoon()
+  }
+
+  #turnSoon(): void {
+    this.#turning = true
+    setImmediate(() => {
+      this.#turning = false
+      if (this.#closed) return
+      if (this.#drain()) this.#turnsUntil = systemClock.elapsed() + lingers
+      if (systemClock.elapsed() < this.#turnsUntil) this.#turnSoon()
+      else this.#sleepInLoop()
+    })
+  }
+
+  #sleepInLoop(): void {
+    this.#in.state(inLoop)
+    // Written before that could be seen, it wakes nobody.
+    if (!this.#in.isEmpty) this.#linger()
+  }
+}
