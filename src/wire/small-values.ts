@@ -49,12 +49,20 @@ export class SmallValueWriter {
     return this.#value(value)
   }
 
-  /** As `write`; a list that is no value itself, but holds some: each may be what another is too. */
-  writeList(list: readonly unknown[], at: number, end: number): boolean {
+  /** As `write`, a message: a list that is no value itself, but holds values, and lists of values. Each may be what another is too. */
+  writeMessage(message: readonly unknown[], at: number, end: number): boolean {
     this.at = at
     this.#end = end
-    if (!this.#head(tag.array, list.length)) return false
-    for (const each of list) {
+    if (!this.#head(tag.array, message.length)) return false
+    for (const each of message) {
+      if (!(Array.isArray(each) ? this.#list(each) : this.#value(each))) return false
+    }
+    return true
+  }
+
+  #list(values: readonly unknown[]): boolean {
+    if (!this.#head(tag.array, values.length)) return false
+    for (const each of values) {
       this.#objects.length = 0
       if (!this.#value(each)) return false
     }

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
 import { PriorityQueue, Queue, type QueueLike, type QueueOptions } from '../../src/concurrency/queue.ts'
@@ -11,6 +10,7 @@ import { serve } from '../../src/concurrency/threads/serve.ts'
 import { moveOnAfter } from '../../src/concurrency/timeouts.ts'
 import { DeadlineExceededError, LinkLostError, QueueShutDownError } from '../../src/kernel/errors.ts'
 import { waitAllBlocked } from '../../src/testing/index.ts'
+import { thread } from './participants.ts'
 
 interface Reach extends AsyncDisposable {
   /** What is used. */
@@ -115,32 +115,7 @@ describe.each(Object.entries(reaches))('a queue %s', (_, open) => {
   })
 })
 
-const script = new URL('../fixtures/concurrency/queue-thread.ts', import.meta.url)
-
-function thread(does: string, queue: Queue<number>, more: object = {}): Worker {
-  const end = serve(queue)
-  return new Worker(script, { workerData: { does, end, ...more }, transferList: [end.port] })
-}
-
 describe('with real threads', { timeout: 60_000 }, () => {
-  test('many put and many get: nothing is lost or doubled, and each sees those of each in order', async () => {
-    const [putters, getters, each] = [2, 2, 20_000]
-    const queue = new Queue<number>({ maxSize: 1_000 })
-    const getting = Array.from({ length: getters }, () => once(thread('get', queue), 'message') as Promise<[number[]]>)
-    const putting = Array.from({ length: putters }, (_, putter) => thread('put', queue, { from: putter * each, count: each }))
-    await Promise.all(putting.map((putter) => once(putter, 'exit')))
-    await queue.join()
-    queue.shutdown()
-    const got = (await Promise.all(getting)).map(([items]) => items)
-    expect(got.flat().toSorted((a, b) => a - b)).toEqual(Array.from({ length: putters * each }, (_, item) => item))
-    for (const own of got) {
-      for (let putter = 0; putter < putters; putter++) {
-        const seen = own.filter((item) => Math.floor(item / each) === putter)
-        expect(seen).toEqual(seen.toSorted((a, b) => a - b))
-      }
-    }
-  })
-
   test('a thread that sleeps while it waits is woken by each item, and by the end', async () => {
     const queue = new Queue<number>()
     const getter = thread('getSync', queue)

@@ -41,7 +41,7 @@ export class SocketLink implements Link {
 
   post(message: Message, transfer: readonly Transferable[] = []): void {
     if (transfer.length > 0) throw new InvalidOptionError('transfer', 'something to move', 'nothing between processes, which share no memory: it is copied')
-    while (!this.#writer.writeList(message, this.#at + headerLength, this.#room.byteLength)) {
+    while (!this.#writer.writeMessage(message, this.#at + headerLength, this.#room.byteLength)) {
       const larger = new ArrayBuffer(this.#room.byteLength * 2)
       new Uint8Array(larger).set(new Uint8Array(this.#room, 0, this.#at))
       this.#room = larger

@@ -9,7 +9,7 @@ export type Request =
   /** What was given in answer to it is given back. */
   | readonly [kind: typeof giveBack, id: number]
   /** Nothing is answered. */
-  | readonly [kind: typeof tell, verb: string, argument: unknown]
+  | readonly [kind: typeof tell, verb: string, args: readonly [unknown]]
 
 export type Answer =
   /** So many calls, from this one on, gave undefined. */

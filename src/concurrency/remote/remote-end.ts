@@ -51,8 +51,13 @@ export class RemoteEnd implements Disposable {
     this.#outbox.add([giveBack, id])
   }
 
+  /** For the call itself: the other side says whether it was done all the same. */
+  giveUp(id: number): void {
+    this.#outbox.add([cancel, id])
+  }
+
   tell(verb: string, argument: unknown): void {
-    this.#outbox.add([tell, verb, argument])
+    this.#outbox.add([tell, verb, [argument]])
   }
 
   /** Sends what was asked and told now, and not when this tick's work is done. */
@@ -78,7 +83,7 @@ export class RemoteEnd implements Disposable {
       if (left <= 0 && !cancelling) {
         // It may have been done for us in this very moment: the answer says so.
         cancelling = true
-        this.#outbox.add([cancel, id])
+        this.giveUp(id)
         this.#outbox.flush()
       }
       this.#link.sleep(cancelling ? Infinity : left)
@@ -99,7 +104,7 @@ export class RemoteEnd implements Disposable {
   }
 
   #ask(verb: string, argument: unknown, what: string, options: WaitOptions | undefined, transfer?: readonly Transferable[]): RemoteCall {
-    const call = new RemoteCall((id) => this.#outbox.add([cancel, id]))
+    const call = new RemoteCall(this)
     const refused = currentScope()?.cancellation ?? (options?.signal?.aborted ? options.signal.reason as unknown : undefined)
     if (refused !== undefined) call.failed(refused)
     else {
@@ -174,18 +179,18 @@ function errorOf(code: string, message: string): Error {
 
 class RemoteCall extends Suspension<unknown> implements Waiting {
   id = 0
-  readonly #giveUp: (id: number) => void
+  readonly #end: RemoteEnd
   #reason: { readonly error: unknown } | undefined
 
-  constructor(giveUp: (id: number) => void) {
+  constructor(end: RemoteEnd) {
     super()
-    this.#giveUp = giveUp
+    this.#end = end
   }
 
   override cancelled(error: unknown): void {
     if (this.#reason) return
     this.#reason = { error }
-    this.#giveUp(this.id)
+    this.#end.giveUp(this.id)
   }
 
   answered(value: unknown): void {

@@ -86,7 +86,7 @@ export class ServedEnd {
       case giveBack:
         return this.#takeBack(request[1])
       case tell:
-        this.#thing.told[request[1]]!(request[2])
+        this.#thing.told[request[1]]!(request[2][0])
     }
   }
 

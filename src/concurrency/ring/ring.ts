@@ -73,7 +73,7 @@ export class RingWriter {
     if (room < frameHeader) return false
     const start = headBytes + index
     const values = this.#values
-    if (!values.writeList(message, start + frameHeader, start + room)) return false
+    if (!values.writeMessage(message, start + frameHeader, start + room)) return false
     const length = (values.at - start + 7) & ~7
     this.#numbers.setUint32(start, length, true)
     this.#numbers.setUint32(start + 4, number, true)
