@@ -20,5 +20,5 @@ export async function perTask(tasks: number, run: () => Promise<unknown>): Promi
 
 export const wordOf = (name: string): string => name.split('-')[0]!
 
-/** How many go from one thread to another. */
-export const messages = 200_000
+/** How many go from one thread or process to another. */
+export const messages = 1_000_000

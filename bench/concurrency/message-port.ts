@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Measure } from '../suite.ts'
-import { messages, wordOf } from './load.ts'
+import { messages } from './load.ts'
 
 export const measure: Measure = async (name) => {
-  if (wordOf(name) !== 'queue') return {}
+  if (name !== 'queue-threads') return {}
   const putter = new Worker(new URL('putter.ts', import.meta.url), { workerData: {} })
   await once(putter, 'message')
   const began = performance.now()

@@ -5,9 +5,9 @@ const cost = { unit: 'us CPU', better: 'lower', units: { '-wall': 'ms', '-rss': 
 
 export const suite: Suite = {
   name: 'concurrency',
-  contenders: ['treadle', 'p-map', 'p-limit', 'p-queue', 'fastq', 'effect', 'message-port'].map((name) => ({ name, module: `${name}.ts` })),
+  contenders: ['treadle', 'p-map', 'p-limit', 'p-queue', 'fastq', 'effect', 'message-port', 'process-send'].map((name) => ({ name, module: `${name}.ts` })),
   cases: [
     ...['map-io', 'map-noop', 'limiter-io', 'limiter-noop'].map((name) => ({ name, ...cost })),
-    { name: 'queue-threads', unit: 'us', better: 'lower' }
+    ...['queue-threads', 'queue-processes'].map((name) => ({ name, unit: 'us', better: 'lower' as const }))
   ]
 }
