@@ -45,8 +45,7 @@ export class SmallValueWriter {
   write(value: unknown, at: number, end: number): boolean {
     this.at = at
     this.#end = end
-    this.#objects.length = 0
-    return this.#value(value)
+    return this.#whole(value)
   }
 
   /** As `write`, a message: a list that is no value itself, but holds values, and lists of values. Each may be what another is too. */
@@ -55,18 +54,24 @@ export class SmallValueWriter {
     this.#end = end
     if (!this.#head(tag.array, message.length)) return false
     for (const each of message) {
-      if (!(Array.isArray(each) ? this.#list(each) : this.#value(each))) return false
+      if (!(Array.isArray(each) ? this.#list(each) : this.#whole(each))) return false
     }
     return true
   }
 
   #list(values: readonly unknown[]): boolean {
     if (!this.#head(tag.array, values.length)) return false
-    for (const each of values) {
-      this.#objects.length = 0
-      if (!this.#value(each)) return false
-    }
+    for (const each of values) if (!this.#whole(each)) return false
     return true
+  }
+
+  /** What is in parts nothing plain goes another way as a whole: so what its parts share stays shared. */
+  #whole(value: unknown): boolean {
+    const from = this.at
+    this.#objects.length = 0
+    if (this.#value(value)) return true
+    this.at = from
+    return this.#other(value)
   }
 
   #value(value: unknown): boolean {
@@ -75,8 +80,8 @@ export class SmallValueWriter {
       case 'string': return this.#text(value)
       case 'undefined': return this.#tag(tag.undefined)
       case 'boolean': return this.#tag(value ? tag.true : tag.false)
-      case 'object': return value === null ? this.#tag(tag.null) : this.#object(value) || this.#other(value)
-      default: return this.#other(value)
+      case 'object': return value === null ? this.#tag(tag.null) : this.#plain(value)
+      default: return false
     }
   }
 
@@ -117,7 +122,7 @@ export class SmallValueWriter {
 
   #text(text: string): boolean {
     const { length } = text
-    if (length > longest) return this.#other(text)
+    if (length > longest) return false
     const from = this.at
     if (length <= shortText && this.at + 5 + length <= this.#end) {
       let at = from + 5
@@ -138,13 +143,6 @@ export class SmallValueWriter {
     this.#head(tag.utf16, text.length)
     this.at += this.#bytes.write(text, this.at, 'utf16le')
     return true
-  }
-
-  #object(value: object): boolean {
-    const from = this.at
-    if (this.#plain(value)) return true
-    this.at = from
-    return false
   }
 
   #plain(value: object): boolean {

@@ -1,4 +1,11 @@
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
 import { PriorityQueue, Queue, type QueueLike, type QueueOptions } from '../../src/concurrency/queue.ts'
@@ -6,9 +13,10 @@ import { checkpoint, sleep } from '../../src/concurrency/sleep.ts'
 import { taskGroup } from '../../src/concurrency/task-group.ts'
 import { listen } from '../../src/concurrency/processes/listen.ts'
 import { connectQueue } from '../../src/concurrency/remote/connect.ts'
+import type { LinkEnd } from '../../src/concurrency/threads/port-link.ts'
 import { serve } from '../../src/concurrency/threads/serve.ts'
 import { moveOnAfter } from '../../src/concurrency/timeouts.ts'
-import { DeadlineExceededError, LinkLostError, QueueShutDownError } from '../../src/kernel/errors.ts'
+import { DeadlineExceededError, InvalidOptionError, LinkLostError, QueueShutDownError } from '../../src/kernel/errors.ts'
 import { waitAllBlocked } from '../../src/testing/index.ts'
 import { thread } from './participants.ts'
 
@@ -37,6 +45,16 @@ const reaches: Readonly<Record<string, (options?: QueueOptions<unknown>) => Reac
   }
 }
 
+/** What structured clones keep as it is. */
+function isSendable(value: unknown): boolean {
+  try {
+    expect(structuredClone(value)).toStrictEqual(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
 // The law of all reaches.
 describe.each(Object.entries(reaches))('a queue %s', (_, open) => {
   test('gives what was put, in order', async () => {
@@ -44,6 +62,31 @@ describe.each(Object.entries(reaches))('a queue %s', (_, open) => {
     const items = [1, 'two', { three: [3n] }, new Map([[4, new Date(4)]]), new Uint8Array([5]), undefined, null]
     await Promise.all(items.map((item) => reach.queue.put(item)))
     for (const item of items) expect(await reach.queue.get()).toEqual(item)
+  })
+
+  test('gives what is small and what is large, of every kind, equal and in order, however many are on the way', async () => {
+    const any = fc.oneof(
+      { weight: 6, arbitrary: fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, maxDepth: 2 }).filter(isSendable) },
+      fc.nat({ max: 9_000 }).map((length) => 'ü'.repeat(length)),
+      fc.nat({ max: 9_000 }).map((length) => new Uint8Array(length).fill(length % 251))
+    )
+    await fc.assert(fc.asyncProperty(fc.array(any, { minLength: 1, maxLength: 60 }), fc.integer({ min: 1, max: 9 }), async (items, times) => {
+      await using reach = await open()
+      const all = Array.from({ length: times }, () => items).flat()
+      const putting = all.map((item) => reach.queue.put(item))
+      const got = await Promise.all(all.map(() => reach.queue.get()))
+      await Promise.all(putting)
+      expect(got).toStrictEqual(all.map((item) => reach.queue === reach.own ? item : structuredClone(item)))
+    }), { numRuns: 40 })
+  })
+
+  test('what holds the same thing does not hold the same when it arrives', async () => {
+    await using reach = await open()
+    const shared = { of: [new Date(1)] }
+    await Promise.all([reach.queue.put(shared), reach.queue.put(shared), reach.queue.put([shared, shared])])
+    const [one, two, both] = [await reach.queue.get(), await reach.queue.get(), await reach.queue.get() as unknown[]]
+    expect(both[0]).toBe(both[1])
+    if (reach.queue !== reach.own) expect(one).not.toBe(two)
   })
 
   test('who puts waits while it is full, who gets while it is empty, each in turn', async () => {
@@ -171,6 +214,16 @@ describe('with real threads', { timeout: 60_000 }, () => {
     expect(queue.statistics()).toMatchObject({ size: 0, putting: 0, getting: 0 })
   })
 
+  test('a thread that sleeps for a queue whose thread was killed does not sleep longer than it said, and a moment', async () => {
+    const owner = new Worker(new URL('../fixtures/concurrency/queue-holder.ts', import.meta.url))
+    const [origin] = await once(owner, 'message') as [LinkEnd]
+    const getter = new Worker(new URL('../fixtures/concurrency/participant.ts', import.meta.url), { workerData: { does: 'getSync', origin, from: 500 }, transferList: [origin.port] })
+    const said = once(getter, 'message') as Promise<[unknown]>
+    await once(getter, 'online')
+    await owner.terminate()
+    expect((await said)[0]).toEqual({ got: [], code: 'LINK_LOST' })
+  })
+
   test('who waits for a queue whose thread has ended hears so', async () => {
     const end = serve(new Queue<number>())
     const remote = connectQueue<number>(end)
@@ -201,5 +254,55 @@ describe('with real threads', { timeout: 60_000 }, () => {
     for (const item of [3, 1, 2]) await remote.put(item)
     expect([await remote.get(), await remote.get(), await remote.get()]).toEqual([1, 2, 3])
     expect(await moveOnAfter(1, () => remote.get())).toBeUndefined()
+  })
+})
+
+describe('with real processes', { timeout: 60_000 }, () => {
+  test('a stranger who sends what means nothing is cut off; the others go on', async () => {
+    const own = new Queue<number>()
+    await using listener = await listen(own)
+    using remote = connectQueue<number>(listener.address)
+    for (const bytes of [Buffer.from([5, 0, 0, 0, 9, 255, 255, 255, 255]), Buffer.from('GET / HTTP/1.1\r\n\r\n'.repeat(10)), Buffer.alloc(64, 0xff), Buffer.from([1, 0, 0, 0, 0])]) {
+      const stranger = createConnection(listener.address)
+      stranger.on('error', () => {})
+      stranger.write(bytes)
+      if (bytes[0] === 0xff || bytes[0] === 71) stranger.end()
+      await once(stranger, 'close')
+    }
+    await remote.put(1)
+    expect(await own.get()).toBe(1)
+  })
+
+  test('where nobody listens that is said', async () => {
+    await expect(connectQueue('/nowhere/at-all').get()).rejects.toMatchObject({ code: 'LINK_LOST', cause: { code: 'ENOENT' } })
+  })
+
+  test('who waits for the queue of a process that is killed hears so', async () => {
+    const holder = fork(fileURLToPath(new URL('../fixtures/concurrency/queue-holder.ts', import.meta.url)))
+    const [address] = await once(holder, 'message') as [string]
+    using remote = connectQueue<number>(address)
+    await remote.put(1)
+    expect(await remote.get()).toBe(1)
+    const waiting = remote.get()
+    // Asked for after that, it is answered when that has been asked too.
+    await remote.join({ timeout: 1 }).catch(() => {})
+    holder.kill('SIGKILL')
+    await expect(waiting).rejects.toThrow(LinkLostError)
+    await expect(remote.put(2)).rejects.toThrow(LinkLostError)
+  })
+
+  test('nothing can be moved to another process', async () => {
+    await using listener = await listen(new Queue<Uint8Array>())
+    using remote = connectQueue<Uint8Array>(listener.address)
+    const bytes = new Uint8Array(8)
+    await expect(remote.put(bytes, { transfer: [bytes.buffer] })).rejects.toThrow(InvalidOptionError)
+    expect(bytes.length).toBe(8)
+  })
+
+  test('a listener leaves nothing behind, and is closed once', async () => {
+    const listener = await listen(new Queue())
+    expect(existsSync(listener.address)).toBe(true)
+    await Promise.all([listener.close(), listener.close()])
+    expect(existsSync(dirname(listener.address))).toBe(false)
   })
 })

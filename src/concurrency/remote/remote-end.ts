@@ -8,6 +8,12 @@ import type { Link } from './link.ts'
 import { type Answer, arrived, ask, cancel, cancelled, done, event, failed, gave, giveBack, tell } from './messages.ts'
 import { Outbox } from './outbox.ts'
 
+/**
+ * How long a thread that sleeps waits, once its time is up, to hear whether it was done all the same, in milliseconds. A thread that was killed
+ * cannot be told from one that computes: after this its line is closed, so that what was on its way is put back.
+ */
+const verdictWithin = 5_000
+
 /** Whoever waits for an answer. */
 interface Waiting {
   answered(value: unknown, id: number): void
@@ -78,15 +84,17 @@ export class RemoteEnd implements Disposable {
     const id = this.#send(verb, undefined, call)
     this.#outbox.flush()
     let cancelling = false
-    while (!call.outcome) {
-      const left = by - systemClock.elapsed()
-      if (left <= 0 && !cancelling) {
+    for (let end = by; !call.outcome;) {
+      const rest = end - systemClock.elapsed()
+      if (rest > 0) this.#link.sleep(rest)
+      else if (cancelling) this.close()
+      else {
         // It may have been done for us in this very moment: the answer says so.
         cancelling = true
+        end += verdictWithin
         this.giveUp(id)
         this.#outbox.flush()
       }
-      this.#link.sleep(cancelling ? Infinity : left)
     }
     if ('value' in call.outcome) return { id, value: call.outcome.value }
     throw call.outcome.error ?? new DeadlineExceededError(what)

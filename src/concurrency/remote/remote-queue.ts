@@ -49,7 +49,7 @@ export class RemoteQueue<T> implements QueueLike<T>, Disposable {
 
   /**
    * Takes an item, and waits while there is none with this thread asleep: for threads that compute, and not for processes. Not where the
-   * queue's own thread waits for this one.
+   * queue's own thread waits for this one; and with a timeout where that thread may be killed, which a thread that sleeps cannot hear.
    *
    * @throws QueueShutDownError, DeadlineExceededError, LinkLostError; InvalidOptionError between processes
    */

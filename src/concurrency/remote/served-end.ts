@@ -1,4 +1,4 @@
-import { TreadleError } from '../../kernel/errors.ts'
+import { InvalidOptionError, TreadleError } from '../../kernel/errors.ts'
 import { outsideScopes } from '../cancel-scope.ts'
 import type { Link } from './link.ts'
 import { type Message, type Request, arrived, ask, cancel, cancelled, event, failed, gave, giveBack, tell } from './messages.ts'
@@ -86,7 +86,7 @@ export class ServedEnd {
       case giveBack:
         return this.#takeBack(request[1])
       case tell:
-        this.#thing.told[request[1]]!(request[2][0])
+        own(this.#thing.told, request[1])(request[2][0])
     }
   }
 
@@ -95,7 +95,7 @@ export class ServedEnd {
     const signal = (): AbortSignal => (waiting ??= new AbortController()).signal
     try {
       // Whoever asked has a scope of its own, where it is.
-      const result = outsideScopes(() => this.#thing.asked[verb]!(argument, signal))
+      const result = outsideScopes(() => own(this.#thing.asked, verb)(argument, signal))
       if (waiting && result instanceof Promise) this.#answerLater(id, waiting, result)
       else this.#answer(id, result)
     } catch (error) {
@@ -153,4 +153,11 @@ export class ServedEnd {
     // The newest first: so each comes to stand before those that came after it.
     for (const id of [...this.#given.keys()].toReversed()) this.#takeBack(id)
   }
+}
+
+/** What a message names is looked for among what is there to be named, and nowhere else. */
+function own<T>(verbs: Readonly<Record<string, T>>, verb: string): T {
+  const found = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined
+  if (found === undefined) throw new InvalidOptionError('What is asked', verb, `one of ${Object.keys(verbs).join(', ')}`)
+  return found
 }
