@@ -35,6 +35,7 @@ function lint(file: string, line: string): string {
 test.each([
   ['src/kernel/clock.ts', '../tasks/task.ts'],
   ['src/concurrency/ring.ts', '../executors/executor.ts'],
+  ['src/wire/frames.ts', '../concurrency/queue.ts'],
   ['src/tasks/task.ts', '../backends/broker.ts'],
   ['src/jobs/job.ts', '../client/connect.ts'],
   ['src/wire/codec.ts', '../jobs/job.ts'],
@@ -68,6 +69,7 @@ test.each([
   ['src/backends/newest/newest-backend.ts', './newest-connection.ts'],
   ['src/executors/threads/thread.ts', '../../tasks/loader.ts'],
   ['src/executors/processes/child.ts', '../calls/call-runner.ts'],
+  ['src/concurrency/processes/socket-link.ts', '../../wire/frames.ts'],
   ['src/http/health-server.ts', '../worker/worker.ts'],
   ['src/cli/main.ts', '../client/connect.ts']
 ])('%s may import %s', (file, imported) => {

@@ -12,6 +12,10 @@ function sent(value: unknown): unknown {
   return writer.write(value, 8, memory.byteLength) ? reader.read(8) : refused
 }
 
+function argumentsOf(): unknown {
+  return arguments // eslint-disable-line prefer-rest-params
+}
+
 const small = fc.anything({ withTypedArray: false, withBigInt: false, withDate: false, withMap: false, withSet: false, withNullPrototype: false, withSparseArray: false, key: fc.string({ unit: 'binary' }), maxDepth: 3 })
 
 test('what it writes arrives as a clone would', () => {
@@ -46,7 +50,7 @@ describe('another way goes', () => {
     ['a map', new Map()],
     ['an error', new Error('no')],
     ['a proxy', new Proxy({}, {})],
-    ['arguments', (function (..._: unknown[]) { return arguments })(1)], // eslint-disable-line prefer-rest-params
+    ['arguments', argumentsOf()],
     ['a field named __proto__', JSON.parse('{"__proto__": {"x": 1}}')],
     ['shared memory', new Uint8Array(new SharedArrayBuffer(4))],
     ['a function', () => {}],
