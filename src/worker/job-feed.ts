@@ -1,5 +1,6 @@
 import type { AttemptRef, Broker, Delivery, Reservation, ReserveRequest, Settlement } from '../backends/broker.ts'
 import { afterMicrotasks } from '../concurrency/after-microtasks.ts'
+import { WaitList } from '../concurrency/wait-list.ts'
 import { type Line, lineOf } from '../jobs/job.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/logger.ts'
@@ -34,7 +35,7 @@ const pause = 500
 export class JobFeed {
   readonly #parts: JobFeedParts
   #ended: Settlement[] = []
-  readonly #quiet: (() => void)[] = []
+  readonly #quiet = new WaitList('The end of the exchange')
   /** Since when an exchange has been tried, once or again and again, on the clock's `elapsed()`; undefined while none is. */
   askedAt: number | undefined
   readonly #abandoned = new AbortController()
@@ -82,10 +83,9 @@ export class JobFeed {
   /** Until every outcome so far is settled. */
   async settled(): Promise<void> {
     while ((this.#turning || this.#ended.length > 0) && !this.#abandoned.signal.aborted) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#quiet.push(resolve)
+      const quiet = this.#quiet.wait()
       this.#ask()
-      await promise
+      await quiet
     }
   }
 
@@ -123,7 +123,7 @@ export class JobFeed {
       }
     }
     this.#turning = false
-    for (const resolve of this.#quiet.splice(0)) resolve()
+    this.#quiet.wakeAll()
   }
 
   async #exchange(ended: readonly Settlement[], request: ReserveRequest | undefined): Promise<void> {

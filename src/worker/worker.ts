@@ -2,9 +2,11 @@ import type { Backend } from '../backends/backend.ts'
 import type { AttemptRef, BrokerStats, Delivery, Settlement } from '../backends/broker.ts'
 import { argsName } from '../backends/payloads/payload-names.ts'
 import type { PayloadStore } from '../backends/payloads/payload-store.ts'
+import { Drain } from '../concurrency/drain.ts'
+import { Event } from '../concurrency/event.ts'
 import type { Executor, Outcome } from '../executors/executor.ts'
 import type { TaskManifest } from '../executors/calls/messages.ts'
-import type { Clock, Timer } from '../kernel/clock.ts'
+import type { Clock } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
 import { PayloadMissingError, StaleAttemptError, TaskTooOldError, UnknownTaskError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/logger.ts'
@@ -74,15 +76,15 @@ export class Worker extends Service {
   readonly #held = new Map<string, Held>()
   readonly #lostTheirLoop = new Set<string>()
   readonly #stopUpkeep = new AbortController()
-  readonly #nothingHeld = Promise.withResolvers<void>()
-  readonly #drainedOrLate = Promise.withResolvers<void>()
-  #drainTimer: Timer | undefined
+  readonly #nothingHeld = new Event()
+  readonly #drain: Drain
   #upkeep: Promise<unknown> | undefined
   #listening: Disposable | undefined
 
   constructor(parts: WorkerParts) {
     super(parts.clock)
     this.#parts = parts
+    this.#drain = new Drain(parts.clock)
     // Suspects run one at a time in each child process: what ends it can only be the one.
     this.#lanes = new Map(lines.flatMap((line) => {
       const executor = parts.executors.get(line === 'suspect' ? 'process' : line)
@@ -156,7 +158,10 @@ export class Worker extends Service {
       () => log.debug({ worker: id }, 'drain announced'),
       (error: unknown) => log.warn({ err: error, worker: id }, 'the drain could not be announced')
     )
-    await this.#drain(deadline)
+    // Until nothing is held, or the deadline has come.
+    this.#drain.by(deadline)
+    if (this.#held.size === 0) this.#drain.end()
+    await this.#drain.over
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     const inTime = await this.#leave(left(deadline, this.clock.elapsed()) + lastWord)
     if (!inTime) log.warn({ worker: id }, 'the broker did not answer in time: what was held goes to others when the lease runs out')
@@ -174,7 +179,7 @@ export class Worker extends Service {
     using _timer = this.clock.after(ms, () => late.resolve(false))
     const left = async (): Promise<true> => {
       // A large result may still be on its way to the payload store.
-      if (this.#held.size > 0) await this.#nothingHeld.promise
+      if (this.#held.size > 0) await this.#nothingHeld.wait()
       await this.#feed.settled()
       await this.#desk?.settled()
       this.#stopUpkeep.abort()
@@ -194,16 +199,7 @@ export class Worker extends Service {
   }
 
   protected override onHurry(deadline: Deadline): void {
-    this.#drainTimer?.[Symbol.dispose]()
-    this.#drainTimer = this.clock.after(left(deadline, this.clock.elapsed()), () => this.#drainedOrLate.resolve())
-  }
-
-  /** Until nothing is held, or the deadline has come. */
-  async #drain(deadline: Deadline): Promise<void> {
-    if (this.#held.size === 0) return
-    this.onHurry(deadline)
-    await this.#drainedOrLate.promise
-    this.#drainTimer?.[Symbol.dispose]()
+    this.#drain.by(deadline)
   }
 
   async #run(delivery: Delivery): Promise<void> {
@@ -250,8 +246,8 @@ export class Worker extends Service {
     else if (manifest.runs === 'loop' && !this.closing && this.#lostTheirLoop.size < mostRemembered) this.#lostTheirLoop.add(job)
     if (this.#held.get(job) === held) this.#held.delete(job)
     if (this.closing && this.#held.size === 0) {
-      this.#nothingHeld.resolve()
-      this.#drainedOrLate.resolve()
+      this.#nothingHeld.set()
+      this.#drain.end()
     }
     const settlement = this.#settlementOf(held, outcome)
     if (outcome.kind !== 'returned') {
