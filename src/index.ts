@@ -7,6 +7,7 @@ export type { CancelFilter, ListFilter, PurgeOptions, RetryFilter } from './clie
 export type { CancelOutcome, JobHandle, JobRecord, ResultOptions } from './client/job-handle.ts'
 export { local } from './client/local.ts'
 export type { Local, LocalOptions, MapOptions, Runner, RunnerOptions } from './client/local.ts'
+export { fromThread, fromThreadSync } from './executors/threads/from-thread.ts'
 export { startWorker } from './worker/start-worker.ts'
 export type { Worker } from './worker/worker.ts'
 export type { WorkerOptions } from './worker/start-worker.ts'
@@ -54,6 +55,7 @@ export {
   MissingPackageError,
   NestedStartError,
   NextCalledTwiceError,
+  NoHostError,
   NotATaskError,
   PayloadMissingError,
   PayloadTooLargeError,

@@ -2,15 +2,17 @@ import { availableParallelism } from 'node:os'
 import { currentScope, currentSignal } from '../concurrency/cancel-scope.ts'
 import { map } from '../concurrency/map.ts'
 import type { Call, Executor, Progress } from '../executors/executor.ts'
+import type { HostCall } from '../executors/threads/host-calls.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { byteCount, count } from '../kernel/count.ts'
 import { ClosedError } from '../kernel/errors.ts'
 import { checkOptions, checkSignal } from '../kernel/options.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import type { CloseOptions } from '../kernel/service.ts'
+import { TaskLoader } from '../tasks/loader.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry } from '../tasks/registry.ts'
-import { type Place, type Task, type TaskDefinition, definitionOf } from '../tasks/task.ts'
+import { type Place, type Task, type TaskDefinition, type TaskRef, definitionOf } from '../tasks/task.ts'
 import { resultOf } from './local-outcome.ts'
 import '../executors/entries.ts'
 
@@ -117,10 +119,12 @@ class LocalRunner implements Local {
   readonly #registry = new TaskRegistry()
   readonly #executors = new Map<Place, Executor>()
   readonly #opening = new Map<Place, Promise<Executor>>()
+  readonly #loader: TaskLoader
   #closed = false
 
   constructor(options: Required<LocalOptions>) {
     this.#options = options
+    this.#loader = new TaskLoader(options.clock)
   }
 
   async run<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<Awaited<Result>> {
@@ -172,6 +176,13 @@ class LocalRunner implements Local {
     return resultOf(call, await executor.execute(call))
   }
 
+  /** On the loop, whatever the task says: a call on a thread asks for that. */
+  async #runForThread(ref: TaskRef, args: readonly unknown[], signal: AbortSignal): Promise<unknown> {
+    const definition = this.#registry.has(ref.name) ? this.#registry.get(ref.name) : await this.#loader.load(ref)
+    this.#registry.add(definition)
+    return this.#run({ ...definition, runs: 'loop' }, args, { signal })
+  }
+
   #known(task: unknown, where: string): TaskDefinition {
     const definition = definitionOf(task, where)
     this.#registry.add(definition)
@@ -200,10 +211,11 @@ class LocalRunner implements Local {
       }
       case 'thread':
       case 'blocking': {
+        const hostCall: HostCall = (ref, args, signal) => this.#runForThread(ref, args, signal)
         const { ThreadExecutor } = await import('../executors/threads/thread-executor.ts')
         return place === 'thread'
-          ? new ThreadExecutor({ threads, clock, log })
-          : new ThreadExecutor({ place, threads: blocking, name: 'treadle blocking', clock, log })
+          ? new ThreadExecutor({ threads, hostCall, clock, log })
+          : new ThreadExecutor({ place, threads: blocking, name: 'treadle blocking', hostCall, clock, log })
       }
       case 'process': {
         const { ProcessExecutor } = await import('../executors/processes/process-executor.ts')

@@ -363,6 +363,14 @@ export class QueueShutDownError extends TreadleError {
   }
 }
 
+export class NoHostError extends TreadleError {
+  static override readonly className: string = 'NoHostError'
+  override readonly code: string = 'NO_HOST'
+  constructor(why: string) {
+    super(`${why}: there is no event loop of a host to run a task on. fromThread() is for calls on threads of local() or toThread().`)
+  }
+}
+
 export class LinkLostError extends TreadleError {
   static override readonly className: string = 'LinkLostError'
   override readonly code: string = 'LINK_LOST'

@@ -19,6 +19,11 @@ export function becomeTaskThread(): void {
   marks[loading] ??= []
 }
 
+/** Whether this thread, or this process, runs calls for another. */
+export function isTaskThread(): boolean {
+  return marks[loading] !== undefined
+}
+
 /**
  * Called first by all that starts threads or connects.
  *

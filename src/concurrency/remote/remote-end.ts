@@ -77,11 +77,11 @@ export class RemoteEnd implements Disposable {
   }
 
   /** Asks, and sleeps with this thread until the answer comes. @returns the call's id, and what was given */
-  askSync(verb: string, what: string, timeout: Duration | undefined): { readonly id: number, readonly value: unknown } {
+  askSync(verb: string, argument: unknown, what: string, timeout: Duration | undefined): { readonly id: number, readonly value: unknown } {
     if (!this.#link.sleep) throw new InvalidOptionError(what, 'a wait with the thread asleep', 'such a wait between threads only; between processes, one that is awaited')
     const by = timeout === undefined ? Infinity : systemClock.elapsed() + milliseconds(timeout, 'timeout')
     const call = new SyncCall()
-    const id = this.#send(verb, undefined, call)
+    const id = this.#send(verb, argument, call)
     this.#outbox.flush()
     let cancelling = false
     for (let end = by; !call.outcome;) {

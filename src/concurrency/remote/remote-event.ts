@@ -45,7 +45,7 @@ export class RemoteEvent implements Disposable {
 
   /** As `wait`, with this thread asleep: for threads that compute, and not for processes. @throws DeadlineExceededError, LinkLostError; InvalidOptionError between processes */
   waitSync({ timeout }: { timeout?: Duration } = {}): void {
-    this.#end.askSync('wait', 'An event', timeout)
+    this.#end.askSync('wait', undefined, 'An event', timeout)
   }
 
   /** Nothing more is asked of it here. What waits here gets LinkLostError. */
@@ -74,7 +74,7 @@ export class RemoteBarrier implements Disposable {
 
   /** As `wait`, with this thread asleep: for threads that compute, and not for processes. @throws DeadlineExceededError, LinkLostError; InvalidOptionError between processes */
   waitSync({ timeout }: { timeout?: Duration } = {}): number {
-    return this.#end.askSync('wait', 'A barrier', timeout).value as number
+    return this.#end.askSync('wait', undefined, 'A barrier', timeout).value as number
   }
 
   /** Nothing more is asked of it here. What waits here gets LinkLostError. */

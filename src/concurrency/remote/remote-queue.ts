@@ -54,7 +54,7 @@ export class RemoteQueue<T> implements QueueLike<T>, Disposable {
    * @throws QueueShutDownError, DeadlineExceededError, LinkLostError; InvalidOptionError between processes
    */
   getSync({ timeout }: { timeout?: Duration } = {}): T {
-    return this.#end.askSync('get', 'An item of the queue', timeout).value as T
+    return this.#end.askSync('get', undefined, 'An item of the queue', timeout).value as T
   }
 
   /** Said more often than was put, it does nothing: the queue's own thread counts. */

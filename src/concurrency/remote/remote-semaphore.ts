@@ -41,7 +41,7 @@ export class RemoteSemaphore implements Disposable {
    * @throws DeadlineExceededError, LinkLostError; InvalidOptionError between processes
    */
   acquireSync({ timeout }: { timeout?: Duration } = {}): Permit {
-    return this.#permit(this.#end.askSync('acquire', this.#what, timeout).id)
+    return this.#permit(this.#end.askSync('acquire', undefined, this.#what, timeout).id)
   }
 
   /** Holds it while `fn` runs. */

@@ -1,4 +1,6 @@
-import type { ResourceLimits, Worker } from 'node:worker_threads'
+import { MessagePort, type ResourceLimits, type Worker } from 'node:worker_threads'
+import { ServedEnd } from '../../concurrency/remote/served-end.ts'
+import { type LinkEnd, PortLink } from '../../concurrency/threads/port-link.ts'
 import { ThreadExitedError, type TreadleError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import { startThread } from '../../tasks/own-thread.ts'
@@ -9,6 +11,7 @@ import { CallHost, type HostEnd, type HostListener } from '../calls/call-host.ts
 import { ClaimBoard } from '../calls/claim-board.ts'
 import type { FromRunner, ToRunner } from '../calls/messages.ts'
 import { threadEntry } from '../entries.ts'
+import { type HostCall, hostCalls } from './host-calls.ts'
 import type { ThreadStart } from './thread-start.ts'
 
 export interface TaskThreadOptions {
@@ -17,6 +20,8 @@ export interface TaskThreadOptions {
   readonly concurrency: number
   readonly execArgv?: readonly string[]
   readonly resourceLimits?: ResourceLimits
+  /** What calls on the thread ask of the host's loop. */
+  readonly hostCall: HostCall
   readonly logs: boolean
   readonly log: Logger
 }
@@ -27,7 +32,7 @@ export class TaskThread extends CallHost {
   readonly #worker: Worker
   #error: unknown
 
-  constructor({ name, place, concurrency, execArgv, resourceLimits, logs, log }: TaskThreadOptions, listener: HostListener) {
+  constructor({ name, place, concurrency, execArgv, resourceLimits, hostCall, logs, log }: TaskThreadOptions, listener: HostListener) {
     super(cloning, log, listener)
     const start: ThreadStart = { entry: 'thread', place, concurrency, board: this.board.memory, logs }
     this.#worker = startThread(threadEntry, {
@@ -36,7 +41,10 @@ export class TaskThread extends CallHost {
       ...(execArgv ? { execArgv: [...execArgv] } : {}),
       ...(resourceLimits ? { resourceLimits } : {})
     })
-    this.#worker.on('message', (message: FromRunner) => this.receive(message))
+    this.#worker.on('message', (message: FromRunner | { readonly line: LinkEnd }) => {
+      if (isLine(message)) new ServedEnd(new PortLink(message.line), hostCalls(hostCall)).begin()
+      else this.receive(message)
+    })
     this.#worker.on('error', (error) => { this.#error = error })
     this.#worker.on('messageerror', (error) => {
       // Outcomes are lost, and nobody can tell whose: as if the thread had ended by itself.
@@ -69,6 +77,11 @@ export class TaskThread extends CallHost {
   protected lost(what: string, { how, error }: HostEnd): TreadleError {
     return new ThreadExitedError(what, how, { cause: error })
   }
+}
+
+/** A task may post messages of its own. */
+function isLine(message: unknown): message is { readonly line: LinkEnd } {
+  return typeof message === 'object' && message !== null && 'line' in message && (message.line as LinkEnd | null)?.port instanceof MessagePort
 }
 
 function howEnded(code: number, error: unknown): string {

@@ -6,6 +6,7 @@ import { LoopStalledError, ThreadExitedError, ThreadReplacedError, ThreadStartEr
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { HostListener } from '../calls/call-host.ts'
 import { CallPool } from '../calls/call-pool.ts'
+import { type HostCall, noHostCalls } from './host-calls.ts'
 import { StallWatch } from './stall-watch.ts'
 import { TaskThread } from './task-thread.ts'
 
@@ -33,6 +34,8 @@ export interface ThreadExecutorOptions {
   execArgv?: readonly string[]
   /** What a thread may use of memory. Default: as Node has it. */
   resourceLimits?: ResourceLimits
+  /** Runs a task on this thread's loop for a call that asks for it with `fromThread`. Default: it is refused. */
+  hostCall?: HostCall
   clock?: Clock
   log?: Logger
 }
@@ -96,6 +99,7 @@ export class ThreadExecutor extends CallPool {
       concurrency: this.#perThread,
       ...(execArgv ? { execArgv } : {}),
       ...(resourceLimits ? { resourceLimits } : {}),
+      hostCall: this.#options.hostCall ?? noHostCalls,
       logs: log !== undefined,
       log: this.#log
     }, listener)
