@@ -14,6 +14,8 @@ import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry } from '../tasks/registry.ts'
 import { type Place, type Task, type TaskDefinition, type TaskRef, definitionOf } from '../tasks/task.ts'
 import { resultOf } from './local-outcome.ts'
+import { Operation } from './operation.ts'
+import { Pipeline } from './pipeline.ts'
 import '../executors/entries.ts'
 
 export interface LocalOptions {
@@ -75,6 +77,24 @@ export interface Runner {
 /** Runs tasks here and now, on this machine, without a server. */
 export interface Local extends Runner, AsyncDisposable {
   /**
+   * Begins a call and gives what it is asked by: for its result, for how far it has come, and to cancel it.
+   *
+   * @throws NotATaskError, DuplicateTaskError
+   *
+   * @example
+   * const call = here.start(area, 2, 3)
+   * call.state            // 'running'
+   * await call.result()   // 6
+   */
+  start<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Operation<Awaited<Result>, Progress>
+  /**
+   * The beginning of a pipeline: `through` gives it a stage.
+   *
+   * @example
+   * const sums = here.pipeline([10, 100]).through(sumTo).through(sumTo, { concurrency: 2 })
+   */
+  pipeline<Item>(items: Iterable<Item> | AsyncIterable<Item>): Pipeline<Item>
+  /**
    * The same, with a signal that cancels every call made through it, or with somebody who hears how far its calls have come.
    *
    * @example
@@ -103,7 +123,9 @@ const itemsEach = 8
  */
 export function local(options: LocalOptions = {}): Local {
   refuseNestedStart('local()')
-  const { threads = availableParallelism(), loopConcurrency = 100, blocking = 64, processes = availableParallelism(), memoryLimit = Infinity, clock = systemClock, log = silentLogger } = checkOptions('local()', options, localOptions)
+  const own = checkOptions('local()', options, localOptions)
+  const { threads = localDefaults.threads, loopConcurrency = localDefaults.loopConcurrency, blocking = localDefaults.blocking, processes = localDefaults.processes } = own
+  const { memoryLimit = localDefaults.memoryLimit, clock = localDefaults.clock, log = localDefaults.log } = own
   byteCount('memoryLimit', memoryLimit)
   return new LocalRunner({
     threads: count('threads', threads),
@@ -114,7 +136,13 @@ export function local(options: LocalOptions = {}): Local {
   })
 }
 
-class LocalRunner implements Local {
+/** What `local()` is made with where nothing is said. */
+export const localDefaults: Required<LocalOptions> = {
+  threads: availableParallelism(), loopConcurrency: 100, blocking: 64, processes: availableParallelism(), memoryLimit: Infinity, clock: systemClock, log: silentLogger
+}
+
+/** Use `local`, which checks what it is given. */
+export class LocalRunner implements Local {
   readonly #options: Required<LocalOptions>
   readonly #registry = new TaskRegistry()
   readonly #executors = new Map<Place, Executor>()
@@ -133,6 +161,22 @@ class LocalRunner implements Local {
 
   map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
     return this.#map(task, items, options, {})
+  }
+
+  start<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Operation<Awaited<Result>, Progress> {
+    const definition = this.#known(task, 'start')
+    return new Operation(({ resolve, reject, progress, signal }) => {
+      this.#run(definition, args, { signal, onProgress: progress }).then((result) => resolve(result as Awaited<Result>), reject)
+    })
+  }
+
+  pipeline<Item>(items: Iterable<Item> | AsyncIterable<Item>): Pipeline<Item> {
+    return new Pipeline(this, items)
+  }
+
+  /** Calls it there, whatever place it has. */
+  async runAt(place: Place, task: unknown, args: readonly unknown[]): Promise<unknown> {
+    return await this.#run({ ...this.#known(task, 'run'), runs: place }, args, {})
   }
 
   with(own: RunnerOptions): Runner {

@@ -56,9 +56,11 @@ test('treadle', () => {
       "fromThreadSync",
       "local",
       "openBackend",
+      "operation",
       "resource",
       "startWorker",
       "task",
+      "toThread",
     ]
   `)
 })
@@ -180,7 +182,10 @@ test('the types of the public surface', () => {
       "MapOptions",
       "Middleware",
       "OpenOptions",
+      "Operation",
+      "OperationControl",
       "PayloadStore",
+      "Pipeline",
       "Place",
       "PortableError",
       "Progress",

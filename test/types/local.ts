@@ -1,4 +1,9 @@
 import { local } from '../../src/client/local.ts'
+import type { Operation } from '../../src/client/operation.ts'
+import type { Pipeline } from '../../src/client/pipeline.ts'
+import { toThread } from '../../src/client/to-thread.ts'
+import { fromThread } from '../../src/executors/threads/from-thread.ts'
+import type { Progress } from '../../src/tasks/progress.ts'
 import { task } from '../../src/tasks/task.ts'
 
 // Checked by the compiler alone, never run.
@@ -34,4 +39,25 @@ export async function mapTakesItemsOfTheFirstArgument(): Promise<void> {
   here.map(length, [1, 2])
   // @ts-expect-error the results are numbers
   for await (const count of here.map(length, ['a'])) count.toUpperCase()
+}
+
+const half = task({ name: 'half' }, (n: number) => n / 2)
+const shown = task({ name: 'shown' }, async (n: number) => `${n}`)
+
+export async function stagesFitEachOther(): Promise<[Pipeline<string>, Operation<string, Progress>, number]> {
+  await using here = local()
+  const texts: Pipeline<string> = here.pipeline([1, 2]).through(half, { concurrency: 2 }).through(shown)
+  // @ts-expect-error texts are no numbers
+  here.pipeline([1, 2]).through(shown).through(half)
+  // @ts-expect-error nor are these
+  here.pipeline(['a']).through(half)
+  const begun: Operation<string, Progress> = here.start(shown, 1)
+  // @ts-expect-error a wrong argument
+  here.start(shown, 'one')
+  const onThread: number = await toThread(half, 1)
+  // @ts-expect-error a wrong argument
+  await toThread(half, 'one')
+  // @ts-expect-error a wrong argument
+  await fromThread(half, 'one')
+  return [texts, begun, onThread]
 }
