@@ -60,6 +60,7 @@ export {
   NestedStartError,
   NextCalledTwiceError,
   NoHostError,
+  NotAGeneratorError,
   NotATaskError,
   PayloadMissingError,
   PayloadTooLargeError,

@@ -16,6 +16,8 @@ import { type Place, type Task, type TaskDefinition, type TaskRef, definitionOf 
 import { resultOf } from './local-outcome.ts'
 import { Operation } from './operation.ts'
 import { Pipeline } from './pipeline.ts'
+import { streamItems, streamTask } from '../executors/calls/stream-items.ts'
+import { Streams } from '../executors/calls/streams.ts'
 import '../executors/entries.ts'
 
 export interface LocalOptions {
@@ -88,6 +90,21 @@ export interface Local extends Runner, AsyncDisposable {
    */
   start<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Operation<Awaited<Result>, Progress>
   /**
+   * Iterates what a task's generator yields, wherever it runs: it is never more than 16 items ahead of who takes them. An error comes after the
+   * items before it. Leaving the loop, or a cancel, ends the generator: its signal aborts, its `finally` runs, and the loop is left when that is done.
+   *
+   * Rejects as `run` does; with NotAGeneratorError where the task gives nothing to iterate.
+   *
+   * @throws NotATaskError, DuplicateTaskError
+   *
+   * @example
+   * const upTo = task({ name: 'upTo', runs: 'loop' }, async function* (n: number) {
+   *   for (let at = 1; at <= n; at++) yield at
+   * })
+   * await Array.fromAsync(here.stream(upTo, 3))   // [ 1, 2, 3 ]
+   */
+  stream<Args extends unknown[], Item, Own extends unknown[]>(task: Task<Args, Iterable<Item> | AsyncIterable<Item>, Own>, ...args: NoInfer<Args>): AsyncGenerator<Item, void, undefined>
+  /**
    * The beginning of a pipeline: `through` gives it a stage.
    *
    * @example
@@ -148,6 +165,7 @@ export class LocalRunner implements Local {
   readonly #executors = new Map<Place, Executor>()
   readonly #opening = new Map<Place, Promise<Executor>>()
   readonly #loader: TaskLoader
+  readonly #streams = new Streams()
   #closed = false
 
   constructor(options: Required<LocalOptions>) {
@@ -167,6 +185,26 @@ export class LocalRunner implements Local {
     const definition = this.#known(task, 'start')
     return new Operation(({ resolve, reject, progress, signal }) => {
       this.#run(definition, args, { signal, onProgress: progress }).then((result) => resolve(result as Awaited<Result>), reject)
+    })
+  }
+
+  stream<Args extends unknown[], Item, Own extends unknown[]>(task: Task<Args, Iterable<Item> | AsyncIterable<Item>, Own>, ...args: NoInfer<Args>): AsyncGenerator<Item, void, undefined> {
+    return this.#stream(this.#known(task, 'stream'), args) as AsyncGenerator<Item, void, undefined>
+  }
+
+  async *#stream(definition: TaskDefinition, args: readonly unknown[]): AsyncGenerator<unknown, void, undefined> {
+    const place = definition.runs
+    const streaming = definitionOf(streamItems, 'stream')
+    yield* this.#streams.iterate(place, async (sink, signal) => {
+      const around = currentScope()?.signal
+      const call: Call = {
+        task: place === 'loop' ? streaming : { name: streaming.name, source: streaming.source },
+        input: { args: [place === 'loop' ? definition : { name: definition.name, source: definition.source }, args, sink] },
+        timeout: definition.rules.timeout,
+        signal: around ? AbortSignal.any([signal, around]) : signal
+      }
+      const executor = this.#executors.get(place) ?? await this.#open(place)
+      return resultOf({ ...call, task: definition }, await executor.execute(call))
     })
   }
 
@@ -193,6 +231,7 @@ export class LocalRunner implements Local {
     // Calls that wait for their executor were made before: they are its first.
     await Promise.all(this.#opening.values())
     await Promise.all(Array.from(this.#executors.values(), (executor) => executor.close(options)))
+    await this.#streams.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -251,15 +290,15 @@ export class LocalRunner implements Local {
     switch (place) {
       case 'loop': {
         const { LoopExecutor } = await import('../executors/loop/loop-executor.ts')
-        return new LoopExecutor({ find: (name) => this.#registry.get(name), concurrency: loopConcurrency, clock, log })
+        return new LoopExecutor({ find: (name) => name === streamTask ? definitionOf(streamItems, 'stream') : this.#registry.get(name), concurrency: loopConcurrency, clock, log })
       }
       case 'thread':
       case 'blocking': {
         const hostCall: HostCall = (ref, args, signal) => this.#runForThread(ref, args, signal)
         const { ThreadExecutor } = await import('../executors/threads/thread-executor.ts')
         return place === 'thread'
-          ? new ThreadExecutor({ threads, hostCall, clock, log })
-          : new ThreadExecutor({ place, threads: blocking, name: 'treadle blocking', hostCall, clock, log })
+          ? new ThreadExecutor({ threads, hostCall, streams: this.#streams, clock, log })
+          : new ThreadExecutor({ place, threads: blocking, name: 'treadle blocking', hostCall, streams: this.#streams, clock, log })
       }
       case 'process': {
         const { ProcessExecutor } = await import('../executors/processes/process-executor.ts')

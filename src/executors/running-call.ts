@@ -1,6 +1,7 @@
 import { CancelScope, outsideScopes, provideScope } from '../concurrency/cancel-scope.ts'
 import { systemClock } from '../kernel/clock.ts'
 import type { LogFields, Logger } from '../kernel/logger.ts'
+import { callOf } from '../tasks/call.ts'
 import { type OwnContext, type TaskContext, context, runInContext } from '../tasks/context.ts'
 import { progressOf } from '../tasks/progress.ts'
 import type { OpenResources, Resource } from '../tasks/resource.ts'
@@ -10,8 +11,8 @@ import type { Call } from './executor.ts'
 
 /** The context of one call while it runs. What most calls never ask for is made when it is asked for. */
 export class RunningCall implements OwnContext {
-  readonly task: string
-  readonly version: number
+  task: string
+  version: number
   readonly job: string | undefined
   readonly attempt: number
   readonly token: number
@@ -19,7 +20,7 @@ export class RunningCall implements OwnContext {
   /** The call's number on its thread; 0 where there is none. */
   readonly seq: number
   ended = false
-  readonly #declared: TaskDefinition['resources']
+  #declared: TaskDefinition['resources']
   readonly #opened: OpenResources
   readonly #listener: Listener
   #reports: CallReports | undefined
@@ -75,6 +76,14 @@ export class RunningCall implements OwnContext {
 
   opened(resource: Resource<unknown>): { readonly value: unknown } | undefined {
     return this.#declared.includes(resource) ? this.#opened.get(resource) : undefined
+  }
+
+  /** Calls another task in place of the one that it was made for: from here on it is that one's call. */
+  callInstead(definition: TaskDefinition, args: readonly unknown[]): unknown {
+    this.task = definition.name
+    this.version = definition.version
+    this.#declared = definition.resources
+    return callOf(definition, args, this.#opened)
   }
 
   abort(error: unknown): void {

@@ -371,6 +371,14 @@ export class NoHostError extends TreadleError {
   }
 }
 
+export class NotAGeneratorError extends TreadleError {
+  static override readonly className: string = 'NotAGeneratorError'
+  override readonly code: string = 'NOT_A_GENERATOR'
+  constructor(task: string) {
+    super(`The task '${task}' gave nothing to iterate. stream() takes a task whose function is a generator; for any other there is run().`)
+  }
+}
+
 export class LinkLostError extends TreadleError {
   static override readonly className: string = 'LinkLostError'
   override readonly code: string = 'LINK_LOST'

@@ -27,6 +27,7 @@ test('treadle', () => {
       "NestedStartError",
       "NextCalledTwiceError",
       "NoHostError",
+      "NotAGeneratorError",
       "NotATaskError",
       "PayloadMissingError",
       "PayloadTooLargeError",

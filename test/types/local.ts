@@ -61,3 +61,14 @@ export async function stagesFitEachOther(): Promise<[Pipeline<string>, Operation
   await fromThread(half, 'one')
   return [texts, begun, onThread]
 }
+
+export async function streamsTakeGenerators(): Promise<[number[], string[]]> {
+  const upTo = task({ name: 'upTo' }, function* (to: number) { yield to })
+  const words = task({ name: 'words' }, async function* (text: string) { yield text })
+  await using here = local()
+  // @ts-expect-error no generator
+  here.stream(task({ name: 'none' }, (n: number) => n), 1)
+  // @ts-expect-error a wrong argument
+  here.stream(upTo, 'three')
+  return [await Array.fromAsync(here.stream(upTo, 3)), await Array.fromAsync(here.stream(words, 'a'))]
+}

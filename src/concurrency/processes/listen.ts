@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { type Shareable, servableOf } from '../remote/servable.ts'
-import { ServedEnd } from '../remote/served-end.ts'
+import { type Servable, ServedEnd } from '../remote/served-end.ts'
 import { SocketLink } from './socket-link.ts'
 
 /** Where other processes find what was shared. */
@@ -33,7 +33,11 @@ export interface Listener extends AsyncDisposable {
  * await queue.get()   // 1
  */
 export async function listen<T>(thing: Shareable<T>): Promise<Listener> {
-  const servable = servableOf(thing as Shareable<never>)
+  return await listenFor(servableOf(thing as Shareable<never>))
+}
+
+/** As `listen`, for whatever may be asked of something. */
+export async function listenFor(servable: Servable): Promise<Listener> {
   const folder = process.platform === 'win32' ? undefined : await mkdtemp(join(tmpdir(), 'treadle-'))
   const address = folder === undefined ? `\\\\.\\pipe\\treadle-${randomUUID()}` : join(folder, 'socket')
   const sockets = new Set<Socket>()

@@ -1,12 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { RemoteEnd } from '../../concurrency/remote/remote-end.ts'
 import { NoHostError } from '../../kernel/errors.ts'
 import { inCall } from '../../tasks/context.ts'
 import { isTaskThread } from '../../tasks/own-thread.ts'
 import { type Task, type TaskDefinition, definitionOf } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
-import { PortLink, linkEnds } from '../../concurrency/threads/port-link.ts'
+import { hostLine } from '../calls/host-line.ts'
 import type { AskedOfHost, ToldByHost } from './host-calls.ts'
 import type { ThreadStart } from './thread-start.ts'
 
@@ -50,16 +49,6 @@ function isOnThread(): boolean {
   if (!isTaskThread()) return false
   if (parentPort && (workerData as ThreadStart | null)?.entry === 'thread') return true
   throw new NoHostError('A child process shares no modules with its host')
-}
-
-let line: RemoteEnd | undefined
-
-/** Made when it is needed: most threads never ask. */
-function hostLine(): RemoteEnd {
-  if (line) return line
-  const [own, other] = linkEnds()
-  parentPort!.postMessage({ line: other }, [other.port])
-  return line = new RemoteEnd(new PortLink(own))
 }
 
 function asked({ name, source }: TaskDefinition, args: readonly unknown[]): AskedOfHost {

@@ -1,5 +1,6 @@
 import type { Servable } from '../../concurrency/remote/served-end.ts'
 import { NoHostError } from '../../kernel/errors.ts'
+import type { Streams } from '../calls/streams.ts'
 import type { TaskRef } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { type PortableError, toPortable } from '../../wire/portable-error.ts'
@@ -16,8 +17,8 @@ export type ToldByHost = readonly [value: Uint8Array] | readonly [undefined, err
 /** Where no host runs tasks for its threads: a worker's supervisor runs no user code. */
 export const noHostCalls: HostCall = () => Promise.reject(new NoHostError('A worker runs no tasks beside those of its jobs'))
 
-/** What a thread may ask of its host. */
-export function hostCalls(run: HostCall): Servable {
+/** What a thread may ask of its host: to run a task, and to take what it streams. */
+export function hostCalls(run: HostCall, streams: Streams): Servable {
   const call = async (asked: AskedOfHost, signal: AbortSignal): Promise<ToldByHost> => {
     const [name, source, args] = asked
     try {
@@ -29,5 +30,5 @@ export function hostCalls(run: HostCall): Servable {
       return [undefined, cloneableError(toPortable(error))]
     }
   }
-  return { asked: { call: (asked, signal) => call(asked as AskedOfHost, signal()) }, told: {} }
+  return { asked: { call: (asked, signal) => call(asked as AskedOfHost, signal()), ...streams.servable.asked }, told: {} }
 }

@@ -11,6 +11,7 @@ import { CallHost, type HostEnd, type HostListener } from '../calls/call-host.ts
 import { ClaimBoard } from '../calls/claim-board.ts'
 import type { FromRunner, ToRunner } from '../calls/messages.ts'
 import { threadEntry } from '../entries.ts'
+import type { Streams } from '../calls/streams.ts'
 import { type HostCall, hostCalls } from './host-calls.ts'
 import type { ThreadStart } from './thread-start.ts'
 
@@ -22,6 +23,8 @@ export interface TaskThreadOptions {
   readonly resourceLimits?: ResourceLimits
   /** What calls on the thread ask of the host's loop. */
   readonly hostCall: HostCall
+  /** What they stream goes there. */
+  readonly streams: Streams
   readonly logs: boolean
   readonly log: Logger
 }
@@ -32,7 +35,7 @@ export class TaskThread extends CallHost {
   readonly #worker: Worker
   #error: unknown
 
-  constructor({ name, place, concurrency, execArgv, resourceLimits, hostCall, logs, log }: TaskThreadOptions, listener: HostListener) {
+  constructor({ name, place, concurrency, execArgv, resourceLimits, hostCall, streams, logs, log }: TaskThreadOptions, listener: HostListener) {
     super(cloning, log, listener)
     const start: ThreadStart = { entry: 'thread', place, concurrency, board: this.board.memory, logs }
     this.#worker = startThread(threadEntry, {
@@ -42,7 +45,7 @@ export class TaskThread extends CallHost {
       ...(resourceLimits ? { resourceLimits } : {})
     })
     this.#worker.on('message', (message: FromRunner | { readonly line: LinkEnd }) => {
-      if (isLine(message)) new ServedEnd(new PortLink(message.line), hostCalls(hostCall)).begin()
+      if (isLine(message)) new ServedEnd(new PortLink(message.line), hostCalls(hostCall, streams)).begin()
       else this.receive(message)
     })
     this.#worker.on('error', (error) => { this.#error = error })

@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { HostListener } from '../calls/call-host.ts'
 import { CallPool } from '../calls/call-pool.ts'
 import { type HostCall, noHostCalls } from './host-calls.ts'
+import { Streams } from '../calls/streams.ts'
 import { StallWatch } from './stall-watch.ts'
 import { TaskThread } from './task-thread.ts'
 
@@ -36,6 +37,8 @@ export interface ThreadExecutorOptions {
   resourceLimits?: ResourceLimits
   /** Runs a task on this thread's loop for a call that asks for it with `fromThread`. Default: it is refused. */
   hostCall?: HostCall
+  /** Where what its calls stream is taken from. Default: nobody takes it, and it is refused. */
+  streams?: Streams
   clock?: Clock
   log?: Logger
 }
@@ -100,6 +103,7 @@ export class ThreadExecutor extends CallPool {
       ...(execArgv ? { execArgv } : {}),
       ...(resourceLimits ? { resourceLimits } : {}),
       hostCall: this.#options.hostCall ?? noHostCalls,
+      streams: this.#options.streams ?? new Streams(),
       logs: log !== undefined,
       log: this.#log
     }, listener)
