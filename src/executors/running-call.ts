@@ -2,7 +2,7 @@ import { CancelScope, outsideScopes, provideScope } from '../concurrency/cancel-
 import { systemClock } from '../kernel/clock.ts'
 import type { LogFields, Logger } from '../kernel/logger.ts'
 import { callOf } from '../tasks/call.ts'
-import { type OwnContext, type TaskContext, context, runInContext } from '../tasks/context.ts'
+import { type OwnContext, type TaskContext, context, inCall, runInContext } from '../tasks/context.ts'
 import { progressOf } from '../tasks/progress.ts'
 import type { OpenResources, Resource } from '../tasks/resource.ts'
 import type { TaskDefinition } from '../tasks/task.ts'
@@ -101,7 +101,14 @@ export function runCall<T>(call: RunningCall, fn: () => T): T {
   return outsideScopes(() => runInContext(call, fn))
 }
 
+/** The scopes of calls that another copy of Treadle runs. */
+const elsewhere = new WeakMap<TaskContext, CancelScope>()
+
 provideScope(() => {
+  if (!inCall()) return undefined
   const own = context()
-  return own instanceof RunningCall ? own.scope : undefined
+  if (own instanceof RunningCall) return own.scope
+  let scope = elsewhere.get(own)
+  if (!scope) elsewhere.set(own, scope = CancelScope.outermost(own.signal, systemClock.elapsed() + own.deadline - systemClock.now()))
+  return scope
 })

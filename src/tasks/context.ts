@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { sharedByCopies } from '../kernel/shared-by-copies.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import { progressOf } from './progress.ts'
 
@@ -45,7 +46,7 @@ export interface OwnContext extends TaskContext {
   opened?(resource: object): { readonly value: unknown } | undefined
 }
 
-const running = new AsyncLocalStorage<OwnContext>()
+const running = sharedByCopies('running.1', () => new AsyncLocalStorage<OwnContext>())
 
 const outside: TaskContext = {
   task: '',
