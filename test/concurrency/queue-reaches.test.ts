@@ -214,6 +214,18 @@ describe('with real threads', { timeout: 60_000 }, () => {
     expect(queue.statistics()).toMatchObject({ size: 0, putting: 0, getting: 0 })
   })
 
+  test('a thread that only ever sleeps for items sends on what it puts elsewhere', async () => {
+    const [there, here] = [new Queue<number>(), new Queue<number>()]
+    const [origin, back] = [serve(there), serve(here)]
+    const relay = new Worker(new URL('../fixtures/concurrency/participant.ts', import.meta.url), { workerData: { does: 'relay', origin, back, count: 1_000 }, transferList: [origin.port, back.port] })
+    for (let item = 0; item < 1_000; item++) {
+      there.putNow(item)
+      expect(await here.get({ timeout: '10s' })).toBe(item)
+    }
+    there.putNow(-1)
+    await once(relay, 'exit')
+  })
+
   test('a thread that sleeps for a queue whose thread was killed does not sleep longer than it said, and a moment', async () => {
     const owner = new Worker(new URL('../fixtures/concurrency/queue-holder.ts', import.meta.url))
     const [origin] = await once(owner, 'message') as [LinkEnd]

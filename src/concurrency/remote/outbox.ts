@@ -3,6 +3,13 @@ import { afterMicrotasks } from '../after-microtasks.ts'
 import type { Link } from './link.ts'
 import { type Message, ask, done, gave } from './messages.ts'
 
+const unsent = new Set<Outbox>()
+
+/** Sends what all of this thread's have gathered: it is about to sleep, and does not come to the end of this tick. */
+export function flushAll(): void {
+  for (const outbox of unsent) outbox.flush()
+}
+
 /** Gathers what a tick has to say: calls and answers that follow each other are one message. */
 export class Outbox {
   readonly #link: Link
@@ -44,11 +51,13 @@ export class Outbox {
     this.#transfer = transfer
     if (this.#asked) return
     this.#asked = true
+    unsent.add(this)
     afterMicrotasks(() => this.flush())
   }
 
   flush(): void {
     this.#asked = false
+    unsent.delete(this)
     if (!this.#last) return
     this.#post()
     this.#link.flush()

@@ -6,7 +6,7 @@ import { currentScope } from '../cancel-scope.ts'
 import { Suspension, type WaitOptions } from '../suspend.ts'
 import type { Link } from './link.ts'
 import { type Answer, arrived, ask, cancel, cancelled, done, event, failed, gave, giveBack, tell } from './messages.ts'
-import { Outbox } from './outbox.ts'
+import { Outbox, flushAll } from './outbox.ts'
 
 /**
  * How long a thread that sleeps waits, once its time is up, to hear whether it was done all the same, in milliseconds. A thread that was killed
@@ -82,7 +82,7 @@ export class RemoteEnd implements Disposable {
     const by = timeout === undefined ? Infinity : systemClock.elapsed() + milliseconds(timeout, 'timeout')
     const call = new SyncCall()
     const id = this.#send(verb, argument, call)
-    this.#outbox.flush()
+    flushAll()
     let cancelling = false
     for (let end = by; !call.outcome;) {
       const rest = end - systemClock.elapsed()
