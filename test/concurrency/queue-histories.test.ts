@@ -15,6 +15,8 @@ test('the check of histories finds what no queue does', () => {
   expect(isLinearizable([put(1, 0, 1), get(1, 2, 3), get(1, 2, 3)], 5)).toBe(false)
   expect(isLinearizable([put(1, 0, 1), put(2, 2, 3)], 1)).toBe(false)
   expect(isLinearizable([put(1, 0, 1), put(2, 2, 3), get(1, 0, Infinity)], 1)).toBe(true)
+  expect(isLinearizable([put(1, 0, 1), put(2, 0, 1), get(undefined, 2, Infinity), get(2, 3, 4), get(1, 5, 6)], 5)).toBe(true)
+  expect(isLinearizable([put(1, 0, 1), put(2, 2, 3), get(undefined, 4, Infinity), get(1, 5, 6), get(1, 7, 8)], 5)).toBe(false)
   expect(isLinearizable([get(1, 0, 1), put(1, 0.5, Infinity)], 1)).toBe(true)
   expect(isLinearizable([get(1, 0, 1), put(1, 2, Infinity)], 1)).toBe(false)
 })
