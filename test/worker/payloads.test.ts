@@ -214,8 +214,10 @@ describe.each(['memory', 'sqlite'])('payloads beside %s', (kind) => {
     await until(async () => (await job.read()).token === 2)
     open()
     expect(await job.result()).toEqual(large)
-    await until(async () => !files().includes(`${job.id}.1.result`))
+    // It may still be on its way to its folder.
+    await until(async () => !files().some((name) => name.startsWith(`${job.id}.1.`)))
     await worker.close({ deadline: 0 })
+    await until(async () => files().length === 2)
     expect(files()).toEqual([`${job.id}.2.result`, `${job.id}.args`])
     expect(await job.result()).toEqual(large)
   })
