@@ -95,7 +95,7 @@ export class CapacityLimiter {
       // Whoever is woken has the place already: nobody comes between.
       if (borrower === undefined) return this.#waiting.wait(options)
       this.#asking.add(borrower)
-      return this.#waiting.wait(options, () => this.#asking.delete(borrower)).then(() => {
+      return this.#waiting.wait(options, { left: () => this.#asking.delete(borrower) }).then(() => {
         this.#asking.delete(borrower)
         this.#anonymous--
         this.#borrowers.add(borrower)

@@ -31,9 +31,15 @@ export class Fifo<T> {
 
   /** Puts items back where they came from: before all others, in their own order. */
   putBack(items: readonly T[]): void {
-    if (items.length === 0) return
-    this.#items = [...items, ...this.#items.slice(this.#head)]
-    this.#head = 0
+    const { length } = items
+    if (length > this.#head) {
+      this.#items = [...items, ...this.#items.slice(this.#head)]
+      this.#head = 0
+      return
+    }
+    // Where they were taken from there is room.
+    this.#head -= length
+    for (let at = 0; at < length; at++) this.#items[this.#head + at] = items[at]
   }
 
   /** Where many more lie here than the `wanted` ones, only those that `stays` says stay. In constant time, taken all together. */

@@ -5,7 +5,7 @@ import { Fifo } from './fifo.ts'
 import { Heap } from './heap.ts'
 import { itemsOf } from './items-of.ts'
 import { type WaitOptions, suspend } from './suspend.ts'
-import { WaitList } from './wait-list.ts'
+import { type WaitHooks, WaitList } from './wait-list.ts'
 
 export interface QueueOptions<T> {
   /** How many items it holds; who puts more waits. Default: any number. */
@@ -63,8 +63,8 @@ const queueOptions = { maxSize: true, maxBytes: true, sizeOf: true } as const
 interface Shelf<T> {
   readonly size: number
   push(item: T): void
-  /** So that it is the next again, where the order lets it. */
-  putBack(item: T): void
+  /** So that they are the next again, in the order in which they were taken, where that of the shelf lets them. */
+  putBack(items: readonly T[]): void
   shift(): T | undefined
 }
 
@@ -99,7 +99,11 @@ export class Queue<T> implements QueueLike<T> {
   #puttingNow = 0
   #bytes = 0
   #unfinished = 0
+  /** Taken for somebody elsewhere, and neither arrived there nor put back. */
+  #onTheWay = 0
+  readonly #sends = { woken: (item: T | typeof shutDown): void => { if (item !== shutDown) this.#onTheWay++ } }
   #open = true
+  #dropsAll = false
 
   /** @throws InvalidOptionError */
   constructor(options: QueueOptions<T> = {}) {
@@ -125,7 +129,7 @@ export class Queue<T> implements QueueLike<T> {
   /** How its items lie: as they came. */
   protected shelf(_options: QueueOptions<T>): Shelf<T> {
     const items = new Fifo<T>()
-    return { get size() { return items.size }, push: (item) => items.push(item), putBack: (item) => items.putBack([item]), shift: () => items.shift() }
+    return { get size() { return items.size }, push: (item) => items.push(item), putBack: (taken) => items.putBack(taken), shift: () => items.shift() }
   }
 
   /** How many items it holds. */
@@ -168,20 +172,51 @@ export class Queue<T> implements QueueLike<T> {
     return true
   }
 
-  async get(options: WaitOptions = {}): Promise<T> {
-    currentScope()?.throwIfCancelled()
-    options.signal?.throwIfAborted()
-    if (this.#shelf.size > 0 || this.#puttingNow > 0) return this.#take()
-    if (!this.#open) throw new QueueShutDownError()
-    const item = await this.#getting.wait(options)
-    if (item === shutDown) throw new QueueShutDownError()
-    return item
+  get(options: WaitOptions = {}): Promise<T> {
+    return this.#get(options)
   }
 
   /** @throws QueueEmptyError, QueueShutDownError */
   getNow(): T {
-    if (this.#shelf.size > 0 || this.#puttingNow > 0) return this.#take()
-    throw this.#open ? new QueueEmptyError() : new QueueShutDownError()
+    if (this.hasNext) return this.#take()
+    throw this.#mayCome ? new QueueEmptyError() : new QueueShutDownError()
+  }
+
+  /** Whether an item can be taken at once. */
+  get hasNext(): boolean {
+    return this.#shelf.size > 0 || this.#puttingNow > 0
+  }
+
+  /** As `getNow`, for somebody elsewhere: until `arrived` or `putBack` the item is on its way, and nobody is told that there are no more. */
+  sendNow(): T {
+    const item = this.getNow()
+    this.#onTheWay++
+    return item
+  }
+
+  /** As `get`, for somebody elsewhere. */
+  send(options: WaitOptions): Promise<T> {
+    return this.#get(options, this.#sends)
+  }
+
+  /** So many of those that were on their way are there. */
+  arrived(count: number): void {
+    this.#onTheWay -= count
+    this.#endIfOver()
+  }
+
+  /** What was on its way to somebody who never got it is put back: before all others, whatever the bounds say. It was counted when it was put. */
+  putBack(items: readonly T[]): void {
+    this.#onTheWay -= items.length
+    if (this.#dropsAll) for (const _ of items) this.#dropped()
+    else {
+      let given = 0
+      while (given < items.length && this.#getting.wakeFirst(items[given]!)) given++
+      const rest = items.slice(given)
+      this.#shelf.putBack(rest)
+      for (const item of rest) this.#bytes += this.#sizeOf(item)
+    }
+    this.#endIfOver()
   }
 
   taskDone(): void {
@@ -195,15 +230,6 @@ export class Queue<T> implements QueueLike<T> {
     currentScope()?.throwIfCancelled()
   }
 
-  /** Puts back what was taken for somebody who never got it: before all others, whatever the bounds say. It was counted when it was put. */
-  putBack(items: readonly T[]): void {
-    for (const item of items.toReversed()) {
-      if (this.#getting.wakeFirst(item)) continue
-      this.#shelf.putBack(item)
-      this.#bytes += this.#sizeOf(item)
-    }
-  }
-
   shutdown({ immediate = false }: { immediate?: boolean } = {}): void {
     this.#open = false
     for (let putting = this.#putting.shift(); putting; putting = this.#putting.shift()) {
@@ -212,12 +238,13 @@ export class Queue<T> implements QueueLike<T> {
       putting.resume(shutDown)
     }
     if (immediate) {
+      this.#dropsAll = true
       while (this.#shelf.size > 0) {
         this.#take()
-        this.taskDone()
+        this.#dropped()
       }
     }
-    if (this.#shelf.size === 0) this.#getting.wakeAll(shutDown)
+    this.#endIfOver()
   }
 
   /** Takes its items until it is shut down and empty. Each counts as done when the next is asked for, or the loop is left. */
@@ -246,6 +273,34 @@ export class Queue<T> implements QueueLike<T> {
       this.#bytes += bytes
     }
     this.#unfinished++
+  }
+
+  /** Whether there may be items yet, where there are none now. */
+  get #mayCome(): boolean {
+    return this.#open || this.#onTheWay > 0
+  }
+
+  #endIfOver(): void {
+    if (!this.#mayCome && this.#shelf.size === 0) this.#getting.wakeAll(shutDown)
+  }
+
+  async #get(options: WaitOptions, hooks?: WaitHooks<T | typeof shutDown>): Promise<T> {
+    currentScope()?.throwIfCancelled()
+    options.signal?.throwIfAborted()
+    if (this.hasNext) {
+      const item = this.#take()
+      hooks?.woken?.(item)
+      return item
+    }
+    if (!this.#mayCome) throw new QueueShutDownError()
+    const item = await this.#getting.wait(options, hooks)
+    if (item === shutDown) throw new QueueShutDownError()
+    return item
+  }
+
+  /** It counts as done, unless it was said to be already. */
+  #dropped(): void {
+    if (this.#unfinished > 0) this.taskDone()
   }
 
   #take(): T {
@@ -298,8 +353,12 @@ export class Queue<T> implements QueueLike<T> {
 export class LifoQueue<T> extends Queue<T> {
   protected override shelf(): Shelf<T> {
     const items: T[] = []
-    const push = (item: T): void => void items.push(item)
-    return { get size() { return items.length }, push, putBack: push, shift: () => items.pop() }
+    return {
+      get size() { return items.length },
+      push: (item) => void items.push(item),
+      putBack: (taken) => { for (const item of taken.toReversed()) items.push(item) },
+      shift: () => items.pop()
+    }
   }
 }
 
@@ -333,7 +392,7 @@ export class PriorityQueue<T> extends Queue<T> {
     return {
       get size() { return size },
       push: (item) => add(item, puts++),
-      putBack: (item) => add(item, --putBacks),
+      putBack: (taken) => { for (const item of taken.toReversed()) add(item, --putBacks) },
       shift: () => {
         const first = heap.pop()
         if (first) size--

@@ -32,11 +32,12 @@ export class Suspension<T> {
   }
 
   /**
-   * From now on it may be given up. Where it must be at once, it is.
+   * From now on it may be given up, unless it is over by now. Where it must be at once, it is.
    *
    * @param what for the error of a timeout
    */
   begin(what: string, options: WaitOptions | undefined): void {
+    if (this.#over) return
     const scope = currentScope()
     if (scope) {
       if (scope.cancellation) return this.cancelled(scope.cancellation)

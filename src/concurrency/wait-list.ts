@@ -1,5 +1,12 @@
 import { Suspension, type WaitOptions } from './suspend.ts'
 
+/** What is done at once, before whoever waits goes on. */
+export interface WaitHooks<T> {
+  woken?(value: T): void
+  /** It gave up, and is out of the list. */
+  left?(): void
+}
+
 /**
  * Those who wait for something, first come first. Whoever gives up is taken out, in constant time: nothing is ever given to one that no
  * longer waits.
@@ -22,11 +29,10 @@ export class WaitList<T = void> {
   /**
    * Waits at the end.
    *
-   * @param leaves called where it gives up, once it is out of the list
    * @throws CancelledError, DeadlineExceededError, the reason of the signal
    */
-  wait(options?: WaitOptions, leaves?: () => void): Promise<T> {
-    const waiter = new Waiter(this, leaves)
+  wait(options?: WaitOptions, hooks?: WaitHooks<T>): Promise<T> {
+    const waiter = new Waiter(this, hooks)
     waiter.before = this.#last
     if (this.#last) this.#last.after = waiter
     else this.#first = waiter
@@ -41,6 +47,7 @@ export class WaitList<T = void> {
     const waiter = this.#first
     if (!waiter) return false
     this.remove(waiter)
+    waiter.hooks?.woken?.(value)
     waiter.resume(value)
     return true
   }
@@ -66,16 +73,16 @@ class Waiter<T> extends Suspension<T> {
   before: Waiter<T> | undefined
   after: Waiter<T> | undefined
   readonly #list: WaitList<T>
-  readonly #leaves: (() => void) | undefined
+  readonly hooks: WaitHooks<T> | undefined
 
-  constructor(list: WaitList<T>, leaves: (() => void) | undefined) {
+  constructor(list: WaitList<T>, hooks: WaitHooks<T> | undefined) {
     super()
     this.#list = list
-    this.#leaves = leaves
+    this.hooks = hooks
   }
 
   protected override left(): void {
     this.#list.remove(this)
-    this.#leaves?.()
+    this.hooks?.left?.()
   }
 }

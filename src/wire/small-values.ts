@@ -146,17 +146,21 @@ export class SmallValueWriter {
   }
 
   #plain(value: object): boolean {
+    if (types.isProxy(value)) return false
     const prototype = Object.getPrototypeOf(value) as object | null
     if (prototype === Object.prototype || prototype === Array.prototype) {
-      if (types.isProxy(value) || this.#objects.length === mostObjects || this.#objects.includes(value)) return false
+      const isArray = Array.isArray(value)
+      // What only looks like one, since its prototype was changed, is a clone of what it is.
+      if (isArray !== (prototype === Array.prototype) || this.#objects.length === mostObjects || this.#objects.includes(value)) return false
       this.#objects.push(value)
-      return prototype === Object.prototype ? this.#fields(value as Record<string, unknown>) : this.#items(value as unknown[])
+      return isArray ? this.#items(value) : this.#fields(value as Record<string, unknown>)
     }
-    return prototype === Uint8Array.prototype && this.#someBytes(value as Uint8Array)
+    return prototype === Uint8Array.prototype && types.isUint8Array(value) && this.#someBytes(value)
   }
 
   #fields(value: Record<string, unknown>): boolean {
-    if (types.isArgumentsObject(value)) return false
+    // Arguments, dates, errors and boxed values are told by this, whatever their prototype is.
+    if (Object.prototype.toString.call(value) !== '[object Object]') return false
     const keys = Object.keys(value)
     if (!this.#head(tag.object, keys.length)) return false
     for (const key of keys) if (key === '__proto__' || !this.#text(key) || !this.#value(value[key])) return false
@@ -190,6 +194,14 @@ export class SmallValueWriter {
     this.at += bytes.length
     return true
   }
+}
+
+/** What stands before so many bytes that `Others` wrote, where they are written by themselves. */
+export function otherHead(length: number): Buffer {
+  const head = Buffer.alloc(5)
+  head[0] = tag.other
+  head.writeUint32LE(length, 1)
+  return head
 }
 
 /** Reads what a `SmallValueWriter` wrote. */

@@ -58,6 +58,12 @@ describe('another way goes', () => {
     ['a bigint', 1n],
     ['much', 'x'.repeat(4_097)],
     ['many bytes', new Uint8Array(4_097)],
+    ['what has the prototype of something else', Object.create(Uint8Array.prototype)],
+    ['a list with the prototype of an object', Object.setPrototypeOf([1], Object.prototype)],
+    ['an object with that of a list', Object.create(Array.prototype)],
+    ['a date with that of an object', Object.setPrototypeOf(new Date(0), Object.prototype)],
+    ['an error with that of an object', Object.setPrototypeOf(new Error('no'), Object.prototype)],
+    ['a proxy whose traps throw', new Proxy({}, { getPrototypeOf() { throw new Error('trapped') } })],
     ['many objects', Array.from({ length: 16 }, () => ({}))],
     ['what is deep', JSON.parse('['.repeat(40) + ']'.repeat(40))]
   ])('%s', (_, value) => {

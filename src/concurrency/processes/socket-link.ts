@@ -3,12 +3,13 @@ import type { Transferable } from 'node:worker_threads'
 import { InvalidOptionError } from '../../kernel/errors.ts'
 import { read, write, headerLength } from '../../wire/clone-bytes.ts'
 import { FrameReader } from '../../wire/frames.ts'
-import { SmallValueReader, SmallValueWriter } from '../../wire/small-values.ts'
+import { SmallValueReader, SmallValueWriter, otherHead } from '../../wire/small-values.ts'
 import type { Link, LinkListener } from '../remote/link.ts'
 import type { Message } from '../remote/messages.ts'
 
-/** How much a tick has to say in the beginning, in bytes; more where it is not enough. */
+/** Room for what a tick has to say, in bytes: in the beginning, and at most. What does not fit is sent by itself. */
 const firstRoom = 4_096
+const mostRoom = 65_536
 
 /** A line between two processes: frames in a stream, each a length in four bytes (little-endian) and a message. */
 export class SocketLink implements Link {
@@ -41,14 +42,12 @@ export class SocketLink implements Link {
 
   post(message: Message, transfer: readonly Transferable[] = []): void {
     if (transfer.length > 0) throw new InvalidOptionError('transfer', 'something to move', 'nothing between processes, which share no memory: it is copied')
-    while (!this.#writer.writeMessage(message, this.#at + headerLength, this.#room.byteLength)) {
-      const larger = new ArrayBuffer(this.#room.byteLength * 2)
-      new Uint8Array(larger).set(new Uint8Array(this.#room, 0, this.#at))
-      this.#room = larger
-      this.#writer.use(larger)
+    if (this.#write(message)) return
+    if (this.#at > 0) {
+      this.flush()
+      if (this.#write(message)) return
     }
-    new DataView(this.#room).setUint32(this.#at, this.#writer.at - this.#at - headerLength, true)
-    this.#at = this.#writer.at
+    this.#sendLarge(write(message))
   }
 
   flush(): void {
@@ -56,9 +55,26 @@ export class SocketLink implements Link {
     const frames = Buffer.from(this.#room, 0, this.#at)
     this.#at = 0
     // The socket keeps them until they are sent: what comes next is written elsewhere.
-    this.#room = new ArrayBuffer(Math.max(firstRoom, Math.min(this.#room.byteLength, frames.length * 2)))
+    this.#room = new ArrayBuffer(Math.max(firstRoom, Math.min(mostRoom, frames.length * 2)))
     this.#writer.use(this.#room)
     this.#socket.write(frames)
+  }
+
+  #write(message: Message): boolean {
+    if (!this.#writer.writeMessage(message, this.#at + headerLength, this.#room.byteLength)) return false
+    new DataView(this.#room).setUint32(this.#at, this.#writer.at - this.#at - headerLength, true)
+    this.#at = this.#writer.at
+    return true
+  }
+
+  #sendLarge(bytes: Buffer): void {
+    const head = otherHead(bytes.length - headerLength)
+    const frame = Buffer.alloc(headerLength)
+    frame.writeUint32LE(head.length + bytes.length - headerLength)
+    this.#socket.cork()
+    this.#socket.write(Buffer.concat([frame, head]))
+    this.#socket.write(bytes.subarray(headerLength))
+    this.#socket.uncork()
   }
 
   hold(on: boolean): void {

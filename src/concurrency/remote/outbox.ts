@@ -10,16 +10,24 @@ export function flushAll(): void {
   for (const outbox of unsent) outbox.flush()
 }
 
-/** Gathers what a tick has to say: calls and answers that follow each other are one message. */
+/** Longer texts are large: they go alone, and are not kept until the end of the tick. In characters. */
+const longest = 4_096
+
+/**
+ * Gathers what a tick has to say: calls and answers that follow each other are one message. What can change is written down when it is said: it
+ * arrives as it was then.
+ */
 export class Outbox {
   readonly #link: Link
   readonly #refused: (message: Message, error: unknown) => void
   /** The newest message, which may still grow. */
   #last: Message | undefined
-  #transfer: readonly Transferable[] | undefined
+  /** What is said while a message is written, by a getter of what that holds, comes after it. */
+  readonly #unposted: (readonly [message: Message, transfer: readonly Transferable[] | undefined])[] = []
+  #posting = false
   #asked = false
 
-  /** @param refused is told of each message that cannot be sent: of one with many calls or answers, of each that cannot */
+  /** @param refused is told of each message that cannot be sent */
   constructor(link: Link, refused: (message: Message, error: unknown) => void) {
     this.#link = link
     this.#refused = refused
@@ -27,9 +35,9 @@ export class Outbox {
 
   ask(verb: string, id: number, argument: unknown, transfer?: readonly Transferable[]): void {
     const last = this.#last
-    // What is moved, or holds what another holds too, goes alone.
-    if (last?.[0] === ask && isSimple(argument) && !this.#transfer && last[1] === verb && last[2] + last[3].length === id && isSimple(last[3][0])) last[3].push(argument)
-    else this.add([ask, verb, id, [argument]], transfer)
+    if (transfer || !isFixed(argument)) this.#addNow([ask, verb, id, [argument]], transfer)
+    else if (last?.[0] === ask && last[1] === verb && last[2] + last[3].length === id) last[3].push(argument)
+    else this.add([ask, verb, id, [argument]])
   }
 
   /** It was done, and gave nothing. */
@@ -41,52 +49,67 @@ export class Outbox {
 
   give(id: number, value: unknown): void {
     const last = this.#last
-    if (last?.[0] === gave && isSimple(value) && last[1] + last[2].length === id && isSimple(last[2][0])) last[2].push(value)
+    if (!isFixed(value)) this.#addNow([gave, id, [value]])
+    else if (last?.[0] === gave && last[1] + last[2].length === id) last[2].push(value)
     else this.add([gave, id, [value]])
   }
 
-  add(message: Message, transfer?: readonly Transferable[]): void {
-    if (this.#last) this.#post()
+  add(message: Message): void {
+    this.#postLast()
     this.#last = message
-    this.#transfer = transfer
+    this.#flushSoon()
+  }
+
+  flush(): void {
+    // What is being written is flushed with the rest, soon.
+    if (!this.#asked || this.#posting) return
+    this.#asked = false
+    unsent.delete(this)
+    this.#postLast()
+    this.#link.flush()
+  }
+
+  #addNow(message: Message, transfer?: readonly Transferable[]): void {
+    this.#postLast()
+    this.#post(message, transfer)
+    this.#flushSoon()
+  }
+
+  #flushSoon(): void {
     if (this.#asked) return
     this.#asked = true
     unsent.add(this)
     afterMicrotasks(() => this.flush())
   }
 
-  flush(): void {
-    this.#asked = false
-    unsent.delete(this)
-    if (!this.#last) return
-    this.#post()
-    this.#link.flush()
-  }
-
-  #post(): void {
-    const message = this.#last!
+  #postLast(): void {
+    const last = this.#last
     this.#last = undefined
-    try {
-      this.#link.post(message, this.#transfer)
-    } catch (error) {
-      if (message[0] === ask && message[3].length > 1) {
-        for (const [at, argument] of message[3].entries()) this.#postAlone([ask, message[1], message[2] + at, [argument]])
-      } else if (message[0] === gave && message[2].length > 1) {
-        for (const [at, value] of message[2].entries()) this.#postAlone([gave, message[1] + at, [value]])
-      } else this.#refused(message, error)
-    }
+    if (last) this.#post(last)
   }
 
-  #postAlone(message: Message): void {
-    try {
-      this.#link.post(message)
-    } catch (error) {
-      this.#refused(message, error)
+  #post(message: Message, transfer?: readonly Transferable[]): void {
+    this.#unposted.push([message, transfer])
+    if (this.#posting) return
+    this.#posting = true
+    for (let next = this.#unposted.shift(); next; next = this.#unposted.shift()) {
+      try {
+        this.#link.post(next[0], next[1])
+      } catch (error) {
+        this.#refused(next[0], error)
+      }
     }
+    this.#posting = false
   }
 }
 
-/** Whether it shares nothing with anything. */
-function isSimple(value: unknown): boolean {
-  return typeof value !== 'object' || value === null
+/** Whether it is small, and stays as it is: it shares nothing with anything, and can be sent. */
+function isFixed(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string': return value.length <= longest
+    case 'object': return value === null
+    case 'function':
+    case 'symbol': return false
+    default: return true
+  }
 }

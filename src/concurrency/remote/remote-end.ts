@@ -1,11 +1,11 @@
 import type { Transferable } from 'node:worker_threads'
-import { systemClock } from '../../kernel/clock.ts'
+import { type Timer, systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { DeadlineExceededError, InvalidOptionError, LinkLostError, QueueShutDownError } from '../../kernel/errors.ts'
 import { currentScope } from '../cancel-scope.ts'
 import { Suspension, type WaitOptions } from '../suspend.ts'
 import type { Link } from './link.ts'
-import { type Answer, arrived, ask, cancel, cancelled, done, event, failed, gave, giveBack, tell } from './messages.ts'
+import { type Answer, type Message, arrived, ask, cancel, cancelled, done, event, failed, gave, giveBack, tell } from './messages.ts'
 import { Outbox, flushAll } from './outbox.ts'
 
 /**
@@ -14,9 +14,12 @@ import { Outbox, flushAll } from './outbox.ts'
  */
 const verdictWithin = 5_000
 
+/** How long somebody who gave up something that can be given back waits to hear whether it was done all the same, in milliseconds. */
+const leavesAfter = 1_000
+
 /** Whoever waits for an answer. */
 interface Waiting {
-  answered(value: unknown, id: number): void
+  answered(value: unknown): void
   failed(error: unknown): void
   /** It was not done, since it was given up. */
   givenUp(): void
@@ -27,6 +30,8 @@ export class RemoteEnd implements Disposable {
   readonly #link: Link
   readonly #outbox: Outbox
   readonly #calls = new Map<number, Waiting>()
+  /** Nobody waits for their answers any more: what they give is given back. */
+  readonly #left = new Set<number>()
   readonly #events = new Set<string>()
   #lastId = 0
   /** Calls whose answers have arrived, and have not been said to: the first, and how many. */
@@ -36,19 +41,27 @@ export class RemoteEnd implements Disposable {
 
   constructor(link: Link) {
     this.#link = link
-    this.#outbox = new Outbox(link, (message, error) => { if (message[0] === ask) this.#settle(message[2])?.failed(error) })
+    this.#outbox = new Outbox(link, (message, error) => this.#unsendable(message, error))
     link.listen({ heard: (message) => this.#hear(message as Answer), caughtUp: () => this.#sayArrived(), closed: (why) => this.#lose(why) })
     link.hold(false)
   }
 
-  /** Asks, and waits for the answer. Given up it is only when the other side says so: until then it may have been done. */
+  /**
+   * Asks, and waits for the answer. Given up it is only when the other side says so: until then it may have been done. While that side computes,
+   * or is stopped, whoever gave up waits for it.
+   */
   ask(verb: string, argument: unknown, what: string, options?: WaitOptions, transfer?: readonly Transferable[]): Promise<unknown> {
-    return this.#ask(verb, argument, what, options, transfer).promise
+    return this.#ask(new RemoteCall(this), verb, argument, what, options, transfer).promise
   }
 
-  /** As `ask`, for what must be given back: by the id that `giveBack` takes. */
+  /** As `ask`, for what can be undone: where the other side says nothing for long, whoever gave up goes on, and what comes later is given back. */
+  take(verb: string, what: string, options?: WaitOptions): Promise<unknown> {
+    return this.#ask(new LeavableCall(this), verb, undefined, what, options).promise
+  }
+
+  /** As `take`, for what is held, and must be given back: by the id that `giveBack` takes. */
   async borrow(verb: string, what: string, options?: WaitOptions): Promise<number> {
-    const call = this.#ask(verb, undefined, what, options)
+    const call = this.#ask(new LeavableCall(this), verb, undefined, what, options)
     await call.promise
     return call.id
   }
@@ -60,6 +73,11 @@ export class RemoteEnd implements Disposable {
   /** For the call itself: the other side says whether it was done all the same. */
   giveUp(id: number): void {
     this.#outbox.add([cancel, id])
+  }
+
+  /** For the call itself: it waits for that no longer. */
+  leave(id: number): void {
+    if (this.#settle(id)) this.#left.add(id)
   }
 
   tell(verb: string, argument: unknown): void {
@@ -111,8 +129,7 @@ export class RemoteEnd implements Disposable {
     this.close()
   }
 
-  #ask(verb: string, argument: unknown, what: string, options: WaitOptions | undefined, transfer?: readonly Transferable[]): RemoteCall {
-    const call = new RemoteCall(this)
+  #ask(call: RemoteCall, verb: string, argument: unknown, what: string, options: WaitOptions | undefined, transfer?: readonly Transferable[]): RemoteCall {
     const refused = currentScope()?.cancellation ?? (options?.signal?.aborted ? options.signal.reason as unknown : undefined)
     if (refused !== undefined) call.failed(refused)
     else {
@@ -136,23 +153,40 @@ export class RemoteEnd implements Disposable {
   #hear(answer: Answer): void {
     switch (answer[0]) {
       case done: {
-        for (let id = answer[1], end = id + answer[2]; id < end; id++) this.#settle(id)?.answered(undefined, id)
+        for (let id = answer[1], end = id + answer[2]; id < end; id++) this.#answered(id, undefined)
         return
       }
       case gave: {
         const [, first, values] = answer
-        if (first !== this.#arrivedFrom + this.#arrivedCount) this.#sayArrived(first)
-        this.#arrivedCount += values.length
-        for (let at = 0; at < values.length; at++) this.#settle(first + at)?.answered(values[at], first + at)
+        for (let at = 0; at < values.length; at++) this.#gave(first + at, values[at])
         return
       }
       case cancelled:
+        this.#left.delete(answer[1])
         return this.#settle(answer[1])?.givenUp()
       case failed:
+        this.#left.delete(answer[1])
         return this.#settle(answer[1])?.failed(errorOf(answer[2], answer[3]))
       case event:
         this.#events.add(answer[1])
     }
+  }
+
+  #gave(id: number, value: unknown): void {
+    if (!this.#left.has(id)) {
+      if (id !== this.#arrivedFrom + this.#arrivedCount) this.#sayArrived(id)
+      this.#arrivedCount++
+    }
+    this.#answered(id, value)
+  }
+
+  #answered(id: number, value: unknown): void {
+    if (this.#left.delete(id)) this.giveBack(id)
+    else this.#settle(id)?.answered(value)
+  }
+
+  #unsendable(message: Message, error: unknown): void {
+    if (message[0] === ask) for (let at = 0; at < message[3].length; at++) this.#settle(message[2] + at)?.failed(error)
   }
 
   /** Before whoever waited goes on, and perhaps never lets this thread turn again: what it has been given nobody else gets. */
@@ -187,18 +221,18 @@ function errorOf(code: string, message: string): Error {
 
 class RemoteCall extends Suspension<unknown> implements Waiting {
   id = 0
-  readonly #end: RemoteEnd
+  protected readonly end: RemoteEnd
   #reason: { readonly error: unknown } | undefined
 
   constructor(end: RemoteEnd) {
     super()
-    this.#end = end
+    this.end = end
   }
 
   override cancelled(error: unknown): void {
     if (this.#reason) return
     this.#reason = { error }
-    this.#end.giveUp(this.id)
+    this.end.giveUp(this.id)
   }
 
   answered(value: unknown): void {
@@ -211,6 +245,34 @@ class RemoteCall extends Suspension<unknown> implements Waiting {
 
   givenUp(): void {
     super.cancelled(this.#reason?.error)
+  }
+}
+
+class LeavableCall extends RemoteCall {
+  #leaving: Timer | undefined
+
+  override cancelled(error: unknown): void {
+    if (this.#leaving) return
+    super.cancelled(error)
+    this.#leaving = systemClock.after(leavesAfter, () => {
+      this.end.leave(this.id)
+      this.failed(error)
+    })
+  }
+
+  override answered(value: unknown): void {
+    this.#leaving?.[Symbol.dispose]()
+    super.answered(value)
+  }
+
+  override failed(error: unknown): void {
+    this.#leaving?.[Symbol.dispose]()
+    super.failed(error)
+  }
+
+  override givenUp(): void {
+    this.#leaving?.[Symbol.dispose]()
+    super.givenUp()
   }
 }
 

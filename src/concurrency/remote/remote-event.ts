@@ -40,7 +40,7 @@ export class RemoteEvent implements Disposable {
 
   /** @throws CancelledError, DeadlineExceededError, the reason of the signal; LinkLostError */
   async wait(options?: WaitOptions): Promise<void> {
-    await this.#end.ask('wait', undefined, 'An event', options)
+    await this.#end.take('wait', 'An event', options)
   }
 
   /** As `wait`, with this thread asleep: for threads that compute, and not for processes. @throws DeadlineExceededError, LinkLostError; InvalidOptionError between processes */

@@ -1,5 +1,6 @@
-import type { Transferable } from 'node:worker_threads'
+import { types } from 'node:util'
 import type { Duration } from '../../kernel/duration.ts'
+import { InvalidOptionError } from '../../kernel/errors.ts'
 import { itemsOf } from '../items-of.ts'
 import type { Queue, QueueLike } from '../queue.ts'
 import type { WaitOptions } from '../suspend.ts'
@@ -8,23 +9,27 @@ import { RemoteEnd } from './remote-end.ts'
 import { Delivery, type Servable } from './served-end.ts'
 
 export interface RemotePutOptions extends WaitOptions {
-  /** What of the item is moved instead of copied, such as the buffer of a typed array: here it is gone then. Between threads only. */
-  transfer?: readonly Transferable[]
+  /**
+   * The ArrayBuffers of the item that are moved instead of copied: here they are gone then. Between threads only. Nothing else is moved: what
+   * was on its way to a thread that ended could not be put back.
+   */
+  transfer?: readonly ArrayBuffer[]
 }
 
 export function servableQueue(queue: Queue<unknown>): Servable {
-  const delivery = (item: unknown): Delivery => new Delivery(item, () => queue.putBack([item]))
+  const delivery = (item: unknown): Delivery => new Delivery(item)
   return {
     asked: {
       put: (item, signal) => queue.offer(item) ? undefined : queue.put(item, { signal: signal() }),
-      get: (_, signal) => queue.size > 0 ? delivery(queue.getNow()) : queue.get({ signal: signal() }).then(delivery),
+      get: (_, signal) => queue.hasNext ? delivery(queue.sendNow()) : queue.send({ signal: signal() }).then(delivery),
       join: (_, signal) => queue.join({ signal: signal() })
     },
     told: {
       // Once too often is told where it was said.
       taskDone: () => { if (queue.statistics().unfinished > 0) queue.taskDone() },
       shutdown: (immediate) => queue.shutdown({ immediate: immediate as boolean })
-    }
+    },
+    deliveries: queue
   }
 }
 
@@ -37,14 +42,22 @@ export class RemoteQueue<T> implements QueueLike<T>, Disposable {
     this.#end = new RemoteEnd(link)
   }
 
-  /** @throws as `QueueLike.put`; LinkLostError; a DataCloneError where the item is none that can be sent */
+  /**
+   * The item arrives as it is now. One who gives up hears so from the queue's own thread: while that computes, nobody knows whether it was put.
+   *
+   * @throws as `QueueLike.put`; LinkLostError; a DataCloneError where the item is none that can be sent
+   */
   put(item: T, options?: RemotePutOptions): Promise<void> {
-    return this.#end.ask('put', item, 'Room in the queue', options, options?.transfer) as Promise<void>
+    const transfer = options?.transfer
+    if (transfer && !transfer.every((part) => types.isArrayBuffer(part))) {
+      return Promise.reject(new InvalidOptionError('transfer', transfer, 'ArrayBuffers only, since nothing else could be put back from a thread that ends'))
+    }
+    return this.#end.ask('put', item, 'Room in the queue', options, transfer) as Promise<void>
   }
 
-  /** @throws as `QueueLike.get`; LinkLostError */
+  /** One who gives up waits no longer than a second for the queue's own thread: an item that it gave all the same is put back. @throws as `QueueLike.get`; LinkLostError */
   get(options?: WaitOptions): Promise<T> {
-    return this.#end.ask('get', undefined, 'An item of the queue', options) as Promise<T>
+    return this.#end.take('get', 'An item of the queue', options) as Promise<T>
   }
 
   /**
@@ -63,7 +76,7 @@ export class RemoteQueue<T> implements QueueLike<T>, Disposable {
   }
 
   join(options?: WaitOptions): Promise<void> {
-    return this.#end.ask('join', undefined, 'The end of what is in the queue', options) as Promise<void>
+    return this.#end.take('join', 'The end of what is in the queue', options) as Promise<void>
   }
 
   shutdown({ immediate = false }: { immediate?: boolean } = {}): void {

@@ -12,19 +12,24 @@ export interface Servable {
    * @param signal gives one that aborts where it is not wanted any more: asked for only where it waits
    */
   readonly asked: Readonly<Record<string, (argument: unknown, signal: () => AbortSignal) => unknown>>
+  /** Nothing is answered, so nothing may be thrown. */
   readonly told: Readonly<Record<string, (argument: unknown) => void>>
   /** What everybody is told of once, when it has happened. */
   readonly happens?: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>
+  /** What is told of each `Delivery` once. */
+  readonly deliveries?: {
+    arrived(count: number): void
+    /** The other side has ended, or cannot have them: in the order in which they were given. */
+    putBack(values: readonly unknown[]): void
+  }
 }
 
-/** An answer that is taken back where the other side ends before it has arrived there. */
+/** An answer that is put back where the other side ends before it has arrived there. */
 export class Delivery {
   readonly value: unknown
-  readonly takeBack: () => void
 
-  constructor(value: unknown, takeBack: () => void) {
+  constructor(value: unknown) {
     this.value = value
-    this.takeBack = takeBack
   }
 }
 
@@ -81,8 +86,7 @@ export class ServedEnd {
       case cancel:
         return this.#waiting.get(request[1])?.abort()
       case arrived:
-        for (let id = request[1], end = id + request[2]; id < end; id++) this.#given.delete(id)
-        return
+        return this.#arrived(request[1], request[2])
       case giveBack:
         return this.#takeBack(request[1])
       case tell:
@@ -121,8 +125,8 @@ export class ServedEnd {
   #answer(id: number, result: unknown): void {
     const isDelivery = result instanceof Delivery
     if (isDelivery || result instanceof Loan) {
-      if (this.#ended.signal.aborted) return result.takeBack()
       this.#given.set(id, result)
+      if (this.#ended.signal.aborted) return this.#takeBack(id)
     }
     if (isDelivery) this.#outbox.give(id, result.value)
     else if (result === undefined || result instanceof Loan) this.#outbox.done(id)
@@ -137,21 +141,36 @@ export class ServedEnd {
   /** What was made in this thread may be nothing that can leave it: it stays for those who can have it. */
   #unsendable(message: Message, error: unknown): void {
     if (message[0] !== gave) return
-    this.#takeBack(message[1])
-    this.#fail(message[1], error)
+    for (let at = 0; at < message[2].length; at++) {
+      this.#takeBack(message[1] + at)
+      this.#fail(message[1] + at, error)
+    }
+  }
+
+  #arrived(first: number, count: number): void {
+    let arrived = 0
+    for (let id = first; id < first + count; id++) if (this.#given.get(id) instanceof Delivery && this.#given.delete(id)) arrived++
+    this.#thing.deliveries?.arrived(arrived)
   }
 
   #takeBack(id: number): void {
     const given = this.#given.get(id)
     this.#given.delete(id)
-    given?.takeBack()
+    if (given instanceof Delivery) this.#thing.deliveries!.putBack([given.value])
+    else given?.takeBack()
   }
 
   #close(): void {
     this.#ended.abort()
     for (const waiting of this.#waiting.values()) waiting.abort()
-    // The newest first: so each comes to stand before those that came after it.
-    for (const id of [...this.#given.keys()].toReversed()) this.#takeBack(id)
+    // They lie here in the order in which they were given.
+    const values: unknown[] = []
+    for (const given of this.#given.values()) {
+      if (given instanceof Delivery) values.push(given.value)
+      else given.takeBack()
+    }
+    this.#given.clear()
+    this.#thing.deliveries?.putBack(values)
   }
 }
 

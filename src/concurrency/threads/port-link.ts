@@ -59,11 +59,10 @@ export class PortLink implements Link {
       this.#keep(posted)
       this.#linger()
     })
+    this.#port.on('messageerror', (error) => this.#lose(error))
     this.#port.on('close', () => {
-      if (this.#closed) return
       this.#drain()
-      this.#closed = true
-      listener.closed()
+      this.#lose(undefined)
     })
     this.#sleepInLoop()
   }
@@ -92,7 +91,7 @@ export class PortLink implements Link {
 
   sleep(ms: number): void {
     this.#fetch()
-    if (this.#drain()) return
+    if (this.#drain()) return this.#linger()
     this.#in.state(inSleep)
     // Whoever writes from here on sees that this sleeps.
     this.#fetch()
@@ -106,6 +105,12 @@ export class PortLink implements Link {
   close(): void {
     this.#closed = true
     this.#port.close()
+  }
+
+  #lose(why: unknown): void {
+    if (this.#closed) return
+    this.close()
+    this.#listener.closed(why)
   }
 
   #keep(posted: readonly [number, Message] | typeof bell): void {
@@ -125,7 +130,12 @@ export class PortLink implements Link {
       else if (this.#posted.peek()?.[0] === this.#nextIn) message = this.#posted.shift()![1]
       else break
       this.#nextIn = (this.#nextIn + 1) >>> 0
-      this.#listener.heard(message)
+      try {
+        this.#listener.heard(message)
+      } catch (error) {
+        // One message of ours was not understood: whatever comes next means nothing.
+        this.#lose(error)
+      }
     }
     if (from === this.#nextIn) return false
     this.#in.release()
