@@ -5,6 +5,8 @@ import type { Call, Executor, Progress } from '../executors/executor.ts'
 import type { HostCall } from '../executors/threads/host-calls.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { byteCount, count } from '../kernel/count.ts'
+import { after, left, never } from '../kernel/deadline.ts'
+import { milliseconds } from '../kernel/duration.ts'
 import { ClosedError } from '../kernel/errors.ts'
 import { checkOptions, checkSignal } from '../kernel/options.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
@@ -25,7 +27,10 @@ export interface LocalOptions {
   threads?: number
   /** How many calls run at once on the event loop. Default: 100. */
   loopConcurrency?: number
-  /** How many threads, at most, for tasks that block while they wait; they come with the calls and end when idle for 5 s. Default: 64. */
+  /**
+   * How many threads, at most, for tasks that block while they wait; they come with the calls and end when idle for 5 s. As many streams run at
+   * once on threads of their own, and as many in child processes: one more begins when one ends. Default: 64.
+   */
   blocking?: number
   /** How many child processes, at most; they start when there is work. Default: as many as cores. */
   processes?: number
@@ -122,6 +127,14 @@ export interface Local extends Runner, AsyncDisposable {
   close(options?: CloseOptions): Promise<void>
 }
 
+/**
+ * Which executor runs a call. What waits for other calls to go on must not take their places: a stream, which waits until its items are taken,
+ * and what a call on a thread waits for.
+ */
+type Room = Place | 'beside the loop' | 'threads of streams' | 'processes of streams'
+
+const besides = { loop: 'beside the loop', thread: 'threads of streams', blocking: 'threads of streams', process: 'processes of streams' } as const satisfies Record<Place, Room>
+
 const localOptions = { threads: true, loopConcurrency: true, blocking: true, processes: true, memoryLimit: true, clock: true, log: true } as const
 const mapOptions = { concurrency: true, signal: true } as const
 const runnerOptions = { signal: true, onProgress: true } as const
@@ -162,15 +175,16 @@ export const localDefaults: Required<LocalOptions> = {
 export class LocalRunner implements Local {
   readonly #options: Required<LocalOptions>
   readonly #registry = new TaskRegistry()
-  readonly #executors = new Map<Place, Executor>()
-  readonly #opening = new Map<Place, Promise<Executor>>()
+  readonly #executors = new Map<Room, Executor>()
+  readonly #opening = new Map<Room, Promise<Executor>>()
   readonly #loader: TaskLoader
-  readonly #streams = new Streams()
+  readonly #streams: Streams
   #closed = false
 
   constructor(options: Required<LocalOptions>) {
     this.#options = options
     this.#loader = new TaskLoader(options.clock)
+    this.#streams = new Streams(options.clock)
   }
 
   async run<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<Awaited<Result>> {
@@ -192,18 +206,20 @@ export class LocalRunner implements Local {
     return this.#stream(this.#known(task, 'stream'), args) as AsyncGenerator<Item, void, undefined>
   }
 
-  async *#stream(definition: TaskDefinition, args: readonly unknown[]): AsyncGenerator<unknown, void, undefined> {
+  #stream(definition: TaskDefinition, args: readonly unknown[]): AsyncGenerator<unknown, void, undefined> {
     const place = definition.runs
     const streaming = definitionOf(streamItems, 'stream')
-    yield* this.#streams.iterate(place, async (sink, signal) => {
+    return this.#streams.iterate(place, async (sink, signal) => {
       const around = currentScope()?.signal
       const call: Call = {
         task: place === 'loop' ? streaming : { name: streaming.name, source: streaming.source },
+        title: definition.name,
         input: { args: [place === 'loop' ? definition : { name: definition.name, source: definition.source }, args, sink] },
         timeout: definition.rules.timeout,
         signal: around ? AbortSignal.any([signal, around]) : signal
       }
-      const executor = this.#executors.get(place) ?? await this.#open(place)
+      const room = besides[place]
+      const executor = this.#executors.get(room) ?? await this.#open(room)
       return resultOf({ ...call, task: definition }, await executor.execute(call))
     })
   }
@@ -228,9 +244,15 @@ export class LocalRunner implements Local {
 
   async close(options: CloseOptions = {}): Promise<void> {
     this.#closed = true
+    checkOptions('close()', options, { deadline: true })
+    const { clock } = this.#options
+    const deadline = options.deadline === undefined ? never : after(clock.elapsed(), milliseconds(options.deadline, 'deadline'))
+    const rest = (): CloseOptions => deadline === never ? {} : { deadline: left(deadline, clock.elapsed()) }
     // Calls that wait for their executor were made before: they are its first.
     await Promise.all(this.#opening.values())
-    await Promise.all(Array.from(this.#executors.values(), (executor) => executor.close(options)))
+    await Promise.all(Array.from(this.#executors, async ([room, executor]) => { if (room !== 'beside the loop') await executor.close(rest()) }))
+    // Until then, calls on threads may ask for what runs there.
+    await (await this.#opening.get('beside the loop'))?.close(rest())
     await this.#streams.close()
   }
 
@@ -250,12 +272,12 @@ export class LocalRunner implements Local {
     return map(items, call, { concurrency: limit, ...(outer ? { signal: outer } : {}) })
   }
 
-  async #run(definition: TaskDefinition, args: readonly unknown[], { signal: own, onProgress }: RunnerOptions): Promise<unknown> {
+  async #run(definition: TaskDefinition, args: readonly unknown[], { signal: own, onProgress }: RunnerOptions, room: Room = definition.runs): Promise<unknown> {
     const around = currentScope()?.signal
     const signal = own && around && own !== around ? AbortSignal.any([own, around]) : own ?? around
     signal?.throwIfAborted()
     const call: Call = { task: definition, input: { args }, timeout: definition.rules.timeout, ...(signal ? { signal } : {}), ...(onProgress ? { onProgress: telling(onProgress) } : {}) }
-    const executor = this.#executors.get(definition.runs) ?? await this.#open(definition.runs)
+    const executor = this.#executors.get(room) ?? await this.#open(room)
     return resultOf(call, await executor.execute(call))
   }
 
@@ -263,7 +285,7 @@ export class LocalRunner implements Local {
   async #runForThread(ref: TaskRef, args: readonly unknown[], signal: AbortSignal): Promise<unknown> {
     const definition = this.#registry.has(ref.name) ? this.#registry.get(ref.name) : await this.#loader.load(ref)
     this.#registry.add(definition)
-    return this.#run({ ...definition, runs: 'loop' }, args, { signal })
+    return this.#run(definition, args, { signal }, 'beside the loop')
   }
 
   #known(task: unknown, where: string): TaskDefinition {
@@ -272,37 +294,42 @@ export class LocalRunner implements Local {
     return definition
   }
 
-  #open(place: Place): Promise<Executor> {
-    const opening = this.#opening.get(place)
+  #open(room: Room): Promise<Executor> {
+    const opening = this.#opening.get(room)
     if (opening) return opening
-    if (this.#closed) throw new ClosedError('local()')
-    const opened = this.#newExecutor(place).then((executor) => {
-      this.#executors.set(place, executor)
+    // Calls under way may still ask for what runs beside them.
+    if (this.#closed && room !== 'beside the loop') throw new ClosedError('local()')
+    const opened = this.#newExecutor(room).then((executor) => {
+      this.#executors.set(room, executor)
       return executor
     })
-    this.#opening.set(place, opened)
+    this.#opening.set(room, opened)
     return opened
   }
 
   /** Loaded when it is needed: every thread of a program imports this module along with its tasks. */
-  async #newExecutor(place: Place): Promise<Executor> {
+  async #newExecutor(room: Room): Promise<Executor> {
     const { threads, loopConcurrency, blocking, processes, memoryLimit, clock, log } = this.#options
-    switch (place) {
-      case 'loop': {
+    switch (room) {
+      case 'loop':
+      case 'beside the loop': {
         const { LoopExecutor } = await import('../executors/loop/loop-executor.ts')
-        return new LoopExecutor({ find: (name) => name === streamTask ? definitionOf(streamItems, 'stream') : this.#registry.get(name), concurrency: loopConcurrency, clock, log })
+        const find = (name: string): TaskDefinition => name === streamTask ? definitionOf(streamItems, 'stream') : this.#registry.get(name)
+        return new LoopExecutor({ find, concurrency: room === 'loop' ? loopConcurrency : Infinity, clock, log })
       }
       case 'thread':
-      case 'blocking': {
+      case 'blocking':
+      case 'threads of streams': {
         const hostCall: HostCall = (ref, args, signal) => this.#runForThread(ref, args, signal)
         const { ThreadExecutor } = await import('../executors/threads/thread-executor.ts')
-        return place === 'thread'
+        return room === 'thread'
           ? new ThreadExecutor({ threads, hostCall, streams: this.#streams, clock, log })
-          : new ThreadExecutor({ place, threads: blocking, name: 'treadle blocking', hostCall, streams: this.#streams, clock, log })
+          : new ThreadExecutor({ place: 'blocking', threads: blocking, name: room === 'blocking' ? 'treadle blocking' : 'treadle stream', hostCall, streams: this.#streams, clock, log })
       }
-      case 'process': {
+      case 'process':
+      case 'processes of streams': {
         const { ProcessExecutor } = await import('../executors/processes/process-executor.ts')
-        return new ProcessExecutor({ processes, memoryLimit, clock, log })
+        return new ProcessExecutor(room === 'process' ? { processes, memoryLimit, clock, log } : { processes: blocking, idleAfter: 5_000, memoryLimit, clock, log })
       }
     }
   }

@@ -1,4 +1,5 @@
 import { currentScope } from '../concurrency/cancel-scope.ts'
+import { type Exit, leavable } from '../concurrency/leavable.ts'
 import { WaitList } from '../concurrency/wait-list.ts'
 import { CancelledError } from '../kernel/errors.ts'
 
@@ -32,29 +33,12 @@ export class Operation<Result, Progress> {
     this.#outcome.promise.catch(() => {})
     const scope = currentScope()
     const wait = { cancelled: (reason: Error) => this.cancel(reason) }
-    let stop: (() => void) | void
-    this.#leave = () => {
-      scope?.dropWait(wait)
-      if (this.#state === 'cancelled') stop?.()
-    }
-    try {
-      scope?.throwIfCancelled()
+    this.#leave = () => scope?.dropWait(wait)
+    const refused = scope?.cancellation
+    if (refused) this.cancel(refused)
+    else {
       scope?.addWait(wait)
-      stop = begin({
-        resolve: (result) => { if (this.#end('succeeded')) this.#outcome.resolve(result) },
-        reject: (error) => { if (this.#end('failed')) this.#outcome.reject(error) },
-        progress: (progress) => {
-          if (this.#state !== 'running') return
-          this.#progress = progress
-          this.#said++
-          this.#news.wakeAll()
-        },
-        signal: this.#controller.signal
-      })
-      // It was cancelled by what it did itself: only now is known how it is stopped.
-      if (this.state === 'cancelled') stop?.()
-    } catch (error) {
-      if (this.#end('failed')) this.#outcome.reject(error)
+      this.#begin(begin)
     }
   }
 
@@ -80,14 +64,41 @@ export class Operation<Result, Progress> {
   }
 
   /** How far it has come, again and again, until it ends, however it ends: who is slower than it gets the latest. */
-  async *watch(): AsyncGenerator<Progress, void, undefined> {
-    let seen = 0
-    for (;;) {
+  watch(): AsyncGenerator<Progress, void, undefined> {
+    return leavable((exit) => {
+      exit.heard = () => this.#news.wakeAll()
+      return this.#watch(exit)
+    })
+  }
+
+  async *#watch(exit: Exit): AsyncGenerator<Progress, void, undefined> {
+    for (let seen = 0; !exit.left;) {
       if (this.#said > seen) {
         seen = this.#said
         yield this.#progress as Progress
       } else if (this.#state !== 'running') return
       else await this.#news.wait()
+    }
+  }
+
+  #begin(begin: (own: OperationControl<Result, Progress>) => (() => void) | void): void {
+    try {
+      const stop = begin({
+        resolve: (result) => { if (this.#end('succeeded')) this.#outcome.resolve(result) },
+        reject: (error) => { if (this.#end('failed')) this.#outcome.reject(error) },
+        progress: (progress) => {
+          if (this.#state !== 'running') return
+          this.#progress = progress
+          this.#said++
+          this.#news.wakeAll()
+        },
+        signal: this.#controller.signal
+      })
+      // It may have been cancelled by what it did itself: only now is known how it is stopped.
+      if (this.state === 'cancelled') stop?.()
+      else if (stop) this.#controller.signal.addEventListener('abort', () => stop())
+    } catch (error) {
+      if (this.#end('failed')) this.#outcome.reject(error)
     }
   }
 
@@ -103,7 +114,7 @@ export class Operation<Result, Progress> {
 /**
  * Wraps the work of a slow client that tells by callbacks how far it has come and when it is done.
  *
- * @param begin begins it; what it gives is called where it is cancelled. What it throws is the operation's error
+ * @param begin begins it; what it gives is called where it is cancelled, as a listener of the signal. What it throws is the operation's error
  *
  * @example
  * const download = operation<string, number>((own) => {

@@ -2,7 +2,7 @@ import type { Task } from '../tasks/task.ts'
 import type { MapOptions, Runner } from './local.ts'
 
 /** One stage more, given what comes out of those before it. */
-type Stage = (items: AsyncIterable<unknown> | Iterable<unknown>) => AsyncIterable<unknown>
+type Stage = (items: AsyncIterable<unknown> | Iterable<unknown>) => AsyncGenerator<unknown, void, undefined>
 
 /**
  * Stages that items go through, each with its own place and its own concurrency: `local().pipeline(items)` begins one. It does nothing before it is
@@ -32,7 +32,13 @@ export class Pipeline<Item> implements AsyncIterable<Item> {
     return new Pipeline(this.#runner, this.#source, [...this.#stages, stage])
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
-    yield* this.#stages.reduce((items, stage) => stage(items), this.#source) as AsyncIterable<Item>
+  [Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
+    const [first, ...others] = this.#stages
+    if (!first) return each(this.#source as Iterable<Item> | AsyncIterable<Item>)
+    return others.reduce((items, stage) => stage(items), first(this.#source)) as AsyncGenerator<Item, void, undefined>
   }
+}
+
+async function* each<Item>(items: Iterable<Item> | AsyncIterable<Item>): AsyncGenerator<Item, void, undefined> {
+  yield* items
 }

@@ -1,4 +1,5 @@
 import { BrokenChannelError, ClosedError, EndOfChannelError, QueueShutDownError } from '../kernel/errors.ts'
+import { type Exit, leavable } from './leavable.ts'
 import { Queue } from './queue.ts'
 import type { WaitOptions } from './suspend.ts'
 
@@ -155,13 +156,22 @@ export class ReceiveChannel<T> extends End implements Disposable, AsyncIterable<
   }
 
   /** Until the channel ends. */
-  async* [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    return leavable((exit) => this.#values(exit))
+  }
+
+  async *#values(exit: Exit): AsyncGenerator<T, void, undefined> {
+    const leaving = new AbortController()
+    // Nothing is taken for one who has left.
+    exit.heard = () => leaving.abort()
+    const options = this.waiting({ signal: leaving.signal })
     for (;;) {
       let value: T
       try {
-        value = await this.receive()
+        this.checkOpen()
+        value = await this.#pipe.queue.get(options).catch(ended)
       } catch (error) {
-        if (error instanceof EndOfChannelError) return
+        if (exit.left || error instanceof EndOfChannelError) return
         throw error
       }
       yield value

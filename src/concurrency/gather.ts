@@ -88,21 +88,31 @@ class Gathering<Item, Result> {
 
   async #work(): Promise<void> {
     while (!this.#ended && this.#failures.length === 0 && !this.#scope.cancelled) {
-      // One at a time is asked for: not every source takes more.
-      const next = this.#isAsync ? await (this.#turn = this.#turn.then(() => this.#source.next())) as IteratorResult<Item> : this.#source.next() as IteratorResult<Item>
-      if (next.done) {
-        this.#ended = true
-        return
-      }
-      if (this.#scope.cancelled) return
+      const next = await this.#next()
+      if (!next || this.#scope.cancelled) return
       const index = this.#taken++
       if (this.#isAsync && this.#mayAdd()) this.#addWorker()
       this.#running++
       try {
-        this.results[index] = await this.#fn(next.value)
+        this.results[index] = await this.#fn(next.item)
       } finally {
         this.#running--
       }
     }
   }
+  /** The next item, where there is one. What the source throws, it throws once. */
+  async #next(): Promise<{ readonly item: Item } | undefined> {
+    try {
+      // One at a time is asked for: not every source takes more.
+      const next = this.#isAsync ? await (this.#turn = this.#turn.then(this.#ask, this.#ask)) as IteratorResult<Item> | undefined : this.#ask() as IteratorResult<Item> | undefined
+      if (next && !next.done) return { item: next.value }
+      this.#ended = true
+      return undefined
+    } catch (error) {
+      this.#ended = true
+      throw error
+    }
+  }
+
+  readonly #ask = (): IteratorResult<Item> | Promise<IteratorResult<Item>> | undefined => this.#ended ? undefined : this.#source.next()
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
-import { type Timer, systemClock } from '../kernel/clock.ts'
+import { systemClock } from '../kernel/clock.ts'
 import { type Duration, milliseconds } from '../kernel/duration.ts'
+import { InvalidOptionError } from '../kernel/errors.ts'
 import { checkOptions } from '../kernel/options.ts'
 import { CancelScope } from './cancel-scope.ts'
 
@@ -20,7 +21,7 @@ const endedBySignal = 128
  * Runs a program: SIGINT and SIGTERM cancel all that it waits for, so that its `finally` blocks and `using` declarations clean up; after the
  * grace, or with a second signal, it is ended.
  *
- * The exit code is that which `body` gives, or 0; 1 after an error, which is printed; after a signal 128 and its number, as shells have it.
+ * The exit code is that which `body` gives, or `process.exitCode`, or 0; 1 after an error, which is printed; after a signal 128 and its number, as shells have it.
  *
  * @returns the exit code
  * @throws InvalidOptionError
@@ -34,18 +35,21 @@ const endedBySignal = 128
 export async function main(body: (scope: CancelScope) => unknown, options: MainOptions = {}): Promise<number> {
   const { grace = '10s', signals = ['SIGINT', 'SIGTERM'] } = checkOptions('main()', options, mainOptions)
   const ms = milliseconds(grace, 'grace')
+  if (typeof body !== 'function') throw new InvalidOptionError('main()', body, 'a function')
+  if (!Array.isArray(signals) || !signals.every(canBeHeard)) throw new InvalidOptionError('signals', signals, "a list of signals that can be heard, such as ['SIGTERM']")
   const scope = new CancelScope()
   let signalled: NodeJS.Signals | undefined
-  let timer: Timer | undefined
   const onSignal = (signal: NodeJS.Signals): void => {
     if (signalled) process.exit(endedBySignal + constants.signals[signal])
     signalled = signal
-    // It keeps no program alive that has ended by itself.
-    timer = systemClock.after(ms, () => process.exit(endedBySignal + constants.signals[signal]), { background: true })
+    // It keeps no program alive that has ended by itself, and ends one that goes on after its body.
+    systemClock.after(ms, () => process.exit(endedBySignal + constants.signals[signal]), { background: true })
     scope.cancel(new Error(`the program was told to end by ${signal}`))
   }
   for (const signal of signals) process.on(signal, onSignal)
-  let code = 0
+  // What waits for nothing but a signal is no end of the program.
+  using _alive = systemClock.after(Number.MAX_SAFE_INTEGER, () => {})
+  let code: number | undefined
   try {
     const result = await scope.run(body)
     if (Number.isInteger(result)) code = result as number
@@ -53,10 +57,12 @@ export async function main(body: (scope: CancelScope) => unknown, options: MainO
     console.error(error)
     code = 1
   } finally {
-    timer?.[Symbol.dispose]()
     for (const signal of signals) process.off(signal, onSignal)
   }
-  if (signalled && code === 0) code = endedBySignal + constants.signals[signalled]
-  process.exitCode = code
-  return code
+  if (signalled && !code) code = endedBySignal + constants.signals[signalled]
+  return process.exitCode = code ?? Number(process.exitCode ?? 0)
+}
+
+function canBeHeard(signal: NodeJS.Signals): boolean {
+  return Object.hasOwn(constants.signals, signal) && signal !== 'SIGKILL' && signal !== 'SIGSTOP'
 }

@@ -47,6 +47,10 @@ export class Calls<Item, Result> implements AsyncDisposable {
     return isCancellationWithin(error, this.#scope)
   }
 
+  cancel(): void {
+    this.#scope.cancel()
+  }
+
   /** @throws what goes wrong while calls are cancelled */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#running.size > 0) {

@@ -1,8 +1,7 @@
-import { Bell } from './bell.ts'
-import { Fifo } from './fifo.ts'
+import { type Exit, leavable } from './leavable.ts'
 import { Calls, type Items, type MapOptions, limitOf, reasonOf } from './map-calls.ts'
 import { orderedMap } from './ordered-map.ts'
-import { Source } from './source.ts'
+import { unorderedMap } from './unordered-map.ts'
 
 /**
  * Calls `fn` for each item, several at a time, and gives the results in the order of the items.
@@ -18,16 +17,8 @@ import { Source } from './source.ts'
  * for await (const result of map([1, 2, 3], async (n) => 2 * n)) doubled.push(result)
  * doubled   // [ 2, 4, 6 ]
  */
-export async function* map<Item, Result>(items: Items<Item>, fn: (item: Item) => Result, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
-  const limit = limitOf(options)
-  const { signal } = options
-  signal?.throwIfAborted()
-  await using calls = new Calls(fn, signal)
-  try {
-    yield* orderedMap(items, limit, (item) => calls.call(item), calls.signal)
-  } catch (error) {
-    throw reasonOf(signal, error, calls)
-  }
+export function map<Item, Result>(items: Items<Item>, fn: (item: Item) => Result, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
+  return leavable((exit) => results(items, fn, options, exit, orderedMap))
 }
 
 /**
@@ -40,45 +31,8 @@ export async function* map<Item, Result>(items: Items<Item>, fn: (item: Item) =>
  * for await (const ms of mapUnordered([20, 1], async (ms) => { await sleep(ms); return ms })) results.push(ms)
  * results   // [ 1, 20 ]
  */
-export async function* mapUnordered<Item, Result>(items: Items<Item>, fn: (item: Item) => Result, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
-  const limit = limitOf(options)
-  const { signal } = options
-  signal?.throwIfAborted()
-  await using calls = new Calls(fn, signal)
-  const bell = new Bell()
-  const ring = (): void => bell.ring()
-  const ready = new Fifo<{ readonly value: Awaited<Result> } | { readonly error: unknown }>()
-  let running = 0
-  const come = (outcome: { readonly value: Awaited<Result> } | { readonly error: unknown }): void => {
-    ready.push(outcome)
-    ring()
-  }
-  const source = new Source(items, (item) => {
-    running++
-    const ended = (outcome: { readonly value: Awaited<Result> } | { readonly error: unknown }): void => {
-      running--
-      come(outcome)
-    }
-    calls.call(item).then((value) => ended({ value }), (error: unknown) => ended({ error }))
-  }, (error) => come({ error }), ring)
-  calls.signal.addEventListener('abort', ring)
-  try {
-    for (;;) {
-      calls.signal.throwIfAborted()
-      while (!source.ended && !source.pulling && running + ready.size < limit) source.pull()
-      const outcome = ready.shift()
-      if (outcome) {
-        if ('error' in outcome) throw outcome.error
-        yield outcome.value
-      } else if (running === 0 && !source.pulling) return
-      else await bell.wait()
-    }
-  } catch (error) {
-    throw reasonOf(signal, error, calls)
-  } finally {
-    calls.signal.removeEventListener('abort', ring)
-    source.close()
-  }
+export function mapUnordered<Item, Result>(items: Items<Item>, fn: (item: Item) => Result, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
+  return leavable((exit) => results(items, fn, options, exit, unorderedMap))
 }
 
 /**
@@ -96,4 +50,19 @@ export function asCompleted<Result>(work: Iterable<Promise<Result> | (() => Prom
   // Nobody waits for those that come after a failure.
   for (const each of all) if (typeof each !== 'function') each.catch(() => {})
   return mapUnordered(all, (each) => typeof each === 'function' ? each() : each, { concurrency: Math.max(1, all.length) })
+}
+
+async function* results<Item, Result>(
+  items: Items<Item>, fn: (item: Item) => Result, options: MapOptions, exit: Exit, mapped: typeof orderedMap
+): AsyncGenerator<Awaited<Result>, void, undefined> {
+  const limit = limitOf(options)
+  const { signal } = options
+  signal?.throwIfAborted()
+  await using calls = new Calls(fn, signal)
+  exit.heard = () => calls.cancel()
+  try {
+    yield* mapped(items, limit, (item) => calls.call(item), calls.signal)
+  } catch (error) {
+    if (!exit.left || !calls.isOwnCancellation(error)) throw reasonOf(signal, error, calls)
+  }
 }

@@ -39,7 +39,8 @@ export class Source<Item> {
       const next = this.#items.next()
       if (!isPromiseLike(next)) return take(next)
       this.#pulling = true
-      Promise.resolve(next).then(take, fail).finally(() => {
+      // What comes once it is closed nobody asked for.
+      Promise.resolve(next).then((result) => { if (!this.#ended) take(result) }).catch((error: unknown) => { if (!this.#ended) fail(error) }).finally(() => {
         this.#pulling = false
         this.#settled()
       })

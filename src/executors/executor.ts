@@ -21,6 +21,8 @@ export interface CancelSignal {
 /** One call, to be run now. */
 export interface Call {
   readonly task: TaskRef
+  /** What it is called in errors and logs. Default: the task's name. */
+  readonly title?: string
   readonly input: Input
   /** How long it may run, in milliseconds from when it begins; `Infinity` for no limit. */
   readonly timeout: number

@@ -40,7 +40,7 @@ export class PooledCall<Host> {
   }
 
   get name(): string {
-    return this.task.ref.name
+    return this.call.title ?? this.task.ref.name
   }
 
   get heard(): Heard {

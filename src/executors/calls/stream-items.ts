@@ -1,6 +1,6 @@
+import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { SocketLink } from '../../concurrency/processes/socket-link.ts'
-import { Queue } from '../../concurrency/queue.ts'
 import { RemoteEnd } from '../../concurrency/remote/remote-end.ts'
 import { NotAGeneratorError } from '../../kernel/errors.ts'
 import { context } from '../../tasks/context.ts'
@@ -9,7 +9,7 @@ import { type Task, type TaskDefinition, type TaskRef, task } from '../../tasks/
 import { encode } from '../../wire/codec.ts'
 import { RunningCall } from '../running-call.ts'
 import { hostLine } from './host-line.ts'
-import { type Sink, ahead } from './streams.ts'
+import { LoopSink, type Sink, ahead } from './streams.ts'
 
 export const streamTask = 'treadle.stream'
 
@@ -22,37 +22,57 @@ export const streamItems: Task<[ref: TaskRef | TaskDefinition, args: readonly un
     const definition = 'fn' in ref ? ref : await new TaskLoader().load(ref)
     const items = await call.callInstead(definition, args)
     if (!isIterable(items)) throw new NotAGeneratorError(definition.name)
-    using line = lineTo(sink)
-    const underWay: Promise<unknown>[] = []
-    try {
-      for await (const item of items) {
-        signal.throwIfAborted()
-        const put = line.put(item, definition.name)
-        put.catch(() => {})
-        underWay.push(put)
-        if (underWay.length >= ahead) await underWay.shift()
-      }
-      await Promise.all(underWay)
-    } finally {
-      // An error comes after the items before it.
-      await Promise.allSettled(underWay)
-    }
+    const streaming = stream(items, sink, definition.name, signal)
+    if (sink instanceof LoopSink) sink.ended = streaming
+    await streaming
   }
 )
 
+async function stream(items: Iterable<unknown> | AsyncIterable<unknown>, sink: Sink, task: string, signal: AbortSignal): Promise<void> {
+  using line = await lineTo(sink)
+  const underWay: Promise<unknown>[] = []
+  try {
+    for await (const item of items) {
+      // What the generator throws when it is left comes out here.
+      if (signal.aborted) break
+      const put = line.put(item, task)
+      put.catch(() => {})
+      underWay.push(put)
+      if (underWay.length >= ahead) await underWay.shift()
+    }
+    signal.throwIfAborted()
+    await Promise.all(underWay)
+  } finally {
+    // An error comes after the items before it.
+    await Promise.allSettled(underWay)
+  }
+}
+
 interface Line extends Disposable {
+  /** @throws UncloneableError */
   put(item: unknown, task: string): Promise<unknown>
 }
 
-function lineTo(sink: Sink): Line {
-  if (sink instanceof Queue) return { put: (item) => sink.put(item), [Symbol.dispose]: () => {} }
+async function lineTo(sink: Sink): Promise<Line> {
+  if (sink instanceof LoopSink) return { put: (item) => sink.items.put(item), [Symbol.dispose]: () => {} }
   const [stream, address] = sink
-  const end = address === undefined ? hostLine() : new RemoteEnd(new SocketLink(createConnection(address)))
+  const end = address === undefined ? hostLine() : await connected(address)
   return {
-    put: async (item, name) => end.ask('item', [stream, encode(item, `An item of '${name}'`, 'item')], 'Room in the stream'),
+    put(item, name) {
+      const put = end.ask('item', [stream, encode(item, `An item of '${name}'`, 'item')], 'Room in the stream')
+      // A generator that computes may not let this thread turn before its next item.
+      end.flush()
+      return put
+    },
     // A thread has one line for all.
     [Symbol.dispose]: () => { if (address !== undefined) end.close() }
   }
+}
+
+async function connected(address: string): Promise<RemoteEnd> {
+  const socket = createConnection(address)
+  await once(socket, 'connect')
+  return new RemoteEnd(new SocketLink(socket))
 }
 
 function isIterable(value: unknown): value is Iterable<unknown> | AsyncIterable<unknown> {

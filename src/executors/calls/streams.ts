@@ -1,6 +1,8 @@
+import { type Exit, leavable } from '../../concurrency/leavable.ts'
 import type { Listener } from '../../concurrency/processes/listen.ts'
 import { Queue } from '../../concurrency/queue.ts'
 import type { Servable } from '../../concurrency/remote/served-end.ts'
+import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { CancelledError, QueueShutDownError } from '../../kernel/errors.ts'
 import type { Place } from '../../tasks/task.ts'
 import { decode } from '../../wire/codec.ts'
@@ -8,14 +10,33 @@ import { decode } from '../../wire/codec.ts'
 /** How many items of a stream may be on their way to who takes them, or wait for that. */
 export const ahead = 16
 
-/** Where a stream's items go: on the loop the queue itself; from a thread by its number, and from a child process also by an address. */
-export type Sink = Queue<unknown> | readonly [stream: number, address?: string]
+/** How long a generator on the loop, which cannot be stopped, is waited for once its stream was left, in milliseconds. */
+const grace = 500
+
+/** Where a stream's items go on the loop itself. */
+export class LoopSink {
+  readonly items: Queue<unknown>
+  /** The generator's end, from when it has begun. */
+  ended: Promise<unknown> | undefined
+
+  constructor(items: Queue<unknown>) {
+    this.items = items
+  }
+}
+
+/** Where a stream's items go: from a thread by the stream's number, and from a child process also by an address. */
+export type Sink = LoopSink | readonly [stream: number, address?: string]
 
 /** The streams of one `local()`: each a queue that its generator fills. */
 export class Streams {
+  readonly #clock: Clock
   readonly #open = new Map<number, Queue<unknown>>()
   #last = 0
   #listening: Promise<Listener> | undefined
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock
+  }
 
   /** What threads and child processes ask: that an item is taken, which is answered when there is room for it. */
   readonly servable: Servable = {
@@ -36,12 +57,26 @@ export class Streams {
    *
    * @param run has it run, and its items put into the sink; rejects with its error
    */
-  async *iterate(place: Place, run: (sink: Sink, signal: AbortSignal) => Promise<unknown>): AsyncGenerator<unknown, void, undefined> {
+  iterate(place: Place, run: (sink: Sink, signal: AbortSignal) => Promise<unknown>): AsyncGenerator<unknown, void, undefined> {
+    return leavable((exit) => this.#iterate(place, run, exit))
+  }
+
+  async close(): Promise<void> {
+    await (await this.#listening)?.close()
+  }
+
+  async *#iterate(place: Place, run: (sink: Sink, signal: AbortSignal) => Promise<unknown>, exit: Exit): AsyncGenerator<unknown, void, undefined> {
     const queue = new Queue<unknown>({ maxSize: ahead })
-    const left = new AbortController()
+    const leaving = new AbortController()
+    const leave = (): void => {
+      leaving.abort(new CancelledError('The stream'))
+      queue.shutdown({ immediate: true })
+    }
+    exit.heard = leave
     const stream = ++this.#last
     this.#open.set(stream, queue)
-    const ended = this.#sink(place, stream, queue).then((sink) => run(sink, left.signal)).finally(() => queue.shutdown())
+    const onLoop = place === 'loop' ? new LoopSink(queue) : undefined
+    const ended = this.#sink(place, stream, onLoop).then((sink) => run(sink, leaving.signal)).finally(() => queue.shutdown())
     ended.catch(() => {})
     try {
       for (;;) {
@@ -54,24 +89,32 @@ export class Streams {
         }
         yield item
       }
-      await ended
+      if (!exit.left) await ended
     } finally {
       this.#open.delete(stream)
-      left.abort(new CancelledError('The stream'))
-      queue.shutdown({ immediate: true })
+      leave()
       // What its generator does in the end is done before whoever left the loop goes on.
-      await ended.catch(() => {})
+      await ended.catch(throwUnlessLeft)
+      if (onLoop?.ended) await this.#within(grace, onLoop.ended.catch(throwUnlessLeft))
     }
   }
 
-  async close(): Promise<void> {
-    await (await this.#listening)?.close()
+  async #within(ms: number, work: Promise<unknown>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    using _timer = this.#clock.after(ms, resolve)
+    await Promise.race([work, promise])
   }
 
-  async #sink(place: Place, stream: number, queue: Queue<unknown>): Promise<Sink> {
-    if (place === 'loop') return queue
+  async #sink(place: Place, stream: number, onLoop: LoopSink | undefined): Promise<Sink> {
+    if (onLoop) return onLoop
     if (place !== 'process') return [stream]
     const { listenFor } = await import('../../concurrency/processes/listen.ts')
     return [stream, (await (this.#listening ??= listenFor(this.servable))).address]
   }
+}
+
+/** How a generator ends that was told to is no failure; what goes wrong in its `finally` is. */
+function throwUnlessLeft(error: unknown): void {
+  const isOwn = error instanceof CancelledError || error instanceof QueueShutDownError || (error instanceof Error && error.name === 'AbortError')
+  if (!isOwn) throw error
 }

@@ -1,10 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { NoHostError } from '../../kernel/errors.ts'
-import { inCall } from '../../tasks/context.ts'
+import { context, inCall } from '../../tasks/context.ts'
 import { isTaskThread } from '../../tasks/own-thread.ts'
 import { type Task, type TaskDefinition, definitionOf } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
+import type { RunningCall } from '../running-call.ts'
 import { hostLine } from '../calls/host-line.ts'
 import type { AskedOfHost, ToldByHost } from './host-calls.ts'
 import type { ThreadStart } from './thread-start.ts'
@@ -45,7 +46,8 @@ export function fromThreadSync<Args extends unknown[], Result, Own extends unkno
 
 /** @throws NoHostError where it is neither on a thread nor on the host's loop */
 function isOnThread(): boolean {
-  if (!inCall()) throw new NoHostError('Outside of a call')
+  // What a call has begun and left behind is in none.
+  if (!inCall() || (context() as Partial<RunningCall>).ended) throw new NoHostError('Outside of a call')
   if (!isTaskThread()) return false
   if (parentPort && (workerData as ThreadStart | null)?.entry === 'thread') return true
   throw new NoHostError('A child process shares no modules with its host')
