@@ -95,8 +95,9 @@ export class Operation<Result, Progress> {
         signal: this.#controller.signal
       })
       // It may have been cancelled by what it did itself: only now is known how it is stopped.
-      if (this.state === 'cancelled') stop?.()
-      else if (stop) this.#controller.signal.addEventListener('abort', () => stop())
+      if (!stop) return
+      if (this.state === 'cancelled') stopped(stop)
+      else this.#controller.signal.addEventListener('abort', () => stopped(stop))
     } catch (error) {
       if (this.#end('failed')) this.#outcome.reject(error)
     }
@@ -111,10 +112,19 @@ export class Operation<Result, Progress> {
   }
 }
 
+/** What goes wrong in it is warned of: whoever cancels is not to suffer from it. */
+function stopped(stop: () => void): void {
+  try {
+    stop()
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : String(error))
+  }
+}
+
 /**
  * Wraps the work of a slow client that tells by callbacks how far it has come and when it is done.
  *
- * @param begin begins it; what it gives is called where it is cancelled, as a listener of the signal. What it throws is the operation's error
+ * @param begin begins it; what it gives is called where it is cancelled: what that throws is warned of. What `begin` throws is the operation's error
  *
  * @example
  * const download = operation<string, number>((own) => {

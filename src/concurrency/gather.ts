@@ -23,6 +23,8 @@ export async function gather<Item, Result>(items: Items<Item>, fn: (item: Item) 
   return gathering.results
 }
 
+const over = { done: true, value: undefined } as const
+
 /** So many workers take items from one source, each the next when it is done with one. */
 class Gathering<Item, Result> {
   readonly results: Awaited<Result>[] = []
@@ -104,8 +106,8 @@ class Gathering<Item, Result> {
   async #next(): Promise<{ readonly item: Item } | undefined> {
     try {
       // One at a time is asked for: not every source takes more.
-      const next = this.#isAsync ? await (this.#turn = this.#turn.then(this.#ask, this.#ask)) as IteratorResult<Item> | undefined : this.#ask() as IteratorResult<Item> | undefined
-      if (next && !next.done) return { item: next.value }
+      const next = this.#isAsync ? await (this.#turn = this.#turn.then(this.#ask, this.#ask)) as IteratorResult<Item> : this.#ask() as IteratorResult<Item>
+      if (!next.done) return { item: next.value }
       this.#ended = true
       return undefined
     } catch (error) {
@@ -114,5 +116,5 @@ class Gathering<Item, Result> {
     }
   }
 
-  readonly #ask = (): IteratorResult<Item> | Promise<IteratorResult<Item>> | undefined => this.#ended ? undefined : this.#source.next()
+  readonly #ask = (): IteratorResult<Item> | Promise<IteratorResult<Item>> => this.#ended ? over : this.#source.next()
 }

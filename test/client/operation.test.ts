@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
+import { sleep } from '../../src/concurrency/sleep.ts'
 import { local } from '../../src/client/local.ts'
 import { type OperationControl, operation } from '../../src/client/operation.ts'
 import { CancelledError } from '../../src/kernel/errors.ts'
@@ -51,6 +53,23 @@ describe('an operation', () => {
       other.cancel(new RangeError('enough'))
       return other.result()
     })()).rejects.toThrow('enough')
+  })
+
+  test('whose stop goes wrong is cancelled all the same, and nobody else suffers', async () => {
+    const warned = once(process, 'warning') as Promise<[Error]>
+    const scope = new CancelScope()
+    const results = scope.run(() => Promise.allSettled([begun(() => { throw new RangeError('not stopped') }).op.result(), sleep('1h')]))
+    scope.cancel()
+    expect((await results)?.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect((await warned)[0].message).toBe('not stopped')
+  })
+
+  test('that is begun in a cancelled scope is cancelled', async () => {
+    const scope = new CancelScope()
+    scope.cancel()
+    let op: ReturnType<typeof begun>['op'] | undefined
+    await scope.run(() => { op = operation<string, number>(() => { throw new Error('begun') }) })
+    expect(op?.state).toBe('cancelled')
   })
 
   test('is cancelled with the scope that it was begun in', async () => {

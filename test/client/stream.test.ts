@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
+import { sleep } from '../../src/concurrency/sleep.ts'
 import { local } from '../../src/client/local.ts'
 import { NotAGeneratorError, ProcessExitedError, ThreadExitedError, UncloneableError } from '../../src/kernel/errors.ts'
-import { inProcess, onBlocking, onLoop, onThread, squares, where } from '../fixtures/tasks/streams.ts'
+import { hangsInProcess, hangsOnBlocking, hangsOnThread, inProcess, negatesInProcess, negatesOnBlocking, negatesOnLoop, negatesOnThread, onBlocking, onLoop, onThread, squares, where } from '../fixtures/tasks/streams.ts'
 
 const places = { loop: onLoop, thread: onThread, blocking: onBlocking, process: inProcess }
 
@@ -65,7 +66,56 @@ describe.each(Object.entries(places))('a stream from a generator: %s', { timeout
     await expect(taking).rejects.toThrow(place === 'process' ? ProcessExitedError : ThreadExitedError)
     expect(got).toEqual(Array.from({ length: got.length }, (_, at) => at))
     expect(got.length).toBeGreaterThanOrEqual(40 - 16)
+    await expect(Array.fromAsync(here.stream(streamed, 'exits', 1))).rejects.toThrow(`'streamed-${place}'`)
   })
+
+  test.skipIf(place === 'loop')('gives nothing of what comes after an item that cannot be sent', async () => {
+    await using here = local()
+    const got: unknown[] = []
+    await expect((async () => { for await (const item of here.stream(streamed, 'wrong', 40)) got.push(item) })()).rejects.toThrow(UncloneableError)
+    expect(got).toEqual([0, 1])
+  })
+
+  test('takes the place of no call that it waits for, nor of another stream', async () => {
+    await using here = local({ threads: 1, processes: 1, loopConcurrency: 1 })
+    const negates = { loop: negatesOnLoop, thread: negatesOnThread, blocking: negatesOnBlocking, process: negatesInProcess }[place]!
+    const streams = Array.from({ length: 3 }, () => here.pipeline(here.stream(streamed, 'plain', 40)).through(negates)[Symbol.asyncIterator]())
+    for (let at = 0; at < 40; at++) for (const each of streams) expect(await each.next()).toEqual({ done: false, value: -at })
+  })
+
+  test('is left at once while its next item is waited for, which is then none', async () => {
+    await using here = local()
+    const own = cells()
+    const items = here.stream(streamed, 'waits', 1, own)
+    await items.next()
+    const next = items.next()
+    await items.return()
+    expect(await next).toEqual({ done: true, value: undefined })
+    if (own) expect([own[1], own[2]]).toEqual([1, 1])
+  })
+
+  test('ends with the pipeline that it is the source of, once that is left', async () => {
+    await using here = local()
+    const own = new Int32Array(new SharedArrayBuffer(12))
+    for await (const item of here.pipeline(here.stream(streamed, 'waits', 3, place === 'process' ? undefined : own)).through(negatesOnLoop, { concurrency: 2 })) if (item === -2) break
+    if (place !== 'process') while (own[1] === 0) await sleep(1)
+  })
+
+  test('tells what goes wrong in the end of a generator that is left, and waits for one that takes its time', async () => {
+    await using here = local()
+    await expect((async () => { for await (const _ of here.stream(streamed, 'closes badly', 100)) break })()).rejects.toThrow('not closed')
+    const own = cells()
+    for await (const _ of here.stream(streamed, 'closes slowly', 100, own)) break
+    if (own) expect([own[1], own[2]]).toEqual([1, 1])
+  })
+})
+
+test.each([['thread', hangsOnThread], ['blocking', hangsOnBlocking], ['process', hangsInProcess]] as const)('an item of a generator that computes is there when it is yielded: %s', { timeout: 60_000 }, async (_, hangs) => {
+  await using here = local()
+  for await (const item of here.stream(hangs)) {
+    expect(item).toBe(1)
+    break
+  }
 })
 
 test('streams stand beside each other, and beside other calls', { timeout: 60_000 }, async () => {

@@ -27,7 +27,26 @@ test('a program that does not end is ended after its grace, or by a second signa
   expect([130, 143]).toContain(await hurried.ended())
 })
 
-test.each([['fails', 1], ['gives', 3], ['ends', 0]])('a program that %s has the exit code %i', async (what, code) => {
+test('a program waits for nothing but its signal, and is ended where something else goes on after that', async () => {
+  await using waiting = new TestProcess(script, ['only'])
+  await waiting.line(isReady)
+  waiting.signal('SIGTERM')
+  expect(await waiting.ended()).toBe(143)
+  await using lingering = new TestProcess(script, ['lingers'])
+  await lingering.line(isReady)
+  lingering.signal('SIGTERM')
+  expect(await lingering.ended()).toBe(143)
+  expect(lingering.lines).toEqual(['ready', 'cleaned'])
+})
+
+test.each([['SIGFOO'], 'SIGTERM', 5, ['SIGINT', 'SIGKILL'], null])('refuses %j as signals, and listens to none', async (signals) => {
+  const before = process.listenerCount('SIGINT')
+  await expect(main(() => 5, { signals: signals as never })).rejects.toThrow(InvalidOptionError)
+  await expect(main(undefined as never)).rejects.toThrow(InvalidOptionError)
+  expect(process.listenerCount('SIGINT')).toBe(before)
+})
+
+test.each([['fails', 1], ['gives', 3], ['sets', 7], ['ends', 0]])('a program that %s has the exit code %i', async (what, code) => {
   await using program = new TestProcess(script, [what])
   expect(await program.ended()).toBe(code)
   expect(program.lines.some((line) => line.includes('RangeError: no luck'))).toBe(what === 'fails')

@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { openChannel } from '../../src/concurrency/channel.ts'
 import { currentScope } from '../../src/concurrency/cancel-scope.ts'
 import { gather } from '../../src/concurrency/gather.ts'
 import { asCompleted, map, mapUnordered } from '../../src/concurrency/map.ts'
+import { Queue } from '../../src/concurrency/queue.ts'
 import { race } from '../../src/concurrency/race.ts'
 import { errorLeaves } from '../../src/concurrency/error-tree.ts'
 import { checkpoint, sleep } from '../../src/concurrency/sleep.ts'
@@ -191,4 +193,74 @@ describe('race', () => {
       await expect(race([async () => { throw new AggregateError([new TypeError('x')]) }])).rejects.toThrow(AggregateError)
     })
   })
+})
+
+describe.each(Object.entries(forms))('%s and a source that does as it should not', (name, run) => {
+  test.each(['sync', 'async'])('throws once what the source throws, as it is: %s', async (kind) => {
+    const failure = new RangeError('source')
+    let asked = 0
+    const next = (): IteratorResult<number> => {
+      if (asked++ === 3) throw failure
+      return { done: false, value: asked }
+    }
+    const items = kind === 'sync' ? { [Symbol.iterator]: () => ({ next }) } : { [Symbol.asyncIterator]: () => ({ next: async () => next() }) }
+    await expect(run(items as Iterable<number>, async (n) => n, { concurrency: 50 })).rejects.toBe(failure)
+    expect(asked).toBe(4)
+  })
+
+  test('ends where it gives no result at all', async () => {
+    const items = { [Symbol.asyncIterator]: () => ({ next: async () => null as never }) }
+    await expect(run(items as AsyncIterable<number>, async (n) => n)).rejects.toThrow(TypeError)
+    expect(name).toBeDefined()
+  })
+})
+
+describe.each(Object.entries({ map, mapUnordered }))('%s that is left while it waits', (_, form) => {
+  test('ends at once: its calls are cancelled, its source is closed, the item that was waited for is none', async () => {
+    let [cancelled, closed] = [0, 0]
+    async function* source(): AsyncGenerator<number> {
+      try {
+        yield 1
+        yield 2
+        await sleep('1h')
+      } finally {
+        closed++
+      }
+    }
+    const results = form(form(source(), async (n) => n), async (n) => {
+      if (n === 2) await sleep('1h').finally(() => cancelled++)
+      return n
+    })
+    expect(await results.next()).toEqual({ done: false, value: 1 })
+    const waiting = results.next()
+    await checkpoint()
+    await results.return()
+    expect(await waiting).toEqual({ done: true, value: undefined })
+    expect(cancelled).toBe(1)
+    expect(closed).toBe(0) // It sleeps, and hears of its end when it wakes, as every generator.
+  })
+
+  test('calls nothing for an item that comes later', async () => {
+    const called: unknown[] = []
+    const later = Promise.withResolvers<IteratorResult<string>>()
+    const results = [Promise.resolve({ done: false, value: 'first' }), later.promise]
+    const items = { [Symbol.asyncIterator]: () => ({ next: () => results.shift() ?? Promise.resolve({ done: true, value: undefined }) }) } as AsyncIterable<string>
+    for await (const _ of form(items, async (item) => called.push(item))) break
+    later.resolve({ done: false, value: 'second' })
+    await checkpoint()
+    expect(called).toEqual(['first'])
+  })
+})
+
+test('who leaves a queue or a channel takes nothing more', async () => {
+  const queue = new Queue<number>()
+  const [send, receive] = openChannel<number>(1)
+  for (const items of [queue[Symbol.asyncIterator](), receive[Symbol.asyncIterator]()]) {
+    const next = items.next()
+    await items.return(undefined)
+    expect((await next).done).toBe(true)
+  }
+  queue.putNow(1)
+  send.sendNow(2)
+  expect([queue.getNow(), receive.receiveNow()]).toEqual([1, 2])
 })

@@ -2,14 +2,17 @@ import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { SocketLink } from '../../concurrency/processes/socket-link.ts'
 import { RemoteEnd } from '../../concurrency/remote/remote-end.ts'
-import { NotAGeneratorError } from '../../kernel/errors.ts'
+import { shield } from '../../concurrency/timeouts.ts'
+import { NotAGeneratorError, QueueShutDownError } from '../../kernel/errors.ts'
 import { context } from '../../tasks/context.ts'
 import { TaskLoader } from '../../tasks/loader.ts'
 import { type Task, type TaskDefinition, type TaskRef, task } from '../../tasks/task.ts'
 import { encode } from '../../wire/codec.ts'
+import { toPortable } from '../../wire/portable-error.ts'
+import { cloneableError } from '../../wire/uncloneable.ts'
 import { RunningCall } from '../running-call.ts'
 import { hostLine } from './host-line.ts'
-import { LoopSink, type Sink, ahead } from './streams.ts'
+import { LoopSink, type Sink, ahead, isEndOfLeft } from './streams.ts'
 
 export const streamTask = 'treadle.stream'
 
@@ -31,30 +34,42 @@ export const streamItems: Task<[ref: TaskRef | TaskDefinition, args: readonly un
 async function stream(items: Iterable<unknown> | AsyncIterable<unknown>, sink: Sink, task: string, signal: AbortSignal): Promise<void> {
   using line = await lineTo(sink)
   const underWay: Promise<unknown>[] = []
+  let refused: { readonly error: unknown } | undefined
   try {
     for await (const item of items) {
-      // What the generator throws when it is left comes out here.
-      if (signal.aborted) break
-      const put = line.put(item, task)
-      put.catch(() => {})
-      underWay.push(put)
+      // The word that it was left may come a moment after the queue was shut down.
+      if (refused?.error instanceof QueueShutDownError) await aborted(signal)
+      // Left by `break`, the loop throws what the generator's own end does.
+      if (signal.aborted || refused) break
+      underWay.push(line.put(item, task).catch((error: unknown) => { refused ??= { error } }))
       if (underWay.length >= ahead) await underWay.shift()
     }
     signal.throwIfAborted()
     await Promise.all(underWay)
+    if (refused) throw refused.error
+  } catch (error) {
+    // The call itself is known as cancelled, whatever it threw.
+    if ((signal.aborted || refused) && !isEndOfLeft(error)) await line.fail(error)
+    throw error
   } finally {
     // An error comes after the items before it.
-    await Promise.allSettled(underWay)
+    await Promise.all(underWay)
   }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
 }
 
 interface Line extends Disposable {
   /** @throws UncloneableError */
   put(item: unknown, task: string): Promise<unknown>
+  /** It went wrong in the end of a generator that was left. */
+  fail(error: unknown): Promise<unknown>
 }
 
 async function lineTo(sink: Sink): Promise<Line> {
-  if (sink instanceof LoopSink) return { put: (item) => sink.items.put(item), [Symbol.dispose]: () => {} }
+  if (sink instanceof LoopSink) return { put: (item) => sink.items.put(item), fail: async () => {}, [Symbol.dispose]: () => {} }
   const [stream, address] = sink
   const end = address === undefined ? hostLine() : await connected(address)
   return {
@@ -64,6 +79,7 @@ async function lineTo(sink: Sink): Promise<Line> {
       end.flush()
       return put
     },
+    fail: (error) => shield(() => end.ask('failed', [stream, cloneableError(toPortable(error))], 'The end of the stream')),
     // A thread has one line for all.
     [Symbol.dispose]: () => { if (address !== undefined) end.close() }
   }

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { CancelledError, QueueShutDownError } from '../../kernel/errors.ts'
 import type { Place } from '../../tasks/task.ts'
 import { decode } from '../../wire/codec.ts'
+import { type PortableError, fromPortable } from '../../wire/portable-error.ts'
 
 /** How many items of a stream may be on their way to who takes them, or wait for that. */
 export const ahead = 16
@@ -27,10 +28,23 @@ export class LoopSink {
 /** Where a stream's items go: from a thread by the stream's number, and from a child process also by an address. */
 export type Sink = LoopSink | readonly [stream: number, address?: string]
 
+class Stream {
+  readonly items: Queue<unknown>
+  failure: Error | undefined
+
+  constructor(items: Queue<unknown>) {
+    this.items = items
+  }
+
+  throwFailure(): void {
+    if (this.failure) throw this.failure
+  }
+}
+
 /** The streams of one `local()`: each a queue that its generator fills. */
 export class Streams {
   readonly #clock: Clock
-  readonly #open = new Map<number, Queue<unknown>>()
+  readonly #open = new Map<number, Stream>()
   #last = 0
   #listening: Promise<Listener> | undefined
 
@@ -38,15 +52,23 @@ export class Streams {
     this.#clock = clock
   }
 
-  /** What threads and child processes ask: that an item is taken, which is answered when there is room for it. */
+  /**
+   * What threads and child processes ask: that an item is taken, which is answered when there is room for it; and that it is known what went wrong
+   * in the end of a generator that was left.
+   */
   readonly servable: Servable = {
     asked: {
       item: (asked, signal) => {
         const [stream, item] = asked as readonly [number, Uint8Array]
-        const queue = this.#open.get(stream)
+        const queue = this.#open.get(stream)?.items
         if (!queue) throw new QueueShutDownError()
         const value = decode(item)
         return queue.offer(value) ? undefined : queue.put(value, { signal: signal() })
+      },
+      failed: (asked) => {
+        const [stream, error] = asked as readonly [number, PortableError]
+        const open = this.#open.get(stream)
+        if (open) open.failure = fromPortable(error)
       }
     },
     told: {}
@@ -74,7 +96,8 @@ export class Streams {
     }
     exit.heard = leave
     const stream = ++this.#last
-    this.#open.set(stream, queue)
+    const open = new Stream(queue)
+    this.#open.set(stream, open)
     const onLoop = place === 'loop' ? new LoopSink(queue) : undefined
     const ended = this.#sink(place, stream, onLoop).then((sink) => run(sink, leaving.signal)).finally(() => queue.shutdown())
     ended.catch(() => {})
@@ -91,11 +114,11 @@ export class Streams {
       }
       if (!exit.left) await ended
     } finally {
-      this.#open.delete(stream)
       leave()
       // What its generator does in the end is done before whoever left the loop goes on.
-      await ended.catch(throwUnlessLeft)
+      await ended.then(() => {}, throwUnlessLeft).finally(() => this.#open.delete(stream))
       if (onLoop?.ended) await this.#within(grace, onLoop.ended.catch(throwUnlessLeft))
+      open.throwFailure()
     }
   }
 
@@ -113,8 +136,11 @@ export class Streams {
   }
 }
 
-/** How a generator ends that was told to is no failure; what goes wrong in its `finally` is. */
 function throwUnlessLeft(error: unknown): void {
-  const isOwn = error instanceof CancelledError || error instanceof QueueShutDownError || (error instanceof Error && error.name === 'AbortError')
-  if (!isOwn) throw error
+  if (!isEndOfLeft(error)) throw error
+}
+
+/** How a generator ends that was told to is no failure; what goes wrong in its `finally` is. */
+export function isEndOfLeft(error: unknown): boolean {
+  return error instanceof CancelledError || error instanceof QueueShutDownError || (error instanceof Error && error.name === 'AbortError')
 }
