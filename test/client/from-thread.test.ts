@@ -4,7 +4,9 @@ import { sleep } from '../../src/concurrency/sleep.ts'
 import { local } from '../../src/client/local.ts'
 import { fromThread } from '../../src/executors/threads/from-thread.ts'
 import { NoHostError } from '../../src/kernel/errors.ts'
-import { asksForEver, isRefused, own, say, saysAsleep, saysFromThread, saysInProcess, saysOnLoop, sleepsOnLoop } from '../fixtures/tasks/asks-host.ts'
+import { type Task, task } from '../../src/tasks/task.ts'
+import { double } from '../fixtures/tasks/arithmetic.ts'
+import { asksForEver, asksLate, isRefused, own, say, saysAsleep, saysFromThread, saysInProcess, saysOnLoop, sleepsOnLoop, whatCameOfIt } from '../fixtures/tasks/asks-host.ts'
 
 describe('a call on a thread', { timeout: 30_000 }, () => {
   test('has a task run on the loop of the program, with its modules, awaited or asleep', async () => {
@@ -32,6 +34,28 @@ describe('a call on a thread', { timeout: 30_000 }, () => {
     await asking
     expect(scope.cancelledCaught).toBe(true)
     while (own.aborted === 0) await sleep(1)
+  })
+
+  test('takes no place of those that wait for it on the loop', async () => {
+    own.said.length = 0
+    await using here = local({ loopConcurrency: 2, blocking: 3 })
+    const ask: Task<[text: string], Promise<unknown>> = task({ name: 'ask' }, async (text: string) => await here.run(saysAsleep, text))
+    await Promise.all(Array.from({ length: 8 }, (_, at) => here.run(ask, `${at}`)))
+    expect(own.said.length).toBe(8)
+  })
+
+  test('that has ended asks no more', async () => {
+    await using here = local({ threads: 1 })
+    expect(await here.run(asksLate, 0)).toBe('left behind')
+    expect(await here.run(whatCameOfIt)).toBe('NO_HOST')
+  })
+
+  test('is answered while the program closes', async () => {
+    const here = local({ threads: 1 })
+    const call = here.run(asksLate, 200)
+    await here.run(double, 1)
+    await here.close()
+    expect(await call).toBe('said')
   })
 
   test('is told where there is no loop to run it on', async () => {

@@ -317,4 +317,12 @@ describe('with real processes', { timeout: 60_000 }, () => {
     await Promise.all([listener.close(), listener.close()])
     expect(existsSync(dirname(listener.address))).toBe(false)
   })
+  test('a program that exits without closing it leaves nothing behind either', async () => {
+    const holder = fork(fileURLToPath(new URL('../fixtures/concurrency/queue-holder.ts', import.meta.url)))
+    const [address] = await once(holder, 'message') as [string]
+    expect(existsSync(address)).toBe(true)
+    holder.disconnect()
+    await once(holder, 'exit')
+    expect(existsSync(dirname(address))).toBe(false)
+  })
 })

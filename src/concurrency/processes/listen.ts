@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { type Server, type Socket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -38,7 +39,7 @@ export async function listen<T>(thing: Shareable<T>): Promise<Listener> {
 
 /** As `listen`, for whatever may be asked of something. */
 export async function listenFor(servable: Servable): Promise<Listener> {
-  const folder = process.platform === 'win32' ? undefined : await mkdtemp(join(tmpdir(), 'treadle-'))
+  const folder = process.platform === 'win32' ? undefined : await newFolder()
   const address = folder === undefined ? `\\\\.\\pipe\\treadle-${randomUUID()}` : join(folder, 'socket')
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -57,6 +58,20 @@ export async function listenFor(servable: Servable): Promise<Listener> {
   return { address, close, [Symbol.asyncDispose]: close }
 }
 
+/** Folders of listeners that are not closed: a program that ends leaves none. */
+const folders = new Set<string>()
+
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'treadle-'))
+  if (folders.size === 0) process.on('exit', removeAll)
+  folders.add(folder)
+  return folder
+}
+
+function removeAll(): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+}
+
 async function closed(server: Server, sockets: ReadonlySet<Socket>, folder: string | undefined): Promise<void> {
   const over = new Promise((resolve) => server.close(resolve))
   for (const socket of sockets) socket.destroy()
@@ -65,7 +80,10 @@ async function closed(server: Server, sockets: ReadonlySet<Socket>, folder: stri
 }
 
 async function removed(folder: string | undefined): Promise<void> {
-  if (folder !== undefined) await rm(folder, { recursive: true, force: true })
+  if (folder === undefined) return
+  await rm(folder, { recursive: true, force: true })
+  folders.delete(folder)
+  if (folders.size === 0) process.off('exit', removeAll)
 }
 
 function onceOnly(close: () => Promise<void>): () => Promise<void> {
