@@ -96,7 +96,8 @@ export interface Local extends Runner, AsyncDisposable {
   start<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Operation<Awaited<Result>, Progress>
   /**
    * Iterates what a task's generator yields, wherever it runs: it is never more than 16 items ahead of who takes them. An error comes after the
-   * items before it. Leaving the loop, or a cancel, ends the generator: its signal aborts, its `finally` runs, and the loop is left when that is done.
+   * items before it. Leaving the loop, or a cancel, ends the generator: its signal aborts, its `finally` runs, and the loop is left when that is done;
+   * what goes wrong there is thrown. One that does not end within half a second is stopped; on the loop, where nothing can be, it is left behind.
    *
    * Rejects as `run` does; with NotAGeneratorError where the task gives nothing to iterate.
    *

@@ -7,7 +7,7 @@ import { sleep } from './sleep.ts'
  * Calls `fn` again where it fails, after a wait that grows, as the policy says; what a task's `retry` does for its jobs. A cancellation is
  * never tried again, and ends the wait.
  *
- * @param policy Default: no more than one attempt
+ * @param policy an empty one is one attempt
  * @throws what the last attempt threw; CancelledError; InvalidOptionError
  *
  * @example

@@ -1,4 +1,4 @@
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 
 /** What keeps a thread from doing what only the program may, as errors show it. */
 const mainGuard = 'if (import.meta.main) { … }, or if (require.main === module) { … } in CommonJS'
@@ -161,7 +161,10 @@ export class UncloneableError extends TreadleError {
   static override readonly className: string = 'UncloneableError'
   override readonly code: string = 'UNCLONEABLE'
   constructor(what: string, path: string, value: unknown, { is = shown(value), ...options }: ErrorOptions & { is?: string } = {}) {
-    super(`${what} cannot be sent: ${path} is ${is}. Send plain data (objects, arrays, Map, Set, Date, BigInt, typed arrays, errors) instead.`, options)
+    const instead = types.isGeneratorObject(value)
+      ? 'Iterate it with local().stream(), or give a list of what it yields'
+      : 'Send plain data (objects, arrays, Map, Set, Date, BigInt, typed arrays, errors)'
+    super(`${what} cannot be sent: ${path} is ${is}. ${instead} instead.`, options)
   }
 }
 

@@ -118,6 +118,11 @@ test.each([['thread', hangsOnThread], ['blocking', hangsOnBlocking], ['process',
   }
 })
 
+test('a generator that is run and not streamed is refused with a word on how it is', async () => {
+  await using here = local()
+  await expect(here.run(squares, 3)).rejects.toThrow('Iterate it with local().stream()')
+})
+
 test('streams stand beside each other, and beside other calls', { timeout: 60_000 }, async () => {
   await using here = local({ threads: 2, processes: 1 })
   const all = await Promise.all([10, 20, 30].map((to) => Array.fromAsync(here.stream(squares, to))))
