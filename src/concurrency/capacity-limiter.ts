@@ -34,6 +34,7 @@ export class CapacityLimiter {
   /** Who waits for a place under a name. */
   readonly #asking = new Set<unknown>()
   readonly #waiting = new WaitList('A place of the limiter')
+  readonly #giveBackOne = (): void => this.#giveBack(undefined)
 
   /** @param total how many may run at the same time; `Infinity` for all. @throws InvalidOptionError */
   constructor(total: number) {
@@ -70,7 +71,12 @@ export class CapacityLimiter {
   }
 
   /** Has a place while `fn` runs. */
-  async run<T>(fn: () => T, options?: BorrowOptions): Promise<Awaited<T>> {
+  run<T>(fn: () => T, options?: BorrowOptions): Promise<Awaited<T>> {
+    const isInLine = options?.borrower === undefined && !this.#isFree()
+    return isInLine ? this.#waiting.run(fn, this.#giveBackOne, options) : this.#runHere(fn, options)
+  }
+
+  async #runHere<T>(fn: () => T, options: BorrowOptions | undefined): Promise<Awaited<T>> {
     const borrower = options?.borrower
     const wait = this.#take(options, borrower)
     if (wait) await wait

@@ -22,6 +22,7 @@ export interface SemaphoreStatistics {
 export class Semaphore {
   #value: number
   readonly #waiting = new WaitList('A semaphore')
+  readonly #giveBack = (): void => this.release()
 
   /** @throws InvalidOptionError */
   constructor(value: number) {
@@ -53,7 +54,11 @@ export class Semaphore {
   }
 
   /** Holds it while `fn` runs. */
-  async run<T>(fn: () => T, options?: WaitOptions): Promise<Awaited<T>> {
+  run<T>(fn: () => T, options?: WaitOptions): Promise<Awaited<T>> {
+    return this.#value === 0 ? this.#waiting.run(fn, this.#giveBack, options) : this.#runNow(fn, options)
+  }
+
+  async #runNow<T>(fn: () => T, options: WaitOptions | undefined): Promise<Awaited<T>> {
     await this.#take(options)
     try {
       return await fn()

@@ -13,21 +13,21 @@ export interface WaitOptions {
 }
 
 /**
- * One wait: it is resumed once, or given up once. There are very many of these, so each is one object and one promise, and what few ask for is
+ * One wait: it is resumed once, or given up once. Its result is what it is resumed with, unless a class of its own makes more of that. There are very many of these, so each is one object and one promise, and what few ask for is
  * made where it is asked for.
  */
-export class Suspension<T> {
-  readonly promise: Promise<T>
-  #resolve!: (value: T) => void
-  #reject!: (reason: unknown) => void
+export class Suspension<T, Result = T> {
+  readonly promise: Promise<Result>
+  protected resolve!: (value: Result) => void
+  protected reject!: (reason: unknown) => void
   #over = false
   #scope: CancelScope | undefined
   #limits: { readonly signal: AbortSignal | undefined, readonly aborted: () => void, readonly timer: Timer | undefined } | undefined
 
   constructor() {
     this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
+      this.resolve = resolve
+      this.reject = reject
     })
   }
 
@@ -48,18 +48,18 @@ export class Suspension<T> {
   }
 
   resume(value: T): void {
-    if (this.#finish()) this.#resolve(value)
+    if (this.finish()) this.resolve(value as unknown as Result)
   }
 
   /** It is given up: by its scope, its signal or its timeout. */
   cancelled(reason: unknown): void {
-    if (!this.#finish()) return
+    if (!this.finish()) return
     this.left()
-    this.#reject(reason)
+    this.reject(reason)
   }
 
   /** The wait is over, if it was not yet: nothing gives it up any more. */
-  #finish(): boolean {
+  protected finish(): boolean {
     if (this.#over) return false
     this.#over = true
     this.#scope?.dropWait(this)

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { Suspension, type WaitOptions } from './suspend.ts'
 
 /** What is done at once, before whoever waits goes on. */
@@ -13,8 +14,8 @@ export interface WaitHooks<T> {
  */
 export class WaitList<T = void> {
   readonly #what: string
-  #first: Waiter<T> | undefined
-  #last: Waiter<T> | undefined
+  #first: Waiting<T> | undefined
+  #last: Waiting<T> | undefined
   #size = 0
 
   /** @param what is waited for, for the error of a timeout */
@@ -32,14 +33,21 @@ export class WaitList<T = void> {
    * @throws CancelledError, DeadlineExceededError, the reason of the signal
    */
   wait(options?: WaitOptions, hooks?: WaitHooks<T>): Promise<T> {
-    const waiter = new Waiter(this, hooks)
-    waiter.before = this.#last
-    if (this.#last) this.#last.after = waiter
-    else this.#first = waiter
-    this.#last = waiter
-    this.#size++
-    waiter.begin(this.#what, options)
+    const waiter = new Waiter<T>(this, hooks)
+    this.#enter(waiter, options)
     return waiter.promise
+  }
+
+  /**
+   * Runs `fn` when its turn has come, and then gives back. As `wait` and then a call, but while it waits it is no more than an object in line.
+   *
+   * @param giveBack called once `fn` has ended
+   * @throws as `wait`; what `fn` throws
+   */
+  run<Result>(fn: () => Result, giveBack: () => void, options?: WaitOptions): Promise<Awaited<Result>> {
+    const turn = new Turn<T, Result>(this, fn, giveBack)
+    this.#enter(turn, options)
+    return turn.promise
   }
 
   /** Lets the first go on. False where nobody waits. */
@@ -60,18 +68,36 @@ export class WaitList<T = void> {
   }
 
   /** For the waiter itself. */
-  remove(waiter: Waiter<T>): void {
+  remove(waiter: Waiting<T>): void {
     if (waiter.before) waiter.before.after = waiter.after
     else this.#first = waiter.after
     if (waiter.after) waiter.after.before = waiter.before
     else this.#last = waiter.before
     this.#size--
   }
+
+  #enter(waiter: Waiting<T>, options: WaitOptions | undefined): void {
+    waiter.before = this.#last
+    if (this.#last) this.#last.after = waiter
+    else this.#first = waiter
+    this.#last = waiter
+    this.#size++
+    waiter.begin(this.#what, options)
+  }
 }
 
-class Waiter<T> extends Suspension<T> {
-  before: Waiter<T> | undefined
-  after: Waiter<T> | undefined
+/** One in line, whatever its result will be. */
+interface Waiting<T> {
+  before: Waiting<T> | undefined
+  after: Waiting<T> | undefined
+  readonly hooks: WaitHooks<T> | undefined
+  begin(what: string, options: WaitOptions | undefined): void
+  resume(value: T): void
+}
+
+class Waiter<T, Result = T> extends Suspension<T, Result> {
+  before: Waiting<T> | undefined
+  after: Waiting<T> | undefined
   readonly #list: WaitList<T>
   readonly hooks: WaitHooks<T> | undefined
 
@@ -84,5 +110,53 @@ class Waiter<T> extends Suspension<T> {
   protected override left(): void {
     this.#list.remove(this)
     this.hooks?.left?.()
+  }
+}
+
+const now = Promise.resolve()
+
+/** One whose turn it will be to run something. In line there may be very many, with no frame of an async function each. */
+class Turn<T, Result> extends Waiter<T, Awaited<Result>> {
+  /** One has just ended, and nothing else is under way: who comes next need not wait for the end of this job. */
+  static #isEnding = false
+  readonly #fn: () => Result
+  readonly #giveBack: () => void
+  /** What whoever asked for it is in, such as a cancel scope, is what it runs in. */
+  readonly #around = new AsyncResource('treadle.turn', { requireManualDestroy: true })
+
+  constructor(list: WaitList<T>, fn: () => Result, giveBack: () => void) {
+    super(list, undefined)
+    this.#fn = fn
+    this.#giveBack = giveBack
+  }
+
+  override resume(): void {
+    if (!this.finish()) return
+    if (!Turn.#isEnding) return void now.then(() => this.#run())
+    Turn.#isEnding = false
+    this.#run()
+    Turn.#isEnding = true
+  }
+
+  #run(): void {
+    let result: Promise<Awaited<Result>>
+    try {
+      result = Promise.resolve<Result>(this.#around.runInAsyncScope(this.#fn))
+    } catch (error) {
+      result = Promise.reject(error)
+    }
+    result.then((value) => {
+      this.#end()
+      this.resolve(value)
+    }, (error: unknown) => {
+      this.#end()
+      this.reject(error)
+    })
+  }
+
+  #end(): void {
+    Turn.#isEnding = true
+    this.#giveBack()
+    Turn.#isEnding = false
   }
 }

@@ -1,5 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { CancelScope, currentScope } from '../../src/concurrency/cancel-scope.ts'
 import { CapacityLimiter } from '../../src/concurrency/capacity-limiter.ts'
 import { Condition } from '../../src/concurrency/condition.ts'
 import { Barrier, Event } from '../../src/concurrency/event.ts'
@@ -165,6 +167,57 @@ describe('CapacityLimiter', () => {
       })
     })
     expect(() => new CapacityLimiter(0)).toThrow(InvalidOptionError)
+  })
+})
+
+describe.each([
+  ['Semaphore', () => new Semaphore(1)],
+  ['CapacityLimiter', () => new CapacityLimiter(1)],
+  ['Lock', () => new Lock()]
+] as const)('run of %s, whose turn comes later,', (_, make) => {
+  const around = new AsyncLocalStorage<string>()
+
+  test('runs in what it was asked in: its scope, and what the caller stores', async () => {
+    const one = make()
+    const held = one.acquireNow()
+    const scope = new CancelScope()
+    const running = scope.run(() => around.run('asked', () => one.run(async () => {
+      scope.cancel()
+      expect([around.getStore(), currentScope()?.cancelled]).toEqual(['asked', true])
+      await sleep('1h')
+    })))
+    const after = one.run(() => around.getStore())
+    around.run('released', () => held.release())
+    await running
+    expect([scope.cancelledCaught, await after]).toEqual([true, undefined])
+  })
+
+  test('runs nothing within the release of another, nor deep within each other', async () => {
+    const one = make()
+    const held = one.acquireNow()
+    let ran = 0
+    const all = Array.from({ length: 20_000 }, (_, at) => one.run(() => {
+      ran++
+      if (at % 2 === 0) throw new RangeError('no')
+      return at
+    }))
+    held.release()
+    expect(ran).toBe(0)
+    const outcomes = await Promise.allSettled(all)
+    expect(outcomes.filter(({ status }) => status === 'rejected').length).toBe(10_000)
+    expect(one.statistics().waiting).toBe(0)
+    one.acquireNow().release()
+  })
+
+  test('one that gives up in line runs nothing, and gives nothing back', async () => {
+    const one = make()
+    const held = one.acquireNow()
+    let ran = 0
+    await expect(one.run(() => ran++, { timeout: 1 })).rejects.toThrow(DeadlineExceededError)
+    await expect(one.run(() => ran++, { signal: AbortSignal.abort(new RangeError('enough')) })).rejects.toThrow('enough')
+    expect(() => one.acquireNow()).toThrow(WouldBlockError)
+    held.release()
+    expect(await one.run(() => ran)).toBe(0)
   })
 })
 
