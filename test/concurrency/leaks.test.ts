@@ -6,8 +6,11 @@ import { Event } from '../../src/concurrency/event.ts'
 import { gather } from '../../src/concurrency/gather.ts'
 import { map, mapUnordered } from '../../src/concurrency/map.ts'
 import { Queue } from '../../src/concurrency/queue.ts'
-import { Semaphore } from '../../src/concurrency/semaphore.ts'
+import { listen } from '../../src/concurrency/processes/listen.ts'
+import { connectLock, connectQueue } from '../../src/concurrency/remote/connect.ts'
+import { Lock, Semaphore } from '../../src/concurrency/semaphore.ts'
 import { checkpoint } from '../../src/concurrency/sleep.ts'
+import { serve } from '../../src/concurrency/threads/serve.ts'
 import { taskGroup } from '../../src/concurrency/task-group.ts'
 import { collect } from './support.ts'
 
@@ -70,6 +73,29 @@ const operations: Readonly<Record<string, (count: number) => Promise<unknown>>> 
   async 'groups and scopes'(count) {
     for (let at = 0; at < count / 10; at++) {
       await new CancelScope({ timeout: '1h' }).run(() => taskGroup((group) => { group.start(async () => {}) }))
+    }
+  },
+  async 'a queue between threads'(count) {
+    const queue = new Queue<object>({ maxSize: 10 })
+    using remote = connectQueue<object>(serve(queue))
+    for (let at = 0; at < count / 10; at++) {
+      const getting = [remote.get(), remote.get({ timeout: '1h' })]
+      await Promise.all([remote.put({ at }), remote.put([at]), ...getting])
+      await remote.get({ signal: AbortSignal.abort() }).catch(() => {})
+    }
+  },
+  async 'a lock between processes'(count) {
+    await using listener = await listen(new Lock())
+    using lock = connectLock(listener.address)
+    for (let at = 0; at < count / 20; at++) await lock.run(() => at)
+  },
+  async 'ends that come and go'(count) {
+    const queue = new Queue<number>()
+    for (let at = 0; at < count / 100; at++) {
+      using remote = connectQueue<number>(serve(queue))
+      const waiting = remote.get().catch(() => {})
+      await remote.put(at)
+      await waiting
     }
   },
   async 'an event that never comes'(count) {
