@@ -1,13 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { currentScope, currentSignal } from '../concurrency/cancel-scope.ts'
 import { map } from '../concurrency/map.ts'
-import type { Call, Executor, Progress } from '../executors/executor.ts'
-import type { HostCall } from '../executors/threads/host-calls.ts'
+import type { Call, Progress } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { byteCount, count } from '../kernel/count.ts'
-import { after, left, never } from '../kernel/deadline.ts'
-import { milliseconds } from '../kernel/duration.ts'
-import { ClosedError } from '../kernel/errors.ts'
 import { checkOptions, checkSignal } from '../kernel/options.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import type { CloseOptions } from '../kernel/service.ts'
@@ -18,6 +14,7 @@ import { type Place, type Task, type TaskDefinition, type TaskRef, definitionOf 
 import { resultOf } from './local-outcome.ts'
 import { Operation } from './operation.ts'
 import { Pipeline } from './pipeline.ts'
+import { type Room, Rooms, besides } from './rooms.ts'
 import { streamItems, streamTask } from '../executors/calls/stream-items.ts'
 import { Streams } from '../executors/calls/streams.ts'
 import '../executors/entries.ts'
@@ -128,14 +125,6 @@ export interface Local extends Runner, AsyncDisposable {
   close(options?: CloseOptions): Promise<void>
 }
 
-/**
- * Which executor runs a call. What waits for other calls to go on must not take their places: a stream, which waits until its items are taken,
- * and what a call on a thread waits for.
- */
-type Room = Place | 'beside the loop' | 'threads of streams' | 'processes of streams'
-
-const besides = { loop: 'beside the loop', thread: 'threads of streams', blocking: 'threads of streams', process: 'processes of streams' } as const satisfies Record<Place, Room>
-
 const localOptions = { threads: true, loopConcurrency: true, blocking: true, processes: true, memoryLimit: true, clock: true, log: true } as const
 const mapOptions = { concurrency: true, signal: true } as const
 const runnerOptions = { signal: true, onProgress: true } as const
@@ -176,16 +165,19 @@ export const localDefaults: Required<LocalOptions> = {
 export class LocalRunner implements Local {
   readonly #options: Required<LocalOptions>
   readonly #registry = new TaskRegistry()
-  readonly #executors = new Map<Room, Executor>()
-  readonly #opening = new Map<Room, Promise<Executor>>()
+  readonly #rooms: Rooms
   readonly #loader: TaskLoader
   readonly #streams: Streams
-  #closed = false
 
   constructor(options: Required<LocalOptions>) {
     this.#options = options
     this.#loader = new TaskLoader(options.clock)
     this.#streams = new Streams(options.clock)
+    this.#rooms = new Rooms(options, {
+      find: (name) => name === streamTask ? definitionOf(streamItems, 'stream') : this.#registry.get(name),
+      hostCall: (ref, args, signal) => this.#runForThread(ref, args, signal),
+      streams: this.#streams
+    })
   }
 
   async run<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<Awaited<Result>> {
@@ -219,8 +211,7 @@ export class LocalRunner implements Local {
         timeout: definition.rules.timeout,
         signal: around ? AbortSignal.any([signal, around]) : signal
       }
-      const room = besides[place]
-      const executor = this.#executors.get(room) ?? await this.#open(room)
+      const executor = await this.#rooms.get(besides[place])
       return resultOf({ ...call, task: definition }, await executor.execute(call))
     })
   }
@@ -244,16 +235,7 @@ export class LocalRunner implements Local {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    this.#closed = true
-    checkOptions('close()', options, { deadline: true })
-    const { clock } = this.#options
-    const deadline = options.deadline === undefined ? never : after(clock.elapsed(), milliseconds(options.deadline, 'deadline'))
-    const rest = (): CloseOptions => deadline === never ? {} : { deadline: left(deadline, clock.elapsed()) }
-    // Calls that wait for their executor were made before: they are its first.
-    await Promise.all(this.#opening.values())
-    await Promise.all(Array.from(this.#executors, async ([room, executor]) => { if (room !== 'beside the loop') await executor.close(rest()) }))
-    // Until then, calls on threads may ask for what runs there.
-    await (await this.#opening.get('beside the loop'))?.close(rest())
+    await this.#rooms.close(options)
     await this.#streams.close()
   }
 
@@ -278,7 +260,7 @@ export class LocalRunner implements Local {
     const signal = own && around && own !== around ? AbortSignal.any([own, around]) : own ?? around
     signal?.throwIfAborted()
     const call: Call = { task: definition, input: { args }, timeout: definition.rules.timeout, ...(signal ? { signal } : {}), ...(onProgress ? { onProgress: telling(onProgress) } : {}) }
-    const executor = this.#executors.get(room) ?? await this.#open(room)
+    const executor = this.#rooms.ready(room) ?? await this.#rooms.get(room)
     return resultOf(call, await executor.execute(call))
   }
 
@@ -293,46 +275,6 @@ export class LocalRunner implements Local {
     const definition = definitionOf(task, where)
     this.#registry.add(definition)
     return definition
-  }
-
-  #open(room: Room): Promise<Executor> {
-    const opening = this.#opening.get(room)
-    if (opening) return opening
-    // Calls under way may still ask for what runs beside them.
-    if (this.#closed && room !== 'beside the loop') throw new ClosedError('local()')
-    const opened = this.#newExecutor(room).then((executor) => {
-      this.#executors.set(room, executor)
-      return executor
-    })
-    this.#opening.set(room, opened)
-    return opened
-  }
-
-  /** Loaded when it is needed: every thread of a program imports this module along with its tasks. */
-  async #newExecutor(room: Room): Promise<Executor> {
-    const { threads, loopConcurrency, blocking, processes, memoryLimit, clock, log } = this.#options
-    switch (room) {
-      case 'loop':
-      case 'beside the loop': {
-        const { LoopExecutor } = await import('../executors/loop/loop-executor.ts')
-        const find = (name: string): TaskDefinition => name === streamTask ? definitionOf(streamItems, 'stream') : this.#registry.get(name)
-        return new LoopExecutor({ find, concurrency: room === 'loop' ? loopConcurrency : Infinity, clock, log })
-      }
-      case 'thread':
-      case 'blocking':
-      case 'threads of streams': {
-        const hostCall: HostCall = (ref, args, signal) => this.#runForThread(ref, args, signal)
-        const { ThreadExecutor } = await import('../executors/threads/thread-executor.ts')
-        return room === 'thread'
-          ? new ThreadExecutor({ threads, hostCall, streams: this.#streams, clock, log })
-          : new ThreadExecutor({ place: 'blocking', threads: blocking, name: room === 'blocking' ? 'treadle blocking' : 'treadle stream', hostCall, streams: this.#streams, clock, log })
-      }
-      case 'process':
-      case 'processes of streams': {
-        const { ProcessExecutor } = await import('../executors/processes/process-executor.ts')
-        return new ProcessExecutor(room === 'process' ? { processes, memoryLimit, clock, log } : { processes: blocking, idleAfter: 5_000, memoryLimit, clock, log })
-      }
-    }
   }
 
   #itemsFor(place: Place): number {

@@ -2,7 +2,6 @@ import { InvalidOptionError, QueueEmptyError, QueueFullError, QueueShutDownError
 import { checkOptions } from '../kernel/options.ts'
 import { currentScope } from './cancel-scope.ts'
 import { Fifo } from './fifo.ts'
-import { Heap } from './heap.ts'
 import { itemsOf } from './items-of.ts'
 import { type WaitOptions, suspend } from './suspend.ts'
 import { type WaitHooks, WaitList } from './wait-list.ts'
@@ -14,11 +13,6 @@ export interface QueueOptions<T> {
   maxBytes?: number
   /** How many bytes an item takes, the same as long as it is in the queue. Default: the `byteLength` of what has one, the length of a text in UTF-8. */
   sizeOf?: (item: T) => number
-}
-
-export interface PriorityQueueOptions<T> extends QueueOptions<T> {
-  /** Below 0 where the first is to come out first; those that are alike come out in the order in which they were put. Default: the smaller first. */
-  compare?: (a: T, b: T) => number
 }
 
 export interface QueueStatistics {
@@ -60,7 +54,7 @@ const shutDown = Symbol('shut down')
 const queueOptions = { maxSize: true, maxBytes: true, sizeOf: true } as const
 
 /** Where the items lie, and so which comes next. */
-interface Shelf<T> {
+export interface Shelf<T> {
   readonly size: number
   push(item: T): void
   /** So that they are the next again, in the order in which they were taken, where that of the shelf lets them. */
@@ -339,71 +333,6 @@ export class Queue<T> implements QueueLike<T> {
     if (bytes > this.maxBytes) throw new InvalidOptionError('An item', `one of ${bytes} bytes`, `no more bytes than the queue's maxBytes, ${this.maxBytes}`)
     return bytes
   }
-}
-
-/**
- * Last in, first out.
- *
- * @example
- * const queue = new LifoQueue<number>()
- * queue.putNow(1)
- * queue.putNow(2)
- * queue.getNow()   // 2
- */
-export class LifoQueue<T> extends Queue<T> {
-  protected override shelf(): Shelf<T> {
-    const items: T[] = []
-    return {
-      get size() { return items.length },
-      push: (item) => void items.push(item),
-      putBack: (taken) => { for (const item of taken.toReversed()) items.push(item) },
-      shift: () => items.pop()
-    }
-  }
-}
-
-/**
- * The smallest first, or what `compare` says; those that are alike in the order in which they were put.
- *
- * @example
- * const queue = new PriorityQueue<number>()
- * for (const item of [3, 1, 2]) queue.putNow(item)
- * queue.getNow()   // 1
- */
-export class PriorityQueue<T> extends Queue<T> {
-  /** @throws InvalidOptionError */
-  constructor(options: PriorityQueueOptions<T> = {}) {
-    super(options)
-  }
-
-  protected override optionNames(): Record<keyof PriorityQueueOptions<T>, true> {
-    return { ...super.optionNames(), compare: true }
-  }
-
-  protected override shelf({ compare = smallerFirst }: PriorityQueueOptions<T>): Shelf<T> {
-    let puts = 0
-    const heap = new Heap<{ readonly item: T, readonly put: number }>((a, b) => (compare(a.item, b.item) || a.put - b.put) < 0)
-    let size = 0
-    let putBacks = 0
-    const add = (item: T, put: number): void => {
-      heap.push({ item, put })
-      size++
-    }
-    return {
-      get size() { return size },
-      push: (item) => add(item, puts++),
-      putBack: (taken) => { for (const item of taken.toReversed()) add(item, --putBacks) },
-      shift: () => {
-        const first = heap.pop()
-        if (first) size--
-        return first?.item
-      }
-    }
-  }
-}
-
-function smallerFirst(a: unknown, b: unknown): number {
-  return (a as number) < (b as number) ? -1 : (a as number) > (b as number) ? 1 : 0
 }
 
 function byteLength(item: unknown): number {

@@ -1,29 +1,19 @@
 import type { Transferable } from 'node:worker_threads'
-import { type Timer, systemClock } from '../../kernel/clock.ts'
+import { systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { DeadlineExceededError, InvalidOptionError, LinkLostError, QueueShutDownError } from '../../kernel/errors.ts'
 import { currentScope } from '../cancel-scope.ts'
-import { Suspension, type WaitOptions } from '../suspend.ts'
+import type { WaitOptions } from '../suspend.ts'
 import type { Link } from './link.ts'
 import { type Answer, type Message, arrived, ask, cancel, cancelled, done, event, failed, gave, giveBack, tell } from './messages.ts'
 import { Outbox, flushAll } from './outbox.ts'
+import { LeavableCall, RemoteCall, SyncCall, type Waiting } from './remote-call.ts'
 
 /**
  * How long a thread that sleeps waits, once its time is up, to hear whether it was done all the same, in milliseconds. A thread that was killed
  * cannot be told from one that computes: after this its line is closed, so that what was on its way is put back.
  */
 const verdictWithin = 5_000
-
-/** How long somebody who gave up something that can be given back waits to hear whether it was done all the same, in milliseconds. */
-const leavesAfter = 1_000
-
-/** Whoever waits for an answer. */
-interface Waiting {
-  answered(value: unknown): void
-  failed(error: unknown): void
-  /** It was not done, since it was given up. */
-  givenUp(): void
-}
 
 /** This side of a thing that lives in another thread or process: asks for what is done there. */
 export class RemoteEnd implements Disposable {
@@ -217,78 +207,4 @@ export class RemoteEnd implements Disposable {
 function errorOf(code: string, message: string): Error {
   if (code === 'QUEUE_SHUT_DOWN') return new QueueShutDownError()
   return new InvalidOptionError('What was asked of another thread or process', message, 'what can be sent, and fits')
-}
-
-class RemoteCall extends Suspension<unknown> implements Waiting {
-  id = 0
-  protected readonly end: RemoteEnd
-  #reason: { readonly error: unknown } | undefined
-
-  constructor(end: RemoteEnd) {
-    super()
-    this.end = end
-  }
-
-  override cancelled(error: unknown): void {
-    if (this.#reason) return
-    this.#reason = { error }
-    this.end.giveUp(this.id)
-  }
-
-  answered(value: unknown): void {
-    this.resume(value)
-  }
-
-  failed(error: unknown): void {
-    super.cancelled(error)
-  }
-
-  givenUp(): void {
-    super.cancelled(this.#reason?.error)
-  }
-}
-
-class LeavableCall extends RemoteCall {
-  #leaving: Timer | undefined
-
-  override cancelled(error: unknown): void {
-    if (this.#leaving) return
-    super.cancelled(error)
-    this.#leaving = systemClock.after(leavesAfter, () => {
-      this.end.leave(this.id)
-      this.failed(error)
-    })
-  }
-
-  override answered(value: unknown): void {
-    this.#leaving?.[Symbol.dispose]()
-    super.answered(value)
-  }
-
-  override failed(error: unknown): void {
-    this.#leaving?.[Symbol.dispose]()
-    super.failed(error)
-  }
-
-  override givenUp(): void {
-    this.#leaving?.[Symbol.dispose]()
-    super.givenUp()
-  }
-}
-
-/** Without a promise: its thread sleeps. */
-class SyncCall implements Waiting {
-  outcome: { readonly value: unknown } | { readonly error: unknown } | undefined
-
-  answered(value: unknown): void {
-    this.outcome = { value }
-  }
-
-  failed(error: unknown): void {
-    this.outcome = { error }
-  }
-
-  givenUp(): void {
-    this.outcome = { error: undefined }
-  }
 }

@@ -1,0 +1,94 @@
+import type { Executor } from '../executors/executor.ts'
+import type { LoopExecutorOptions } from '../executors/loop/loop-executor.ts'
+import type { ThreadExecutorOptions } from '../executors/threads/thread-executor.ts'
+import { after, left, never } from '../kernel/deadline.ts'
+import { milliseconds } from '../kernel/duration.ts'
+import { ClosedError } from '../kernel/errors.ts'
+import { checkOptions } from '../kernel/options.ts'
+import type { CloseOptions } from '../kernel/service.ts'
+import type { Place } from '../tasks/task.ts'
+import type { LocalOptions } from './local.ts'
+
+/**
+ * Which executor runs a call. What waits for other calls to go on must not take their places: a stream, which waits until its items are taken,
+ * and what a call on a thread waits for.
+ */
+export type Room = Place | 'beside the loop' | 'threads of streams' | 'processes of streams'
+
+/** Where what waits for other calls runs. */
+export const besides: Readonly<Record<Place, Room>> = { loop: 'beside the loop', thread: 'threads of streams', blocking: 'threads of streams', process: 'processes of streams' }
+
+/** What executors ask of whose they are. */
+type Asks = Pick<LoopExecutorOptions, 'find'> & Required<Pick<ThreadExecutorOptions, 'hostCall' | 'streams'>>
+
+/** The executors of one `local()`, each made when it is first needed. */
+export class Rooms {
+  readonly #options: Required<LocalOptions>
+  readonly #asks: Asks
+  readonly #executors = new Map<Room, Executor>()
+  readonly #opening = new Map<Room, Promise<Executor>>()
+  #closed = false
+
+  constructor(options: Required<LocalOptions>, asks: Asks) {
+    this.#options = options
+    this.#asks = asks
+  }
+
+  /** The one that is there by now. */
+  ready(room: Room): Executor | undefined {
+    return this.#executors.get(room)
+  }
+
+  /** @throws ClosedError */
+  get(room: Room): Promise<Executor> {
+    const opening = this.#opening.get(room)
+    if (opening) return opening
+    // Calls under way may still ask for what runs beside them.
+    if (this.#closed && room !== 'beside the loop') return Promise.reject(new ClosedError('local()'))
+    const opened = this.#open(room).then((executor) => {
+      this.#executors.set(room, executor)
+      return executor
+    })
+    this.#opening.set(room, opened)
+    return opened
+  }
+
+  async close(options: CloseOptions): Promise<void> {
+    this.#closed = true
+    checkOptions('close()', options, { deadline: true })
+    const { clock } = this.#options
+    const deadline = options.deadline === undefined ? never : after(clock.elapsed(), milliseconds(options.deadline, 'deadline'))
+    const rest = (): CloseOptions => deadline === never ? {} : { deadline: left(deadline, clock.elapsed()) }
+    // Calls that wait for their executor were made before: they are its first.
+    await Promise.all(this.#opening.values())
+    await Promise.all(Array.from(this.#executors, async ([room, executor]) => { if (room !== 'beside the loop') await executor.close(rest()) }))
+    // Until then, calls on threads may ask for what runs there.
+    await (await this.#opening.get('beside the loop'))?.close(rest())
+  }
+
+  /** Loaded when it is needed: every thread of a program imports `local()` along with its tasks. */
+  async #open(room: Room): Promise<Executor> {
+    const { threads, loopConcurrency, blocking, processes, memoryLimit, clock, log } = this.#options
+    const { find, ...asks } = this.#asks
+    switch (room) {
+      case 'loop':
+      case 'beside the loop': {
+        const { LoopExecutor } = await import('../executors/loop/loop-executor.ts')
+        return new LoopExecutor({ find, concurrency: room === 'loop' ? loopConcurrency : Infinity, clock, log })
+      }
+      case 'thread':
+      case 'blocking':
+      case 'threads of streams': {
+        const { ThreadExecutor } = await import('../executors/threads/thread-executor.ts')
+        return new ThreadExecutor(room === 'thread'
+          ? { threads, ...asks, clock, log }
+          : { place: 'blocking', threads: blocking, name: room === 'blocking' ? 'treadle blocking' : 'treadle stream', ...asks, clock, log })
+      }
+      case 'process':
+      case 'processes of streams': {
+        const { ProcessExecutor } = await import('../executors/processes/process-executor.ts')
+        return new ProcessExecutor(room === 'process' ? { processes, memoryLimit, clock, log } : { processes: blocking, idleAfter: 5_000, memoryLimit, clock, log })
+      }
+    }
+  }
+}
