@@ -19,7 +19,7 @@ import { serve } from '../../src/concurrency/threads/serve.ts'
 import { moveOnAfter } from '../../src/concurrency/timeouts.ts'
 import { DeadlineExceededError, InvalidOptionError, LinkLostError, QueueShutDownError } from '../../src/kernel/errors.ts'
 import { waitAllBlocked } from '../../src/testing/index.ts'
-import { thread } from './participants.ts'
+import { child, thread } from './participants.ts'
 
 interface Reach extends AsyncDisposable {
   /** What is used. */
@@ -318,6 +318,31 @@ describe('with real processes', { timeout: 60_000 }, () => {
     await Promise.all([listener.close(), listener.close()])
     expect(existsSync(dirname(listener.address))).toBe(false)
   })
+  test('what has arrived when a listener closes is nowhere else; what waits there hears so', async () => {
+    const own = new Queue<number>()
+    for (let round = 0; round < 50; round++) {
+      const listener = await listen(own)
+      using remote = connectQueue<number>(listener.address)
+      own.putNow(round)
+      expect(await remote.get()).toBe(round)
+      const waiting = remote.get()
+      await Promise.all([listener.close(), expect(waiting).rejects.toThrow(LinkLostError)])
+      expect(own.statistics()).toMatchObject({ size: 0, getting: 0 })
+    }
+  })
+
+  test('a listener that closes does not wait for one that is stopped', async () => {
+    const own = new Queue<number>()
+    const listener = await listen(own)
+    const stopped = child('wait', listener)
+    while (own.statistics().getting === 0) await sleep(1)
+    stopped.kill('SIGSTOP')
+    await listener.close()
+    expect(own.statistics().getting).toBe(0)
+    stopped.kill('SIGKILL')
+    await once(stopped, 'exit')
+  })
+
   test('a program that exits without closing it leaves nothing behind either', async () => {
     const holder = fork(fileURLToPath(new URL('../fixtures/concurrency/queue-holder.ts', import.meta.url)))
     const [address] = await once(holder, 'message') as [string]

@@ -5,9 +5,13 @@ import { type Server, type Socket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
+import { systemClock } from '../../kernel/clock.ts'
 import { type Shareable, servableOf } from '../remote/servable.ts'
 import { type Servable, ServedEnd } from '../remote/served-end.ts'
 import { SocketLink } from './socket-link.ts'
+
+/** How long a listener that closes waits for those who are connected to end too, in milliseconds: one may be stopped. */
+const silence = 1_000
 
 /** Where other processes find what was shared. */
 export interface Listener extends AsyncDisposable {
@@ -41,10 +45,11 @@ export async function listen<T>(thing: Shareable<T>): Promise<Listener> {
 export async function listenFor(servable: Servable): Promise<Listener> {
   const folder = process.platform === 'win32' ? undefined : await newFolder()
   const address = folder === undefined ? `\\\\.\\pipe\\treadle-${randomUUID()}` : join(folder, 'socket')
-  const sockets = new Set<Socket>()
+  const ends = new Map<Socket, ServedEnd>()
   const server = createServer((socket) => {
-    sockets.add(socket)
-    new ServedEnd(new SocketLink(socket), servable).begin(() => sockets.delete(socket))
+    const end = new ServedEnd(new SocketLink(socket), servable)
+    ends.set(socket, end)
+    end.begin(() => ends.delete(socket))
   })
   server.listen(address)
   try {
@@ -54,7 +59,7 @@ export async function listenFor(servable: Servable): Promise<Listener> {
     throw error
   }
   server.unref()
-  const close = onceOnly(() => closed(server, sockets, folder))
+  const close = onceOnly(() => closed(server, ends, folder))
   return { address, close, [Symbol.asyncDispose]: close }
 }
 
@@ -72,9 +77,11 @@ function removeAll(): void {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 }
 
-async function closed(server: Server, sockets: ReadonlySet<Socket>, folder: string | undefined): Promise<void> {
+async function closed(server: Server, ends: ReadonlyMap<Socket, ServedEnd>, folder: string | undefined): Promise<void> {
   const over = new Promise((resolve) => server.close(resolve))
-  for (const socket of sockets) socket.destroy()
+  // What they say to have arrived is not put back.
+  for (const end of ends.values()) end.end()
+  using _silent = systemClock.after(silence, () => { for (const socket of ends.keys()) socket.destroy() })
   await over
   await removed(folder)
 }

@@ -17,6 +17,7 @@ export class SocketLink implements Link {
   #room = new ArrayBuffer(firstRoom)
   readonly #writer = new SmallValueWriter(this.#room, (value) => write(value).subarray(headerLength))
   #at = 0
+  #ended = false
   #closed = false
 
   constructor(socket: Socket) {
@@ -54,6 +55,7 @@ export class SocketLink implements Link {
     if (this.#at === 0) return
     const frames = Buffer.from(this.#room, 0, this.#at)
     this.#at = 0
+    if (this.#ended) return
     // The socket keeps them until they are sent: what comes next is written elsewhere.
     this.#room = new ArrayBuffer(Math.max(firstRoom, Math.min(mostRoom, frames.length * 2)))
     this.#writer.use(this.#room)
@@ -68,6 +70,7 @@ export class SocketLink implements Link {
   }
 
   #sendLarge(bytes: Buffer): void {
+    if (this.#ended) return
     const head = otherHead(bytes.length - headerLength)
     const frame = Buffer.alloc(headerLength)
     frame.writeUint32LE(head.length + bytes.length - headerLength)
@@ -80,6 +83,12 @@ export class SocketLink implements Link {
   hold(on: boolean): void {
     if (on) this.#socket.ref()
     else this.#socket.unref()
+  }
+
+  end(): void {
+    this.flush()
+    this.#ended = true
+    this.#socket.end()
   }
 
   close(): void {

@@ -20,6 +20,8 @@ export interface Link {
   hold(on: boolean): void
   /** Sleeps with this thread until something has come and was heard, at most so many milliseconds. Not every link can. */
   sleep?(ms: number): void
+  /** Says nothing more, and hears on until the other side has ended too. Not every link can. */
+  end?(): void
   close(): void
 }
 

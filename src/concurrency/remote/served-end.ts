@@ -52,6 +52,7 @@ export class ServedEnd {
   /** What was given, and is this side's until it has arrived, or as long as it is held. */
   readonly #given = new Map<number, Delivery | Loan>()
   readonly #ended = new AbortController()
+  #ending = false
 
   constructor(link: Link, thing: Servable) {
     this.#link = link
@@ -76,9 +77,18 @@ export class ServedEnd {
     }
   }
 
+  /** Does nothing more of what is asked. What has arrived by now it still hears of, until the other side has ended too. */
+  end(): void {
+    this.#ending = true
+    for (const waiting of this.#waiting.values()) waiting.abort()
+    this.#outbox.flush()
+    this.#link.end?.()
+  }
+
   #hear(request: Request): void {
     switch (request[0]) {
       case ask: {
+        if (this.#ending) return
         const [, verb, id, args] = request
         for (let at = 0; at < args.length; at++) this.#ask(verb, id + at, args[at])
         return
