@@ -1,7 +1,7 @@
 import { currentScope } from '../concurrency/cancel-scope.ts'
 import { type Exit, leavable } from '../concurrency/leavable.ts'
 import { WaitList } from '../concurrency/wait-list.ts'
-import { CancelledError } from '../kernel/errors.ts'
+import { CancelledError, InvalidOptionError } from '../kernel/errors.ts'
 
 /** How a slow client's work tells of itself. */
 export interface OperationControl<Result, Progress> {
@@ -95,7 +95,8 @@ export class Operation<Result, Progress> {
         signal: this.#controller.signal
       })
       // It may have been cancelled by what it did itself: only now is known how it is stopped.
-      if (!stop) return
+      if (stop === undefined) return
+      if (typeof stop !== 'function') throw new InvalidOptionError('operation()', stop, 'nothing, or a function that stops it, from a function that is not async')
       if (this.state === 'cancelled') stopped(stop)
       else this.#controller.signal.addEventListener('abort', () => stopped(stop))
     } catch (error) {

@@ -2,7 +2,7 @@ import { Bell } from './bell.ts'
 import { CancelScope } from './cancel-scope.ts'
 import { isCancellationWithin } from './cancellation.ts'
 import { type Items, type MapOptions, limitOf } from './map-calls.ts'
-import { closeQuietly, iteratorOf } from './source.ts'
+import { closeQuietly, isAsync, iteratorOf } from './source.ts'
 import { together } from './task-group-error.ts'
 
 /**
@@ -16,7 +16,7 @@ import { together } from './task-group-error.ts'
  * await gather([1, 2, 3], async (n) => 2 * n, { concurrency: 2 })   // [ 2, 4, 6 ]
  */
 export async function gather<Item, Result>(items: Items<Item>, fn: (item: Item) => Result, options: MapOptions = {}): Promise<Awaited<Result>[]> {
-  const limit = limitOf(options)
+  const limit = limitOf(items, fn, options)
   options.signal?.throwIfAborted()
   const gathering = new Gathering(items, fn, limit, options.signal)
   await gathering.run()
@@ -48,7 +48,7 @@ class Gathering<Item, Result> {
     this.#signal = signal
     this.#fn = fn
     this.#limit = limit
-    this.#isAsync = Symbol.asyncIterator in items
+    this.#isAsync = isAsync(items)
     this.#source = iteratorOf(items)
   }
 

@@ -1,4 +1,5 @@
 import { count } from '../kernel/count.ts'
+import { InvalidOptionError } from '../kernel/errors.ts'
 import { checkOptions } from '../kernel/options.ts'
 import { CancelScope } from './cancel-scope.ts'
 import { isCancellationWithin } from './cancellation.ts'
@@ -67,7 +68,11 @@ export function reasonOf(signal: AbortSignal | undefined, error: unknown, calls:
   return signal?.aborted && calls.isOwnCancellation(error) ? signal.reason : error
 }
 
-export function limitOf(options: MapOptions): number {
+/** @throws InvalidOptionError */
+export function limitOf(items: Items<unknown>, fn: (item: never) => unknown, options: MapOptions): number {
+  const source = Object(items) as object
+  if (!(Symbol.asyncIterator in source || Symbol.iterator in source)) throw new InvalidOptionError('map()', items, 'something to iterate, such as a list')
+  if (typeof fn !== 'function') throw new InvalidOptionError('map()', fn, 'a function to call with each item')
   const { concurrency = 100 } = checkOptions('map()', options, mapOptions)
   return concurrency === Infinity ? concurrency : count('concurrency', concurrency)
 }

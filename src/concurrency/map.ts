@@ -55,7 +55,7 @@ export function asCompleted<Result>(work: Iterable<Promise<Result> | (() => Prom
 async function* results<Item, Result>(
   items: Items<Item>, fn: (item: Item) => Result, options: MapOptions, exit: Exit, mapped: typeof orderedMap
 ): AsyncGenerator<Awaited<Result>, void, undefined> {
-  const limit = limitOf(options)
+  const limit = limitOf(items, fn, options)
   const { signal } = options
   signal?.throwIfAborted()
   await using calls = new Calls(fn, signal)

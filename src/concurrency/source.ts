@@ -61,8 +61,13 @@ function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof value === 'object' && value !== null && 'then' in value
 }
 
+export function isAsync<Item>(items: Iterable<Item> | AsyncIterable<Item>): items is AsyncIterable<Item> {
+  // A text is a source too.
+  return Symbol.asyncIterator in Object(items)
+}
+
 export function iteratorOf<Item>(items: Iterable<Item> | AsyncIterable<Item>): Iterator<Item> | AsyncIterator<Item> {
-  return Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
+  return isAsync(items) ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
 }
 
 /** What it throws hides no error that is on its way. */

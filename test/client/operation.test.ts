@@ -4,7 +4,7 @@ import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
 import { sleep } from '../../src/concurrency/sleep.ts'
 import { local } from '../../src/client/local.ts'
 import { type OperationControl, operation } from '../../src/client/operation.ts'
-import { CancelledError } from '../../src/kernel/errors.ts'
+import { CancelledError, InvalidOptionError } from '../../src/kernel/errors.ts'
 import { context } from '../../src/tasks/context.ts'
 import { type Task, task } from '../../src/tasks/task.ts'
 
@@ -62,6 +62,10 @@ describe('an operation', () => {
     scope.cancel()
     expect((await results)?.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     expect((await warned)[0].message).toBe('not stopped')
+  })
+
+  test('whose begin gives what stops nothing has failed, and says why', async () => {
+    await expect(operation((() => 5) as never).result()).rejects.toThrow(InvalidOptionError)
   })
 
   test('that is begun in a cancelled scope is cancelled', async () => {

@@ -208,6 +208,13 @@ describe.each(Object.entries(forms))('%s and a source that does as it should not
     expect(asked).toBe(4)
   })
 
+  test('is refused where it is no source, or nothing is to be called', async () => {
+    await expect(run(null as never, async (n) => n)).rejects.toThrow(InvalidOptionError)
+    await expect(run(5 as never, async (n) => n)).rejects.toThrow(InvalidOptionError)
+    await expect(run([1], 5 as never)).rejects.toThrow(InvalidOptionError)
+    expect(await run('ab', async (letter) => letter)).toEqual(['a', 'b'])
+  })
+
   test('ends where it gives no result at all', async () => {
     const items = { [Symbol.asyncIterator]: () => ({ next: async () => null as never }) }
     await expect(run(items as AsyncIterable<number>, async (n) => n)).rejects.toThrow(TypeError)

@@ -15,6 +15,8 @@ import type { ThreadStart } from './thread-start.ts'
  * result. It is cancelled with the call, and with the scope around it. In a call that is on that loop already the task is just called. As
  * `trio.from_thread.run`.
  *
+ * While it waits, the call keeps its thread: the task must not wait for others that need one, where there are no more.
+ *
  * The task is found as threads find theirs: by its name where the program has run it before, else among the exports of its module.
  *
  * @throws what the task throws; NoHostError outside of a call, in a child process and in a worker, which runs no user code on its main thread;
