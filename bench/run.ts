@@ -5,7 +5,7 @@ import { parseArgs, promisify } from 'node:util'
 import { type Case, type Suite, quantile } from './suite.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const suites = ['sqlite', 'concurrency']
+const suites = ['sqlite', 'concurrency', 'pools']
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -47,7 +47,7 @@ function print({ name, better, ...one }: Case, figure: string, byContender: Read
   const unit = one.units?.[figure] ?? one.unit
   const medians = Object.fromEntries(Array.from(byContender, ([contender, values]) => [contender, rounded(quantile(values, 0.5))]))
   const { treadle = Number.NaN, ...peers } = medians
-  const best = Object.values(peers).reduce((a, b) => better === 'higher' ? Math.max(a, b) : Math.min(a, b), better === 'higher' ? 0 : Infinity)
+  const best = one.against !== undefined ? peers[one.against] ?? Number.NaN : Object.values(peers).reduce((a, b) => better === 'higher' ? Math.max(a, b) : Math.min(a, b), better === 'higher' ? 0 : Infinity)
   const ratio = Object.keys(peers).length === 0 ? null : rounded(better === 'higher' ? treadle / best : best / treadle)
   if (values.json) {
     console.log(JSON.stringify({ suite: suite.name, case: name + figure, unit, better, treadle, peers, ratio }))

@@ -3,6 +3,8 @@ export interface Case {
   readonly name: string
   readonly unit: string
   readonly better: 'lower' | 'higher'
+  /** The contender that the ratio is of. Default: the best. */
+  readonly against?: string
   /** The units of further figures, by what is appended to the name. Default: `unit`. */
   readonly units?: Readonly<Record<string, string>>
 }

@@ -1,0 +1,4 @@
+import workerpool from 'workerpool'
+import * as work from './work.ts'
+
+workerpool.worker({ ...work })
