@@ -4,6 +4,8 @@ import { map } from '../concurrency/map.ts'
 import type { Call, Progress } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { byteCount, count } from '../kernel/count.ts'
+import { after, never } from '../kernel/deadline.ts'
+import { milliseconds } from '../kernel/duration.ts'
 import { checkOptions, checkSignal } from '../kernel/options.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import type { CloseOptions } from '../kernel/service.ts'
@@ -202,16 +204,17 @@ export class LocalRunner implements Local {
   #stream(definition: TaskDefinition, args: readonly unknown[]): AsyncGenerator<unknown, void, undefined> {
     const place = definition.runs
     const streaming = definitionOf(streamItems, 'stream')
+    const room = besides[place]
     return this.#streams.iterate(place, async (sink, signal) => {
       const around = currentScope()?.signal
+      const executor = this.#rooms.ready(room) ?? await this.#rooms.get(room)
       const call: Call = {
         task: place === 'loop' ? streaming : { name: streaming.name, source: streaming.source },
         title: definition.name,
-        input: { args: [place === 'loop' ? definition : { name: definition.name, source: definition.source }, args, sink] },
+        input: { args: [place === 'loop' ? definition : { name: definition.name, source: definition.source }, args, sink instanceof Promise ? await sink : sink] },
         timeout: definition.rules.timeout,
         signal: around ? AbortSignal.any([signal, around]) : signal
       }
-      const executor = await this.#rooms.get(besides[place])
       return resultOf({ ...call, task: definition }, await executor.execute(call))
     })
   }
@@ -235,7 +238,11 @@ export class LocalRunner implements Local {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    await this.#rooms.close(options)
+    checkOptions('close()', options, { deadline: true })
+    const { clock } = this.#options
+    const deadline = options.deadline === undefined ? never : after(clock.elapsed(), milliseconds(options.deadline, 'deadline'))
+    this.#streams.shut()
+    await this.#rooms.close(deadline)
     await this.#streams.close()
   }
 

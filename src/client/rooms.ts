@@ -1,10 +1,8 @@
 import type { Executor } from '../executors/executor.ts'
 import type { LoopExecutorOptions } from '../executors/loop/loop-executor.ts'
 import type { ThreadExecutorOptions } from '../executors/threads/thread-executor.ts'
-import { after, left, never } from '../kernel/deadline.ts'
-import { milliseconds } from '../kernel/duration.ts'
+import { type Deadline, left, never } from '../kernel/deadline.ts'
 import { ClosedError } from '../kernel/errors.ts'
-import { checkOptions } from '../kernel/options.ts'
 import type { CloseOptions } from '../kernel/service.ts'
 import type { Place } from '../tasks/task.ts'
 import type { LocalOptions } from './local.ts'
@@ -53,12 +51,9 @@ export class Rooms {
     return opened
   }
 
-  async close(options: CloseOptions): Promise<void> {
+  async close(deadline: Deadline): Promise<void> {
     this.#closed = true
-    checkOptions('close()', options, { deadline: true })
-    const { clock } = this.#options
-    const deadline = options.deadline === undefined ? never : after(clock.elapsed(), milliseconds(options.deadline, 'deadline'))
-    const rest = (): CloseOptions => deadline === never ? {} : { deadline: left(deadline, clock.elapsed()) }
+    const rest = (): CloseOptions => deadline === never ? {} : { deadline: left(deadline, this.#options.clock.elapsed()) }
     // Calls that wait for their executor were made before: they are its first.
     await Promise.all(this.#opening.values())
     await Promise.all(Array.from(this.#executors, async ([room, executor]) => { if (room !== 'beside the loop') await executor.close(rest()) }))

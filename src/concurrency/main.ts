@@ -46,7 +46,8 @@ export async function main(body: (scope: CancelScope) => unknown, options: MainO
     systemClock.after(ms, () => process.exit(endedBySignal + constants.signals[signal]), { background: true })
     scope.cancel(new Error(`the program was told to end by ${signal}`))
   }
-  for (const signal of signals) process.on(signal, onSignal)
+  const heard = new Set(signals)
+  for (const signal of heard) process.on(signal, onSignal)
   // What waits for nothing but a signal is no end of the program.
   using _alive = systemClock.after(Number.MAX_SAFE_INTEGER, () => {})
   let code: number | undefined
@@ -57,7 +58,7 @@ export async function main(body: (scope: CancelScope) => unknown, options: MainO
     console.error(error)
     code = 1
   } finally {
-    for (const signal of signals) process.off(signal, onSignal)
+    for (const signal of heard) process.off(signal, onSignal)
   }
   if (signalled && !code) code = endedBySignal + constants.signals[signalled]
   return process.exitCode = code ?? Number(process.exitCode ?? 0)

@@ -15,7 +15,7 @@ export interface PriorityQueueOptions<T> extends QueueOptions<T> {
  * queue.getNow()   // 1
  */
 export class PriorityQueue<T> extends Queue<T> {
-  /** @throws InvalidOptionError */
+  /** What `compare` throws of an item is thrown where that is put. @throws InvalidOptionError */
   constructor(options: PriorityQueueOptions<T> = {}) {
     super(options)
   }
@@ -26,7 +26,15 @@ export class PriorityQueue<T> extends Queue<T> {
 
   protected override shelf({ compare = smallerFirst }: PriorityQueueOptions<T>): Shelf<T> {
     let puts = 0
-    const heap = new Heap<{ readonly item: T, readonly put: number }>((a, b) => (compare(a.item, b.item) || a.put - b.put) < 0)
+    const order = (a: T, b: T): number => {
+      try {
+        return compare(a, b)
+      } catch {
+        // Whoever put either has gone on, and nobody else is to suffer from it.
+        return 0
+      }
+    }
+    const heap = new Heap<{ readonly item: T, readonly put: number }>((a, b) => (order(a.item, b.item) || a.put - b.put) < 0)
     let size = 0
     let putBacks = 0
     const add = (item: T, put: number): void => {
@@ -35,6 +43,11 @@ export class PriorityQueue<T> extends Queue<T> {
     }
     return {
       get size() { return size },
+      check(item) {
+        compare(item, item)
+        const first = heap.peek()
+        if (first) compare(item, first.item)
+      },
       push: (item) => add(item, puts++),
       putBack: (taken) => { for (const item of taken.toReversed()) add(item, --putBacks) },
       shift: () => {

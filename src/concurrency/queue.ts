@@ -56,6 +56,8 @@ const queueOptions = { maxSize: true, maxBytes: true, sizeOf: true } as const
 /** Where the items lie, and so which comes next. */
 export interface Shelf<T> {
   readonly size: number
+  /** @throws where it is nothing that can lie here: from then on it can, and nothing here throws */
+  check?(item: T): void
   push(item: T): void
   /** So that they are the next again, in the order in which they were taken, where that of the shelf lets them. */
   putBack(items: readonly T[]): void
@@ -328,6 +330,7 @@ export class Queue<T> implements QueueLike<T> {
   }
 
   #checkedSize(item: T): number {
+    this.#shelf.check?.(item)
     const bytes = this.#sizeOf(item)
     if (typeof bytes !== 'number' || !(bytes >= 0)) throw new InvalidOptionError('sizeOf', bytes, 'a number of bytes, 0 or more')
     if (bytes > this.maxBytes) throw new InvalidOptionError('An item', `one of ${bytes} bytes`, `no more bytes than the queue's maxBytes, ${this.maxBytes}`)

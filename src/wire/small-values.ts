@@ -162,14 +162,18 @@ export class SmallValueWriter {
     // Arguments, dates, errors and boxed values are told by this, whatever their prototype is.
     if (Object.prototype.toString.call(value) !== '[object Object]') return false
     const keys = Object.keys(value)
-    if (!this.#head(tag.object, keys.length)) return false
+    // One without fields may be a map, or another thing that this does not see.
+    if (keys.length === 0 || !this.#head(tag.object, keys.length)) return false
     for (const key of keys) if (key === '__proto__' || !this.#text(key) || !this.#value(value[key])) return false
     return true
   }
 
   /** A list with holes, or with fields of its own, is none of these. */
   #items(items: readonly unknown[]): boolean {
-    if (items.length > longest || Object.keys(items).length !== items.length || !this.#head(tag.array, items.length)) return false
+    const keys = Object.keys(items)
+    // What is no index comes last.
+    const isDense = keys.length === items.length && (items.length === 0 || keys.at(-1) === String(items.length - 1))
+    if (items.length > longest || !isDense || !this.#head(tag.array, items.length)) return false
     for (const item of items) if (!this.#value(item)) return false
     return true
   }

@@ -2,18 +2,20 @@ import { getEventListeners, once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
+import { Event } from '../../src/concurrency/event.ts'
 import { listen } from '../../src/concurrency/processes/listen.ts'
 import { LifoQueue } from '../../src/concurrency/lifo-queue.ts'
 import { PriorityQueue } from '../../src/concurrency/priority-queue.ts'
 import { Queue } from '../../src/concurrency/queue.ts'
-import { connectQueue } from '../../src/concurrency/remote/connect.ts'
+import { connectEvent, connectQueue } from '../../src/concurrency/remote/connect.ts'
 import type { RemoteQueue } from '../../src/concurrency/remote/remote-queue.ts'
+import { Lock } from '../../src/concurrency/semaphore.ts'
 import { sleep } from '../../src/concurrency/sleep.ts'
 import type { LinkEnd } from '../../src/concurrency/threads/port-link.ts'
 import { serve } from '../../src/concurrency/threads/serve.ts'
-import { DeadlineExceededError, InvalidOptionError, QueueEmptyError, QueueShutDownError } from '../../src/kernel/errors.ts'
+import { DeadlineExceededError, InvalidOptionError, LinkLostError, QueueEmptyError, QueueShutDownError } from '../../src/kernel/errors.ts'
 import { waitAllBlocked } from '../../src/testing/index.ts'
-import { crews } from './participants.ts'
+import { child, crews } from './participants.ts'
 
 const script = new URL('../fixtures/concurrency/participant.ts', import.meta.url)
 const holder = new URL('../fixtures/concurrency/queue-holder.ts', import.meta.url)
@@ -209,6 +211,48 @@ describe.each(Object.entries(ends))('a queue %s', (_, open) => {
     for (const item of items) expect(await line.remote.get()).toEqual(item)
     await putting
   })
+})
+
+test('what a process said before it closed its ends, and ended, arrives, however late it is read', { timeout: 60_000 }, async () => {
+  const queue = new Queue<number>()
+  const lock = new Lock()
+  await using listener = await listen(queue)
+  await using locks = await listen(lock)
+  const putter = child('putMuch', listener, { count: 100, back: locks.address })
+  await once(putter, 'message')
+  // This thread reads nothing while the other says it all.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+  await once(putter, 'exit')
+  const got: unknown[] = []
+  for await (const item of queue) got.push((item as unknown as { at: number }).at)
+  expect(got).toEqual(Array.from({ length: 100 }, (_, at) => at))
+  using _free = await lock.acquire({ timeout: '10s' })
+})
+
+test('an item that cannot be compared is refused to who puts it: others lose nothing', async () => {
+  const queue = new PriorityQueue<{ x: number } | null>({ maxSize: 2, compare: (a, b) => a!.x - b!.x })
+  using remote = connectQueue<{ x: number } | null>(serve(queue))
+  const putting = Promise.allSettled([{ x: 2 }, null, { x: 1 }, null, { x: 3 }].map((item) => remote.put(item)))
+  while (queue.statistics().putting === 0) await sleep(1)
+  const got: unknown[] = []
+  for (let left = 3; left > 0; left--) got.push(await queue.get())
+  expect((await putting).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled'])
+  expect(got).toEqual([{ x: 1 }, { x: 2 }, { x: 3 }])
+  const waiting = queue.get()
+  expect(() => queue.putNow(null)).toThrow(TypeError)
+  queue.putNow({ x: 4 })
+  expect([await waiting, queue.statistics()]).toEqual([{ x: 4 }, { size: 0, bytes: 0, putting: 0, getting: 0, unfinished: 4 }])
+})
+
+test('what is told on a line that is lost is no secret', () => {
+  const end = connectQueue<number>(serve(new Queue<number>()))
+  end.close()
+  expect(() => end.shutdown()).toThrow(LinkLostError)
+  end.taskDone()
+  const event = connectEvent(serve(new Event()))
+  event.close()
+  expect(() => event.set()).toThrow(LinkLostError)
+  expect(event.isSet).toBe(false)
 })
 
 test('what could not be put back is not moved', async () => {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Transferable } from 'node:worker_threads'
+import { systemClock } from '../../kernel/clock.ts'
 import { InvalidOptionError } from '../../kernel/errors.ts'
 import { read, write, headerLength } from '../../wire/clone-bytes.ts'
 import { FrameReader } from '../../wire/frames.ts'
@@ -10,6 +11,9 @@ import type { Message } from '../remote/messages.ts'
 /** Room for what a tick has to say, in bytes: in the beginning, and at most. What does not fit is sent by itself. */
 const firstRoom = 4_096
 const mostRoom = 65_536
+
+/** How long a program that ends waits for the other side of a line that it closed, in milliseconds: that may be stopped. */
+const hearsWithin = 5_000
 
 /** A line between two processes: frames in a stream, each a length in four bytes (little-endian) and a message. */
 export class SocketLink implements Link {
@@ -93,7 +97,12 @@ export class SocketLink implements Link {
 
   close(): void {
     this.#closed = true
+    // What is said after that must not break off what was said before.
+    this.#ended = true
+    // A program that ends waits until the other side has read it all, and ends too: its answers, written to nobody, would break off its reading.
+    const hearing = systemClock.after(hearsWithin, () => this.#socket.unref())
+    this.#socket.ref()
+    this.#socket.once('close', () => hearing[Symbol.dispose]())
     this.#socket.end()
-    this.#socket.unref()
   }
 }

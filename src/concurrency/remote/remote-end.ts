@@ -70,13 +70,20 @@ export class RemoteEnd implements Disposable {
     if (this.#settle(id)) this.#left.add(id)
   }
 
+  /** @throws LinkLostError */
   tell(verb: string, argument: unknown): void {
+    if (this.#lost) throw this.#lost
     this.#outbox.add([tell, verb, [argument]])
   }
 
   /** Sends what was asked and told now, and not when this tick's work is done. */
   flush(): void {
     this.#outbox.flush()
+  }
+
+  /** Whether nothing can be asked or told any more. */
+  get isLost(): boolean {
+    return this.#lost !== undefined
   }
 
   /** Whether that has happened, as far as was heard here. */

@@ -32,9 +32,10 @@ export class RemoteEvent implements Disposable {
     return this.#isSet || this.#end.happened('set')
   }
 
+  /** @throws LinkLostError */
   set(): void {
-    this.#isSet = true
     this.#end.tell('set', undefined)
+    this.#isSet = true
     this.#end.flush()
   }
 

@@ -70,15 +70,16 @@ export class RemoteQueue<T> implements QueueLike<T>, Disposable {
     return this.#end.askSync('get', undefined, 'An item of the queue', timeout).value as T
   }
 
-  /** Said more often than was put, it does nothing: the queue's own thread counts. */
+  /** Said more often than was put, it does nothing: the queue's own thread counts. Nor does it once the line is lost. */
   taskDone(): void {
-    this.#end.tell('taskDone', undefined)
+    if (!this.#end.isLost) this.#end.tell('taskDone', undefined)
   }
 
   join(options?: WaitOptions): Promise<void> {
     return this.#end.take('join', 'The end of what is in the queue', options) as Promise<void>
   }
 
+  /** @throws LinkLostError */
   shutdown({ immediate = false }: { immediate?: boolean } = {}): void {
     this.#end.tell('shutdown', immediate)
   }

@@ -3,13 +3,13 @@ import type { Listener } from '../../concurrency/processes/listen.ts'
 import { Queue } from '../../concurrency/queue.ts'
 import type { Servable } from '../../concurrency/remote/served-end.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
-import { CancelledError, QueueShutDownError } from '../../kernel/errors.ts'
+import { CancelledError, ClosedError, QueueShutDownError } from '../../kernel/errors.ts'
 import type { Place } from '../../tasks/task.ts'
 import { decode } from '../../wire/codec.ts'
 import { type PortableError, fromPortable } from '../../wire/portable-error.ts'
 
-/** How many items of a stream may be on their way to who takes them, or wait for that. */
-export const ahead = 16
+/** How many items of a stream may be on their way to whoever takes them; as many may wait there. */
+export const ahead = 8
 
 /** How long a generator on the loop, which cannot be stopped, is waited for once its stream was left, in milliseconds. */
 const grace = 500
@@ -27,6 +27,8 @@ export class LoopSink {
 
 /** Where a stream's items go: from a thread by the stream's number, and from a child process also by an address. */
 export type Sink = LoopSink | readonly [stream: number, address?: string]
+
+type Run = (sink: Sink | Promise<Sink>, signal: AbortSignal) => Promise<unknown>
 
 class Stream {
   readonly items: Queue<unknown>
@@ -47,6 +49,7 @@ export class Streams {
   readonly #open = new Map<number, Stream>()
   #last = 0
   #listening: Promise<Listener> | undefined
+  #shut = false
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock
@@ -78,16 +81,23 @@ export class Streams {
    * What a generator yields.
    *
    * @param run has it run, and its items put into the sink; rejects with its error
+   * @throws ClosedError
    */
-  iterate(place: Place, run: (sink: Sink, signal: AbortSignal) => Promise<unknown>): AsyncGenerator<unknown, void, undefined> {
+  iterate(place: Place, run: Run): AsyncGenerator<unknown, void, undefined> {
     return leavable((exit) => this.#iterate(place, run, exit))
+  }
+
+  /** None begins any more. */
+  shut(): void {
+    this.#shut = true
   }
 
   async close(): Promise<void> {
     await (await this.#listening)?.close()
   }
 
-  async *#iterate(place: Place, run: (sink: Sink, signal: AbortSignal) => Promise<unknown>, exit: Exit): AsyncGenerator<unknown, void, undefined> {
+  async *#iterate(place: Place, run: Run, exit: Exit): AsyncGenerator<unknown, void, undefined> {
+    if (this.#shut) throw new ClosedError('local()')
     const queue = new Queue<unknown>({ maxSize: ahead })
     const leaving = new AbortController()
     const leave = (): void => {
@@ -99,7 +109,8 @@ export class Streams {
     const open = new Stream(queue)
     this.#open.set(stream, open)
     const onLoop = place === 'loop' ? new LoopSink(queue) : undefined
-    const ended = this.#sink(place, stream, onLoop).then((sink) => run(sink, leaving.signal)).finally(() => queue.shutdown())
+    const sink = onLoop ?? (place === 'process' ? this.#address().then((address) => [stream, address] as const) : [stream] as const)
+    const ended = run(sink, leaving.signal).finally(() => queue.shutdown())
     ended.catch(() => {})
     try {
       for (;;) {
@@ -128,11 +139,14 @@ export class Streams {
     await Promise.race([work, promise])
   }
 
-  async #sink(place: Place, stream: number, onLoop: LoopSink | undefined): Promise<Sink> {
-    if (onLoop) return onLoop
-    if (place !== 'process') return [stream]
+  async #address(): Promise<string> {
     const { listenFor } = await import('../../concurrency/processes/listen.ts')
-    return [stream, (await (this.#listening ??= listenFor(this.servable))).address]
+    this.#listening ??= listenFor(this.servable).catch((error: unknown) => {
+      // Not for ever: the next stream tries again.
+      this.#listening = undefined
+      throw error
+    })
+    return (await this.#listening).address
   }
 }
 
