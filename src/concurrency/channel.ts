@@ -161,6 +161,7 @@ export class ReceiveChannel<T> extends End implements Disposable, AsyncIterable<
   }
 
   async *#values(exit: Exit): AsyncGenerator<T, void, undefined> {
+    const { queue } = this.#pipe
     const leaving = new AbortController()
     // Nothing is taken for one who has left.
     exit.heard = () => leaving.abort()
@@ -169,11 +170,13 @@ export class ReceiveChannel<T> extends End implements Disposable, AsyncIterable<
       let value: T
       try {
         this.checkOpen()
-        value = await this.#pipe.queue.get(options).catch(ended)
+        value = await queue.send(options).catch(ended)
       } catch (error) {
         if (exit.left || error instanceof EndOfChannelError) return
         throw error
       }
+      if (exit.left) return queue.putBack([value])
+      queue.arrived(1)
       yield value
     }
   }

@@ -79,13 +79,15 @@ class Gathering<Item, Result> {
   #addWorker(): void {
     this.#workers++
     this.#working++
-    this.#work().catch((error: unknown) => {
-      this.#failures.push(error)
-      this.#scope.cancel(error)
-    }).finally(() => {
+    this.#work().catch((error: unknown) => this.#fail(error)).finally(() => {
       this.#working--
       this.#bell.ring()
     })
+  }
+
+  #fail(error: unknown): void {
+    this.#failures.push(error)
+    this.#scope.cancel(error)
   }
 
   async #work(): Promise<void> {
@@ -97,6 +99,9 @@ class Gathering<Item, Result> {
       this.#running++
       try {
         this.results[index] = await this.#fn(next.item)
+      } catch (error) {
+        // Before it counts as ended: nobody waits for it then.
+        return this.#fail(error)
       } finally {
         this.#running--
       }

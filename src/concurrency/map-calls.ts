@@ -3,7 +3,6 @@ import { InvalidOptionError } from '../kernel/errors.ts'
 import { checkOptions } from '../kernel/options.ts'
 import { CancelScope } from './cancel-scope.ts'
 import { isCancellationWithin } from './cancellation.ts'
-import { together } from './task-group-error.ts'
 
 export interface MapOptions {
   /** How many items are worked on, or lie ready, beyond those whose results were asked for. Default: 100. */
@@ -17,7 +16,7 @@ export type Items<Item> = Iterable<Item> | AsyncIterable<Item>
 const mapOptions = { concurrency: true, signal: true } as const
 
 /** The calls of one iteration: in one scope, which is cancelled, and waited for, when that ends. */
-export class Calls<Item, Result> implements AsyncDisposable {
+export class Calls<Item, Result> {
   readonly #fn: (item: Item) => Result
   readonly #scope: CancelScope
   readonly #running = new Set<Promise<unknown>>()
@@ -52,14 +51,14 @@ export class Calls<Item, Result> implements AsyncDisposable {
     this.#scope.cancel()
   }
 
-  /** @throws what goes wrong while calls are cancelled */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Cancels what is under way, and waits for it. @returns what goes wrong in that */
+  async end(): Promise<readonly unknown[]> {
     if (this.#running.size > 0) {
       this.#scope.cancel()
       await Promise.allSettled(this.#running)
     }
     this.#scope.end()
-    if (this.#late.length > 0) throw together(this.#late)
+    return this.#late
   }
 }
 

@@ -1,13 +1,15 @@
 import { type Exit, leavable } from './leavable.ts'
 import { Calls, type Items, type MapOptions, limitOf, reasonOf } from './map-calls.ts'
 import { orderedMap } from './ordered-map.ts'
+import { suspend } from './suspend.ts'
+import { together } from './task-group-error.ts'
 import { unorderedMap } from './unordered-map.ts'
 
 /**
  * Calls `fn` for each item, several at a time, and gives the results in the order of the items.
  *
  * The source is read no further than needed, so it may be endless. The first failure, in that order, ends it; then, and when the loop is left,
- * what is under way is cancelled and waited for. `fn` runs in a cancel scope: what waits in it ends by itself, and `currentSignal()` is
+ * what is under way is cancelled and waited for; what goes wrong in that is thrown too. `fn` runs in a cancel scope: what waits in it ends by itself, and `currentSignal()` is
  * for the rest.
  *
  * @throws what `fn` or the source throws; InvalidOptionError
@@ -36,7 +38,8 @@ export function mapUnordered<Item, Result>(items: Items<Item>, fn: (item: Item) 
 }
 
 /**
- * The results of promises, or of functions that are begun at once, each as soon as it is there. As `asyncio.as_completed`.
+ * The results of promises, or of functions that are begun with the loop, each as soon as it is there. As `asyncio.as_completed`. When it ends, functions are
+ * cancelled and waited for; promises are left to themselves.
  *
  * @throws the first failure
  *
@@ -48,8 +51,8 @@ export function mapUnordered<Item, Result>(items: Items<Item>, fn: (item: Item) 
 export function asCompleted<Result>(work: Iterable<Promise<Result> | (() => Promise<Result> | Result)>): AsyncGenerator<Awaited<Result>, void, undefined> {
   const all = Array.from(work)
   // Nobody waits for those that come after a failure.
-  for (const each of all) if (typeof each !== 'function') each.catch(() => {})
-  return mapUnordered(all, (each) => typeof each === 'function' ? each() : each, { concurrency: Math.max(1, all.length) })
+  for (const each of all) if (typeof each !== 'function') Promise.resolve(each).catch(() => {})
+  return mapUnordered(all, (each) => typeof each === 'function' ? each() : settled(each), { concurrency: Math.max(1, all.length) })
 }
 
 async function* results<Item, Result>(
@@ -58,11 +61,28 @@ async function* results<Item, Result>(
   const limit = limitOf(items, fn, options)
   const { signal } = options
   signal?.throwIfAborted()
-  await using calls = new Calls(fn, signal)
+  const calls = new Calls(fn, signal)
+  const failures: unknown[] = []
   exit.heard = () => calls.cancel()
   try {
     yield* mapped(items, limit, (item) => calls.call(item), calls.signal)
   } catch (error) {
-    if (!exit.left || !calls.isOwnCancellation(error)) throw reasonOf(signal, error, calls)
+    if (!exit.left || !calls.isOwnCancellation(error)) failures.push(reasonOf(signal, error, calls))
+  } finally {
+    failures.push(...await calls.end())
+    throwAll(failures)
   }
+}
+
+function throwAll(failures: readonly unknown[]): void {
+  if (failures.length > 0) throw together(failures)
+}
+
+/** What a promise gives, for one who may go before that. */
+async function settled<T>(promise: Promise<T>): Promise<T> {
+  await suspend<void>('A promise', undefined, (resume) => {
+    promise.then(() => resume(), () => resume())
+    return () => {}
+  })
+  return await promise
 }

@@ -245,7 +245,12 @@ export class Queue<T> implements QueueLike<T> {
 
   /** Takes its items until it is shut down and empty. Each counts as done when the next is asked for, or the loop is left. */
   [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    return itemsOf(this)
+    return itemsOf<T>({
+      next: (signal) => this.send({ signal }),
+      kept: () => this.arrived(1),
+      putBack: (item) => this.putBack([item]),
+      taskDone: () => this.taskDone()
+    })
   }
 
   statistics(): QueueStatistics {

@@ -6,7 +6,7 @@ import { taskGroup } from './task-group.ts'
  * Runs functions beside each other, gives what the first to end gives, or throws what it threw, and cancels the others; it ends when they
  * have.
  *
- * @throws what the first threw; TaskGroupError where others failed too
+ * @throws what the first threw; TaskGroupError where another failed, before it was cancelled or when it was: no error is lost, though a value is
  *
  * @example
  * await race([() => sleep('1h'), async () => 'first'])   // 'first'
@@ -24,7 +24,7 @@ export async function race<Runner extends () => unknown>(runners: Iterable<Runne
       }
     })
   } catch (error) {
-    throw error instanceof TaskGroupError && error.errors.length === 1 ? error.errors[0] : error
+    throw error instanceof TaskGroupError && error.errors.length === 1 && !first ? error.errors[0] : error
   }
   // There were none, or each cancelled itself: as Promise.race, it has nothing to give.
   return first ? first.value : new Event().wait() as Promise<never>

@@ -57,10 +57,14 @@ export class LeavableCall extends RemoteCall {
   override cancelled(error: unknown): void {
     if (this.#leaving) return
     super.cancelled(error)
-    this.#leaving = systemClock.after(leavesAfter, () => {
-      this.end.leave(this.id)
-      this.failed(error)
-    })
+    this.#leaving = systemClock.after(leavesAfter, () => this.leave(error))
+  }
+
+  /** Nobody waits for it any more. */
+  leave(reason: unknown): void {
+    this.end.giveUp(this.id)
+    this.end.leave(this.id)
+    this.failed(reason)
   }
 
   override answered(value: unknown): void {

@@ -22,6 +22,8 @@ export class RemoteEnd implements Disposable {
   readonly #calls = new Map<number, Waiting>()
   /** Nobody waits for their answers any more: what they give is given back. */
   readonly #left = new Set<number>()
+  /** Who waits for them says what has arrived. */
+  readonly #inHand = new Set<number>()
   readonly #events = new Set<string>()
   #lastId = 0
   /** Calls whose answers have arrived, and have not been said to: the first, and how many. */
@@ -47,6 +49,24 @@ export class RemoteEnd implements Disposable {
   /** As `ask`, for what can be undone: where the other side says nothing for long, whoever gave up goes on, and what comes later is given back. */
   take(verb: string, what: string, options?: WaitOptions): Promise<unknown> {
     return this.#ask(new LeavableCall(this), verb, undefined, what, options).promise
+  }
+
+  /** As `take`, by one who goes at once where the signal says so, and says itself what becomes of what it was given: by `keep` or `giveBack`. */
+  takeInHand(verb: string, what: string, leaving: AbortSignal): RemoteCall {
+    const call = new LeavableCall(this)
+    const leave = (): void => call.leave(leaving.reason)
+    leaving.addEventListener('abort', leave)
+    const over = (): void => leaving.removeEventListener('abort', leave)
+    call.promise.then(over, over)
+    this.#ask(call, verb, undefined, what, undefined)
+    this.#inHand.add(call.id)
+    return call
+  }
+
+  /** It is not given back any more. */
+  keep(id: number): void {
+    this.#outbox.add([arrived, id, 1])
+    this.#outbox.flush()
   }
 
   /** As `take`, for what is held, and must be given back: by the id that `giveBack` takes. */
@@ -170,7 +190,7 @@ export class RemoteEnd implements Disposable {
   }
 
   #gave(id: number, value: unknown): void {
-    if (!this.#left.has(id)) {
+    if (!this.#left.has(id) && !this.#inHand.has(id)) {
       if (id !== this.#arrivedFrom + this.#arrivedCount) this.#sayArrived(id)
       this.#arrivedCount++
     }
@@ -206,6 +226,7 @@ export class RemoteEnd implements Disposable {
     const call = this.#calls.get(id)
     if (!call) return undefined
     this.#calls.delete(id)
+    this.#inHand.delete(id)
     if (this.#calls.size === 0) this.#link.hold(false)
     return call
   }

@@ -85,7 +85,17 @@ export class RemoteQueue<T> implements QueueLike<T>, Disposable {
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    return itemsOf(this)
+    let id = 0
+    return itemsOf<T>({
+      next: async (leaving) => {
+        const call = this.#end.takeInHand('get', 'An item of the queue', leaving)
+        id = call.id
+        return await call.promise as T
+      },
+      kept: () => this.#end.keep(id),
+      putBack: () => this.#end.giveBack(id),
+      taskDone: () => this.taskDone()
+    })
   }
 
   /** Nothing more is asked of it here; others go on. What waits here gets LinkLostError. */
