@@ -24,7 +24,8 @@ export interface Listener extends AsyncDisposable {
 /**
  * Shares a queue, lock, semaphore, event or barrier of this process with other processes of this machine and user. Any number of them may
  * connect, and end, however they end: what such a one waits for is given up, an item that was on its way to it is put back, and what it
- * held is given back. It keeps no program alive.
+ * held is given back. One that is killed while much of what it said is unsent may have had an item that is put back all the same. It keeps no
+ * program alive.
  *
  * By a socket in a folder that only this user can read; on Windows, a named pipe.
  *
