@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, symlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { type Case, type Suite, quantile } from './suite.ts'
@@ -20,6 +20,10 @@ if (!existsSync(`${here}node_modules`)) {
   console.error("installing the peers, once …")
   execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: here, stdio: ['ignore', 'ignore', 'inherit'] })
 }
+// As users have it: the built package.
+console.error('building …')
+execFileSync('npm', ['run', 'build'], { cwd: `${here}..`, stdio: ['ignore', 'ignore', 'inherit'] })
+if (!existsSync(`${here}node_modules/treadle`)) symlinkSync(`${here}..`, `${here}node_modules/treadle`, 'junction')
 const { suite } = await import(`./${wanted}/suite.ts`) as { suite: Suite }
 const cases = suite.cases.filter(({ name }) => values.case === undefined || name === values.case)
 if (cases.length === 0) {

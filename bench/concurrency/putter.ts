@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { type Origin, connectQueue } from '../../src/concurrency/index.ts'
+import { type Origin, connectQueue } from 'treadle/concurrency'
 import { messages } from './load.ts'
 
 // A thread or process that puts numbers, once it is told to: in the queue that it was given, or else on its port or channel alone.

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { CapacityLimiter, Queue, gather, listen, serve } from '../../src/concurrency/index.ts'
+import { CapacityLimiter, Queue, gather, listen, serve } from 'treadle/concurrency'
 import type { Measure } from '../suite.ts'
 import { loadOf, messages, numbers, perTask, wordOf } from './load.ts'
 

@@ -1,4 +1,4 @@
-import { type Task, task } from '../../src/index.ts'
+import { type Task, task } from 'treadle'
 import * as work from './work.ts'
 
 type One = Task<[argument: unknown], unknown>

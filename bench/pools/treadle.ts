@@ -1,4 +1,4 @@
-import { local } from '../../src/index.ts'
+import { local } from 'treadle'
 import { measuring } from './load.ts'
 import * as tasks from './tasks.ts'
 

@@ -1,4 +1,4 @@
-import { task } from '../../src/index.ts'
+import { task } from 'treadle'
 import { sharedNow } from './load.ts'
 
 export const noop = task({ name: 'noop' }, async (_text: string): Promise<void> => {})
