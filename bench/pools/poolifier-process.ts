@@ -1,4 +1,4 @@
 import { ClusterWorker } from 'poolifier'
 import * as work from './work.ts'
 
-export default new ClusterWorker({ ...work } as never)
+export default new ClusterWorker({ ...work })

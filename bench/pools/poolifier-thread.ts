@@ -1,4 +1,4 @@
 import { ThreadWorker } from 'poolifier'
 import * as work from './work.ts'
 
-export default new ThreadWorker({ ...work } as never)
+export default new ThreadWorker({ ...work })

@@ -7,36 +7,26 @@ import { TestProcess } from '../support/processes.ts'
 const script = fileURLToPath(new URL('../fixtures/scripts/main-program.ts', import.meta.url))
 const isReady = (line: string): boolean => line === 'ready'
 
+/** What becomes of a program that is told to end once it is ready. */
+async function told(program: string, ...signals: NodeJS.Signals[]): Promise<{ code: number | NodeJS.Signals, lines: readonly string[] }> {
+  await using running = new TestProcess(script, [program])
+  await running.line(isReady)
+  for (const signal of signals) running.signal(signal)
+  return { code: await running.ended(), lines: running.lines }
+}
+
 test.each([['SIGTERM', 143], ['SIGINT', 130]] as const)('%s cancels the program, which cleans up, and its exit code says so', async (signal, code) => {
-  await using program = new TestProcess(script, ['cleans'])
-  await program.line(isReady)
-  program.signal(signal)
-  expect(await program.ended()).toBe(code)
-  expect(program.lines).toEqual(['ready', 'cleaned'])
+  expect(await told('cleans', signal)).toEqual({ code, lines: ['ready', 'cleaned'] })
 })
 
 test('a program that does not end is ended after its grace, or by a second signal', async () => {
-  await using patient = new TestProcess(script, ['ignores'])
-  await patient.line(isReady)
-  patient.signal('SIGTERM')
-  expect(await patient.ended()).toBe(143)
-  await using hurried = new TestProcess(script, ['ignores'])
-  await hurried.line(isReady)
-  hurried.signal('SIGTERM')
-  hurried.signal('SIGINT')
-  expect([130, 143]).toContain(await hurried.ended())
+  expect((await told('ignores', 'SIGTERM')).code).toBe(143)
+  expect([130, 143]).toContain((await told('ignores', 'SIGTERM', 'SIGINT')).code)
 })
 
 test('a program waits for nothing but its signal, and is ended where something else goes on after that', async () => {
-  await using waiting = new TestProcess(script, ['only'])
-  await waiting.line(isReady)
-  waiting.signal('SIGTERM')
-  expect(await waiting.ended()).toBe(143)
-  await using lingering = new TestProcess(script, ['lingers'])
-  await lingering.line(isReady)
-  lingering.signal('SIGTERM')
-  expect(await lingering.ended()).toBe(143)
-  expect(lingering.lines).toEqual(['ready', 'cleaned'])
+  expect((await told('only', 'SIGTERM')).code).toBe(143)
+  expect(await told('lingers', 'SIGTERM')).toEqual({ code: 143, lines: ['ready', 'cleaned'] })
 })
 
 test.each([['SIGFOO'], 'SIGTERM', 5, ['SIGINT', 'SIGKILL'], null])('refuses %j as signals, and listens to none', async (signals) => {

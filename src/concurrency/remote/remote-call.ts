@@ -57,12 +57,16 @@ export class LeavableCall extends RemoteCall {
   override cancelled(error: unknown): void {
     if (this.#leaving) return
     super.cancelled(error)
-    this.#leaving = systemClock.after(leavesAfter, () => this.leave(error))
+    this.#leaving = systemClock.after(leavesAfter, () => this.#leave(error))
   }
 
-  /** Nobody waits for it any more. */
+  /** Gives it up, and waits for nothing. */
   leave(reason: unknown): void {
     this.end.giveUp(this.id)
+    this.#leave(reason)
+  }
+
+  #leave(reason: unknown): void {
     this.end.leave(this.id)
     this.failed(reason)
   }

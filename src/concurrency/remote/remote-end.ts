@@ -59,7 +59,8 @@ export class RemoteEnd implements Disposable {
     const over = (): void => leaving.removeEventListener('abort', leave)
     call.promise.then(over, over)
     this.#ask(call, verb, undefined, what, undefined)
-    this.#inHand.add(call.id)
+    // Where it was refused at once, there is nothing to say.
+    if (this.#calls.has(call.id)) this.#inHand.add(call.id)
     return call
   }
 
