@@ -10,6 +10,7 @@ export type { Local, LocalOptions, MapOptions, Runner, RunnerOptions } from './c
 export { operation } from './client/operation.ts'
 export type { Operation, OperationControl } from './client/operation.ts'
 export type { Pipeline } from './client/pipeline.ts'
+export { move, share } from './wire/moving.ts'
 export { toThread } from './client/to-thread.ts'
 export { fromThread, fromThreadSync } from './executors/threads/from-thread.ts'
 export { startWorker } from './worker/start-worker.ts'

@@ -13,7 +13,7 @@ import { TaskLoader } from '../tasks/loader.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry } from '../tasks/registry.ts'
 import { type Place, type Task, type TaskDefinition, type TaskRef, definitionOf } from '../tasks/task.ts'
-import { resultOf } from './local-outcome.ts'
+import { LocalCall, resultOf } from './local-call.ts'
 import { Operation } from './operation.ts'
 import { Pipeline } from './pipeline.ts'
 import { type Room, Rooms, besides } from './rooms.ts'
@@ -129,6 +129,7 @@ export interface Local extends Runner, AsyncDisposable {
 
 const localOptions = { threads: true, loopConcurrency: true, blocking: true, processes: true, memoryLimit: true, clock: true, log: true } as const
 const mapOptions = { concurrency: true, signal: true } as const
+const nothing: RunnerOptions = {}
 const runnerOptions = { signal: true, onProgress: true } as const
 
 /** How many items each thread or process has before it in `map`: small calls travel together. */
@@ -170,6 +171,8 @@ export class LocalRunner implements Local {
   readonly #rooms: Rooms
   readonly #loader: TaskLoader
   readonly #streams: Streams
+  /** Most calls are of the same task as the one before. */
+  #lastKnown: TaskDefinition | undefined
 
   constructor(options: Required<LocalOptions>) {
     this.#options = options
@@ -182,8 +185,8 @@ export class LocalRunner implements Local {
     })
   }
 
-  async run<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<Awaited<Result>> {
-    return await this.#run(this.#known(task, 'run'), args, {}) as Awaited<Result>
+  run<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<Awaited<Result>> {
+    return this.#runTask(task, args, nothing) as Promise<Awaited<Result>>
   }
 
   map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
@@ -232,7 +235,7 @@ export class LocalRunner implements Local {
     checkOptions('with()', own, runnerOptions)
     checkSignal('with()', own.signal)
     return {
-      run: async (task, ...args) => await this.#run(this.#known(task, 'run'), args, own) as never,
+      run: (task, ...args) => this.#runTask(task, args, own) as Promise<never>,
       map: (task, items, options = {}) => this.#map(task, items, options, own)
     }
   }
@@ -262,13 +265,23 @@ export class LocalRunner implements Local {
     return map(items, call, { concurrency: limit, ...(outer ? { signal: outer } : {}) })
   }
 
-  async #run(definition: TaskDefinition, args: readonly unknown[], { signal: own, onProgress }: RunnerOptions, room: Room = definition.runs): Promise<unknown> {
+  #runTask(task: unknown, args: readonly unknown[], own: RunnerOptions): Promise<unknown> {
+    try {
+      return this.#run(this.#known(task, 'run'), args, own)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  #run(task: TaskDefinition, args: readonly unknown[], { signal: own, onProgress }: RunnerOptions, room: Room = task.runs): Promise<unknown> {
     const around = currentScope()?.signal
     const signal = own && around && own !== around ? AbortSignal.any([own, around]) : own ?? around
-    signal?.throwIfAborted()
-    const call: Call = { task: definition, input: { args }, timeout: definition.rules.timeout, ...(signal ? { signal } : {}), ...(onProgress ? { onProgress: telling(onProgress) } : {}) }
-    const executor = this.#rooms.ready(room) ?? await this.#rooms.get(room)
-    return resultOf(call, await executor.execute(call))
+    if (signal?.aborted) return Promise.reject(signal.reason as Error)
+    const call = new LocalCall(task, args, signal, onProgress && telling(onProgress))
+    const executor = this.#rooms.ready(room)
+    if (executor) executor.submit(call, call)
+    else this.#rooms.get(room).then((opened) => opened.submit(call, call), (error: unknown) => call.refused(error))
+    return call.result
   }
 
   /** On the loop, whatever the task says: a call on a thread asks for that. */
@@ -280,8 +293,8 @@ export class LocalRunner implements Local {
 
   #known(task: unknown, where: string): TaskDefinition {
     const definition = definitionOf(task, where)
-    this.#registry.add(definition)
-    return definition
+    if (definition !== this.#lastKnown) this.#registry.add(definition)
+    return this.#lastKnown = definition
   }
 
   #itemsFor(place: Place): number {

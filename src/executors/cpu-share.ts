@@ -36,21 +36,21 @@ export class CpuShare {
     this.#readAt = this.#at = elapsed()
   }
 
-  begin(): CpuMark {
-    this.#settle()
+  /** @param now the time, where the caller has it */
+  begin(now: number = this.#elapsed()): CpuMark {
+    this.#settle(now)
     this.#active++
     return this.#share
   }
 
   /** Milliseconds of processor time that the call used. */
-  end(mark: CpuMark): number {
-    this.#settle()
+  end(mark: CpuMark, now: number = this.#elapsed()): number {
+    this.#settle(now)
     this.#active--
     return Math.max(0, this.#share - mark)
   }
 
-  #settle(): void {
-    const now = this.#elapsed()
+  #settle(now: number): void {
     let used = now - this.#at
     this.#at = now
     if (now - this.#readAt < this.#exactEvery) this.#guessed += used

@@ -27,11 +27,11 @@ export interface Call {
   /** How long it may run, in milliseconds from when it begins; `Infinity` for no limit. */
   readonly timeout: number
   /** Cancels the call: its own signal aborts, and after the grace it is stopped. */
-  readonly signal?: CancelSignal
+  readonly signal?: CancelSignal | undefined
   /** The attempt at a job that this call is. Its version is that of the task which the job was made for; 1 where absent. */
   readonly attempt?: { readonly job: string, readonly number: number, readonly token: number, readonly version?: number }
   /** Hears how far the call has come, about every 50 ms at most, the last before its outcome. Must not throw. */
-  readonly onProgress?: (progress: Progress) => void
+  readonly onProgress?: ((progress: Progress) => void) | undefined
   /** Hears what the call logs, before its outcome: so many lines at most (see `CallReports`), with fields that can be sent. Must not throw. */
   readonly onLog?: (line: LogLine) => void
 }
@@ -55,12 +55,20 @@ export type Outcome =
   /** It was not run to its end through no fault of its own, for example since the executor closed. May be run again. */
   | { readonly kind: 'handedBack', readonly error: PortableError } & Thrown
 
+/** Who hears how a call ended. */
+export interface Caller {
+  /** Must not throw. */
+  settled(outcome: Outcome): void
+}
+
 /** Runs calls now. Every adapter passes the executor conformance suite of `treadle/testing`. */
 export interface Executor extends AsyncDisposable {
   readonly place: Place
   /** How many calls run at the same time. */
   readonly concurrency: number
-  /** Never rejects. */
+  /** Runs the call and tells its caller how it ended, once, and not before this returns. Never throws. */
+  submit(call: Call, caller: Caller): void
+  /** As `submit`. Never rejects. */
   execute(call: Call): Promise<Outcome>
   /** Waits for the calls under way until the deadline, then stops them; those are handed back. */
   close(options?: CloseOptions): Promise<void>

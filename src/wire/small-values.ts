@@ -48,27 +48,36 @@ export class SmallValueWriter {
     return this.#whole(value)
   }
 
-  /** As `write`, a message: a list that is no value itself, but holds values, and lists of values. Each may be what another is too. */
+  /** As `write`, a message: a list that is no value itself, but holds values, and dense lists of values, which may share parts with each other. */
   writeMessage(message: readonly unknown[], at: number, end: number): boolean {
     this.at = at
     this.#end = end
     if (!this.#head(tag.array, message.length)) return false
     for (const each of message) {
-      if (!(Array.isArray(each) ? this.#list(each) : this.#whole(each))) return false
+      const isWritten = typeof each === 'number' ? this.#number(each) : Array.isArray(each) ? this.#list(each) : this.#whole(each)
+      if (!isWritten) return false
     }
     return true
   }
 
   #list(values: readonly unknown[]): boolean {
+    const from = this.at
+    if (this.#objects.length > 0) this.#objects.length = 0
+    if (this.#all(values)) return true
+    this.at = from
+    return this.#other(values)
+  }
+
+  #all(values: readonly unknown[]): boolean {
     if (!this.#head(tag.array, values.length)) return false
-    for (const each of values) if (!this.#whole(each)) return false
+    for (const each of values) if (!this.#value(each)) return false
     return true
   }
 
   /** What is in parts nothing plain goes another way as a whole: so what its parts share stays shared. */
   #whole(value: unknown): boolean {
     const from = this.at
-    this.#objects.length = 0
+    if (this.#objects.length > 0) this.#objects.length = 0
     if (this.#value(value)) return true
     this.at = from
     return this.#other(value)
@@ -173,9 +182,7 @@ export class SmallValueWriter {
     const keys = Object.keys(items)
     // What is no index comes last.
     const isDense = keys.length === items.length && (items.length === 0 || keys.at(-1) === String(items.length - 1))
-    if (items.length > longest || !isDense || !this.#head(tag.array, items.length)) return false
-    for (const item of items) if (!this.#value(item)) return false
-    return true
+    return items.length <= longest && isDense && this.#all(items)
   }
 
   #someBytes(value: Uint8Array): boolean {
@@ -256,8 +263,7 @@ export class SmallValueReader {
         return value
       }
       case tag.bytes: {
-        const length = this.#length()
-        return new Uint8Array(this.#bytes.subarray(this.at, this.at += length))
+        return this.#someBytes(this.#length())
       }
       default: {
         const length = this.#length()
@@ -268,6 +274,16 @@ export class SmallValueReader {
 
   #length(): number {
     return this.#view.getUint32((this.at += 4) - 4, true)
+  }
+
+  #someBytes(length: number): Uint8Array {
+    const from = this.at
+    this.at += length
+    if (length > shortText) return new Uint8Array(this.#bytes.subarray(from, this.at))
+    // Quicker than to make a view of what is there.
+    const bytes = new Uint8Array(length)
+    for (let index = 0; index < length; index++) bytes[index] = this.#bytes[from + index]!
+    return bytes
   }
 
   #latin1(length: number): string {

@@ -102,7 +102,7 @@ describe('threads', () => {
   })
 
   test('so do threads that start, and end before they begin a call', async () => {
-    const exits = "import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => process.exit(9))"
+    const exits = "import { workerData } from 'node:worker_threads'; workerData.line.port.on('message', () => process.exit(9))"
     await using executor = new ThreadExecutor({ threads: 1, execArgv: ['--import', `data:text/javascript,${encodeURIComponent(exits)}`] })
     expect(await executor.execute(call(double, [3]))).toMatchObject({ kind: 'handedBack', error: { code: 'THREAD_START_FAILED', message: expect.stringContaining('process.exit(9)') as string } })
   })
@@ -118,9 +118,17 @@ describe('threads', () => {
     expect(new Set(lines.map(({ msg }) => msg))).toEqual(new Set(['a message of unknown form came from a task']))
   })
 
-  test.each([['from', postUnreadable], ['to', meetUnreadable]] as const)('a message %s a thread that cannot be read ends it: no call is waited for in vain', async (_, task) => {
+  test('a message of its own that a task posts, and nobody can read, costs nothing', async () => {
+    const lines: LogFields[] = []
+    await using executor = new ThreadExecutor({ threads: 1, log: lineLogger('debug', (line) => lines.push(line)) })
+    expect(await executor.execute(call(postUnreadable, []))).toMatchObject({ kind: 'returned' })
+    expect(await executor.execute(call(double, [3]))).toMatchObject({ kind: 'returned', value: 6 })
+    expect(lines.map(({ msg }) => msg)).toEqual(['a message of unknown form came from a task'])
+  })
+
+  test('a message to a thread that cannot be read ends it: no call is waited for in vain', async () => {
     await using executor = new ThreadExecutor({ threads: 1 })
-    const culprit = executor.execute(call(task, []))
+    const culprit = executor.execute(call(meetUnreadable, []))
     const behind = executor.execute(call(double, [3]))
     expect(await culprit).toMatchObject({ kind: 'died', error: { code: 'THREAD_EXITED' } })
     expect(await behind).toMatchObject({ kind: 'returned', value: 6 })

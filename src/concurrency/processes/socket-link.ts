@@ -2,34 +2,28 @@ import type { Socket } from 'node:net'
 import type { Transferable } from 'node:worker_threads'
 import { systemClock } from '../../kernel/clock.ts'
 import { InvalidOptionError } from '../../kernel/errors.ts'
-import { read, write, headerLength } from '../../wire/clone-bytes.ts'
-import { FrameReader } from '../../wire/frames.ts'
-import { SmallValueReader, SmallValueWriter, otherHead } from '../../wire/small-values.ts'
+import { headerLength, write } from '../../wire/clone-bytes.ts'
+import { FrameReader, FrameWriter } from '../../wire/frames.ts'
 import type { Link, LinkListener } from '../remote/link.ts'
 import type { Message } from '../remote/messages.ts'
-
-/** Room for what a tick has to say, in bytes: in the beginning, and at most. What does not fit is sent by itself. */
-const firstRoom = 4_096
-const mostRoom = 65_536
 
 /** How long a program that ends waits for the other side of a line that it closed, in milliseconds: that may be stopped. */
 const hearsWithin = 5_000
 
-/** A line between two processes: frames in a stream, each a length in four bytes (little-endian) and a message. */
+/** A line between two processes: frames in a stream. */
 export class SocketLink implements Link {
   readonly #socket: Socket
-  #room = new ArrayBuffer(firstRoom)
-  readonly #writer = new SmallValueWriter(this.#room, (value) => write(value).subarray(headerLength))
-  #at = 0
+  readonly #frames: FrameWriter
   #ended = false
   #closed = false
 
   constructor(socket: Socket) {
     this.#socket = socket
+    this.#frames = new FrameWriter((bytes) => { if (!this.#ended) this.#socket.write(bytes) }, (value) => write(value).subarray(headerLength))
   }
 
   listen(listener: LinkListener): void {
-    const frames = new FrameReader((bytes) => new SmallValueReader(bytes.buffer, read, bytes.byteOffset, bytes.length).read(0) as Message)
+    const frames = new FrameReader<Message>()
     let why: unknown
     this.#socket.setNoDelay(true)
     this.#socket.on('data', (piece: Buffer) => {
@@ -47,41 +41,11 @@ export class SocketLink implements Link {
 
   post(message: Message, transfer: readonly Transferable[] = []): void {
     if (transfer.length > 0) throw new InvalidOptionError('transfer', 'something to move', 'nothing between processes, which share no memory: it is copied')
-    if (this.#write(message)) return
-    if (this.#at > 0) {
-      this.flush()
-      if (this.#write(message)) return
-    }
-    this.#sendLarge(write(message))
+    this.#frames.post(message)
   }
 
   flush(): void {
-    if (this.#at === 0) return
-    const frames = Buffer.from(this.#room, 0, this.#at)
-    this.#at = 0
-    if (this.#ended) return
-    // The socket keeps them until they are sent: what comes next is written elsewhere.
-    this.#room = new ArrayBuffer(Math.max(firstRoom, Math.min(mostRoom, frames.length * 2)))
-    this.#writer.use(this.#room)
-    this.#socket.write(frames)
-  }
-
-  #write(message: Message): boolean {
-    if (!this.#writer.writeMessage(message, this.#at + headerLength, this.#room.byteLength)) return false
-    new DataView(this.#room).setUint32(this.#at, this.#writer.at - this.#at - headerLength, true)
-    this.#at = this.#writer.at
-    return true
-  }
-
-  #sendLarge(bytes: Buffer): void {
-    if (this.#ended) return
-    const head = otherHead(bytes.length - headerLength)
-    const frame = Buffer.alloc(headerLength)
-    frame.writeUint32LE(head.length + bytes.length - headerLength)
-    this.#socket.cork()
-    this.#socket.write(Buffer.concat([frame, head]))
-    this.#socket.write(bytes.subarray(headerLength))
-    this.#socket.uncork()
+    this.#frames.flush()
   }
 
   hold(on: boolean): void {

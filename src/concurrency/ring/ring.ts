@@ -31,6 +31,8 @@ export class RingWriter {
   readonly #capacity: number
   /** The next byte, counted from the beginning of time, modulo 2^32. */
   #at = 0
+  #number = 0
+  #writing = false
 
   constructor(memory: SharedArrayBuffer) {
     this.#head = new Int32Array(memory, 0, headBytes / 4)
@@ -39,15 +41,35 @@ export class RingWriter {
     this.#capacity = memory.byteLength - headBytes
   }
 
-  /** Writes a message, which is not seen before `commit`. False where it does not fit now, or is nothing small and plain. */
-  write(number: number, message: readonly unknown[]): boolean {
+  /** The number of the next message, for one that goes another way. */
+  takeNumber(): number {
+    const number = this.#number
+    this.#number = (number + 1) >>> 0
+    return number
+  }
+
+  /**
+   * Writes a message, which is not seen before `commit`. False where it does not fit now, is nothing small and plain, or is said by a getter of one that is
+   * being written. Throws what a getter throws.
+   */
+  write(message: readonly unknown[]): boolean {
+    if (this.#writing) return false
+    this.#writing = true
+    try {
+      return this.#tryWrite(message)
+    } finally {
+      this.#writing = false
+    }
+  }
+
+  #tryWrite(message: readonly unknown[]): boolean {
     const free = this.#capacity - ((this.#at - Atomics.load(this.#head, read)) >>> 0)
     const index = this.#at & (this.#capacity - 1)
     const toEnd = this.#capacity - index
-    if (this.#frame(number, message, index, Math.min(free, toEnd))) return true
+    if (this.#frame(message, index, Math.min(free, toEnd))) return true
     if (free <= toEnd) return false
     // It would reach beyond the end: perhaps it fits at the beginning.
-    if (!this.#frame(number, message, 0, free - toEnd)) return false
+    if (!this.#frame(message, 0, free - toEnd)) return false
     this.#numbers.setUint32(headBytes + index, 0, true)
     this.#at = (this.#at + toEnd) >>> 0
     return true
@@ -69,14 +91,14 @@ export class RingWriter {
     Atomics.notify(this.#head, readerState)
   }
 
-  #frame(number: number, message: readonly unknown[], index: number, room: number): boolean {
+  #frame(message: readonly unknown[], index: number, room: number): boolean {
     if (room < frameHeader) return false
     const start = headBytes + index
     const values = this.#values
     if (!values.writeMessage(message, start + frameHeader, start + room)) return false
     const length = (values.at - start + 7) & ~7
     this.#numbers.setUint32(start, length, true)
-    this.#numbers.setUint32(start + 4, number, true)
+    this.#numbers.setUint32(start + 4, this.takeNumber(), true)
     this.#at = (this.#at + length) >>> 0
     return true
   }

@@ -14,17 +14,17 @@ export interface LinkEnd {
   readonly outgoing: SharedArrayBuffer
 }
 
-/** How much of what is small may be on the way, in bytes each way. More goes by message. */
-const ringBytes = 65_536
+/** How much of what is small may be on the way, in bytes each way, where nothing is said. More goes by message. */
+const usualBytes = 65_536
 
 /** How long an end looks for more before it waits to be woken, in milliseconds: an answer mostly comes sooner. On a single core it would only keep the other from its work. */
-const lingers = availableParallelism() > 1 ? 0.1 : 0
+export const lookout: number = availableParallelism() > 1 ? 0.1 : 0
 
 /** A message that only wakes. */
 const bell = 0
 
-/** Two ends of a line. */
-export function linkEnds(): [LinkEnd, LinkEnd] {
+/** Two ends of a line. @param ringBytes a power of two */
+export function linkEnds(ringBytes: number = usualBytes): [LinkEnd, LinkEnd] {
   const { port1, port2 } = new MessageChannel()
   const [a, b] = [ringMemory(ringBytes), ringMemory(ringBytes)]
   return [{ port: port1, incoming: a, outgoing: b }, { port: port2, incoming: b, outgoing: a }]
@@ -34,28 +34,30 @@ export function linkEnds(): [LinkEnd, LinkEnd] {
  * A line between two threads: what is small and plain through a ring in shared memory, everything else by message; one count of both tells
  * their order. Nobody is woken who is awake.
  */
-export class PortLink implements Link {
+export class PortLink<Out extends readonly unknown[] = Message, In extends readonly unknown[] = Message> implements Link<Out, In> {
   readonly #port: MessagePort
   readonly #in: RingReader
   readonly #out: RingWriter
   /** What came by message, with its number. */
-  readonly #posted = new Fifo<readonly [number: number, message: Message]>()
-  #listener!: LinkListener
-  #nextOut = 0
+  readonly #posted = new Fifo<readonly [number: number, message: In | undefined]>()
+  readonly #lookout: number
+  #listener!: LinkListener<In>
   #nextIn = 0
   #turning = false
   #turnsUntil = 0
   #closed = false
 
-  constructor({ port, incoming, outgoing }: LinkEnd) {
+  /** @param looks how long it looks for more before it waits to be woken, in milliseconds */
+  constructor({ port, incoming, outgoing }: LinkEnd, looks: number = lookout) {
+    this.#lookout = looks
     this.#port = port
     this.#in = new RingReader(incoming)
     this.#out = new RingWriter(outgoing)
   }
 
-  listen(listener: LinkListener): void {
+  listen(listener: LinkListener<In>): void {
     this.#listener = listener
-    this.#port.on('message', (posted: readonly [number, Message] | typeof bell) => {
+    this.#port.on('message', (posted: readonly [number, In | undefined] | typeof bell) => {
       this.#keep(posted)
       this.#linger()
     })
@@ -67,14 +69,22 @@ export class PortLink implements Link {
     this.#sleepInLoop()
   }
 
-  post(message: Message, transfer: readonly Transferable[] = []): void {
-    if (transfer.length === 0 && this.#out.write(this.#nextOut, message)) {
-      this.#nextOut = (this.#nextOut + 1) >>> 0
-      return
+  /** As `post`, where that is small and plain, and there is room. @returns whether it was */
+  write(message: Out): boolean {
+    return this.#out.write(message)
+  }
+
+  post(message: Out, transfer: readonly Transferable[] = []): void {
+    if (transfer.length === 0 && this.write(message)) return
+    const number = this.#out.takeNumber()
+    try {
+      // Posted at once, so that what cannot be cloned is told of here.
+      this.#port.postMessage([number, message], [...transfer])
+    } catch (error) {
+      // What it holds may have said something meanwhile, which comes after it.
+      this.#port.postMessage([number, undefined], [])
+      throw error
     }
-    // Posted at once, so that what cannot be cloned is told of here.
-    this.#port.postMessage([this.#nextOut, message], [...transfer])
-    this.#nextOut = (this.#nextOut + 1) >>> 0
   }
 
   flush(): void {
@@ -82,6 +92,11 @@ export class PortLink implements Link {
     if (state === awake || !this.#out.claimWaking(state)) return
     if (state === inSleep) this.#out.wakeSleeper()
     else this.#port.postMessage(bell, [])
+  }
+
+  /** What was written can be seen by who looks, but nobody is woken for it. */
+  show(): void {
+    this.#out.commit()
   }
 
   hold(on: boolean): void {
@@ -102,6 +117,12 @@ export class PortLink implements Link {
     this.#linger()
   }
 
+  /** Hears what has come by now. */
+  catchUp(): void {
+    this.#fetch()
+    this.#drain()
+  }
+
   close(): void {
     this.#closed = true
     this.#port.close()
@@ -113,25 +134,25 @@ export class PortLink implements Link {
     this.#listener.closed(why)
   }
 
-  #keep(posted: readonly [number, Message] | typeof bell): void {
+  #keep(posted: readonly [number, In | undefined] | typeof bell): void {
     if (posted !== bell) this.#posted.push(posted)
   }
 
   #fetch(): void {
-    for (let next = receiveMessageOnPort(this.#port); next; next = receiveMessageOnPort(this.#port)) this.#keep(next.message as readonly [number, Message] | typeof bell)
+    for (let next = receiveMessageOnPort(this.#port); next; next = receiveMessageOnPort(this.#port)) this.#keep(next.message as readonly [number, In | undefined] | typeof bell)
   }
 
   /** Hears what has come, in order. @returns whether there was anything */
   #drain(): boolean {
     const from = this.#nextIn
     while (!this.#closed) {
-      let message: Message
-      if (this.#in.peek() === this.#nextIn) message = this.#in.take() as unknown as Message
+      let message: In | undefined
+      if (this.#in.peek() === this.#nextIn) message = this.#in.take() as unknown as In
       else if (this.#posted.peek()?.[0] === this.#nextIn) message = this.#posted.shift()![1]
       else break
       this.#nextIn = (this.#nextIn + 1) >>> 0
       try {
-        this.#listener.heard(message)
+        if (message !== undefined) this.#listener.heard(message)
       } catch (error) {
         // One message of ours was not understood: whatever comes next means nothing.
         this.#lose(error)
@@ -147,7 +168,7 @@ export class PortLink implements Link {
   #linger(): void {
     this.#in.state(awake)
     this.#drain()
-    this.#turnsUntil = systemClock.elapsed() + lingers
+    this.#turnsUntil = systemClock.elapsed() + this.#lookout
     if (!this.#turning) this.#turnSoon()
   }
 
@@ -156,7 +177,7 @@ export class PortLink implements Link {
     setImmediate(() => {
       this.#turning = false
       if (this.#closed) return
-      if (this.#drain()) this.#turnsUntil = systemClock.elapsed() + lingers
+      if (this.#drain()) this.#turnsUntil = systemClock.elapsed() + this.#lookout
       if (systemClock.elapsed() < this.#turnsUntil) this.#turnSoon()
       else this.#sleepInLoop()
     })

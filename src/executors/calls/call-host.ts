@@ -1,15 +1,14 @@
-import type { TreadleError, UncloneableError } from '../../kernel/errors.ts'
+import { type TreadleError, UncloneableError } from '../../kernel/errors.ts'
 import type { LogFields, LogLine, Logger } from '../../kernel/logger.ts'
 import type { TaskRef } from '../../tasks/task.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
-import { cloneFailure, packWhereNeeded } from '../../wire/sendable.ts'
-import { type CopyRules, isPlain } from '../../wire/uncloneable.ts'
+import { packWhereNeeded } from '../../wire/sendable.ts'
+import { type CopyRules, isPlain, refusal } from '../../wire/uncloneable.ts'
 import type { Outcome } from '../executor.ts'
-import { callsPart, outcomesOf } from './columns.ts'
-import type { KnownTask } from './known-task.ts'
-import type { FromRunner, SentCall, StopReason, TaskManifest, ToRunner } from './messages.ts'
+import { InFlight } from './in-flight.ts'
+import type { Line } from './line.ts'
+import { type FromRunner, type HostWord, type RunnerWord, type SentCall, type SentOutcome, type StopReason, type TaskManifest, type ToRunner, call, encodedCall, other, packedCall } from './messages.ts'
 import { outcomeOf } from './outcome-of.ts'
-import { Unpacker, pack } from './packed-bytes.ts'
 import type { PooledCall } from './pooled-call.ts'
 
 /** A call in the pool's hands. */
@@ -23,8 +22,6 @@ export interface HostBoard {
   readonly firstPart: number
   /** How often its event loop has shown that it turns; where nobody looks, 0. */
   readonly beats: number
-  /** Whether nothing may be sent yet, after a take-back. */
-  readonly takingBack: boolean
   /**
    * Takes back every call up to `lastSent` that has not begun.
    *
@@ -61,7 +58,7 @@ export interface HostListener {
  * Invariant: `inFlight` holds the calls that were given and not yet settled by a message, in the order of their numbers.
  */
 export abstract class CallHost {
-  readonly inFlight: Map<number, HostCall> = new Map<number, HostCall>()
+  readonly inFlight: InFlight<HostCall> = new InFlight<HostCall>()
   /** Tasks whose modules it has imported. */
   readonly loaded: Set<number> = new Set<number>()
   abstract readonly board: HostBoard
@@ -75,6 +72,8 @@ export abstract class CallHost {
   stuck = false
   /** What it was given and has not answered, in expected milliseconds. */
   ahead = 0
+  /** When it was heard of last, or was given the first call after a rest, on the pool's clock. */
+  heardAt = 0
   readonly #listener: HostListener
   readonly #log: Logger
   readonly #rules: CopyRules
@@ -82,12 +81,12 @@ export abstract class CallHost {
   #questions = 0
   readonly #describing = new Map<number, PromiseWithResolvers<TaskManifest[]>>()
   readonly #ended = Promise.withResolvers<void>()
-  #outbox: HostCall[] = []
-  #newTasks: KnownTask[] = []
   #lastSeq = 0
-  /** The last call that was posted, not only given. */
-  #lastPosted = 0
-  #ending: FromRunner['ending']
+  #limited = 0
+  /** The last call that was said, and not refused; and the last that was sent, too. */
+  #lastSaid = 0
+  #lastSent = 0
+  #ending: RunnerWord['ending']
   #killed = false
   #held = true
 
@@ -98,8 +97,7 @@ export abstract class CallHost {
     this.#listener = listener
   }
 
-  /** Throws, and sends nothing, where something in the message cannot be sent. */
-  protected abstract post(message: ToRunner, transfer?: ArrayBuffer[]): void
+  protected abstract readonly line: Line<ToRunner>
   /** Ends it, wherever its code is. */
   protected abstract terminate(): void
   /** Lets it end when it comes to rest, and has closed what it opened. */
@@ -126,62 +124,70 @@ export abstract class CallHost {
     call.seq = ++this.#lastSeq
     call.expected = task.cost === Infinity ? 0 : task.cost + call.carriage
     this.ahead += call.expected
-    this.inFlight.set(call.seq, call)
+    this.inFlight.add(call)
+    if (call.call.timeout !== Infinity) this.#limited++
     if (!this.#known.has(task.id)) {
       this.#known.add(task.id)
-      this.#newTasks.push(task)
+      this.line.post([other, { tasks: [[task.id, task.ref]] }])
     }
-    this.#outbox.push(call)
+    try {
+      this.#say(call)
+      this.#lastSaid = call.seq
+    } catch (error) {
+      this.#forget(call)
+      this.#listener.onRefused(call, error as UncloneableError)
+    }
   }
 
-  send(): void {
-    const calls = this.#outbox
-    if (calls.length === 0) return
-    this.#outbox = []
-    const tasks = this.#newTasks
-    this.#newTasks = []
-    const message: ToRunner = tasks.length > 0 ? { tasks: tasks.map(({ id, ref }) => [id, ref] as const) } : {}
+  /** @throws UncloneableError where something in its arguments cannot be sent */
+  #say({ seq, name, task, heard, moved, call: { input, timeout, attempt } }: HostCall): void {
+    const limit = timeout === Infinity ? undefined : timeout
+    const sent = (kind: SentCall[0], what: SentCall[3]): SentCall => attempt
+      ? [kind, seq, task.id, what, limit, heard, attempt.job, attempt.number, attempt.token, attempt.version ?? 1]
+      : [kind, seq, task.id, what, limit, heard]
+    if ('encoded' in input) return this.line.post(sent(encodedCall, input.encoded))
+    const { args } = input
+    const message = sent(call, args)
     try {
-      this.#postCalls(message, calls)
-    } catch {
-      const failures = new Map<HostCall, UncloneableError>()
-      for (const call of calls) {
-        const failure = this.#failureOf(call)
-        if (failure) failures.set(call, failure)
-      }
-      this.#postCalls(message, calls.filter((call) => !failures.has(call)))
-      for (const [call, failure] of failures) {
-        this.#forget(call)
-        this.#listener.onRefused(call, failure)
-      }
+      if (moved) return this.line.post(message, moved)
+      if (this.line.write(message)) return
+      // Gathered by a rest parameter, a list of arguments has no fields of its own: where all are plain there is nothing to look at.
+      const packed = args.every(isPlain) ? undefined : packWhereNeeded(args, argumentsOf(name), 'args', this.#rules)
+      this.line.post(packed ? sent(packedCall, packed) : message)
+    } catch (error) {
+      throw error instanceof UncloneableError ? error : refusal(args, argumentsOf(name), 'args', error, this.#rules)
     }
+  }
+
+  /** Sends all that it was given. */
+  send(): void {
+    if (this.#lastSent === this.#lastSaid) return
+    this.#lastSent = this.#lastSaid
+    this.line.flush()
     this.#hold()
   }
 
-  #failureOf({ name, call: { input } }: HostCall): UncloneableError | undefined {
-    if ('encoded' in input) return undefined
-    try {
-      packWhereNeeded(input.args, argumentsOf(name), 'args', this.#rules)
-      return cloneFailure(input.args, argumentsOf(name), 'args', this.#rules)
-    } catch (error) {
-      return error as UncloneableError
-    }
+  #tell(word: HostWord): void {
+    this.line.post([other, word])
+    this.line.flush()
   }
 
   /** Has the call's own signal abort. */
   stop(call: HostCall, why: StopReason): void {
-    this.post({ stops: [[call.seq, why]] })
+    this.#tell({ stops: [[call.seq, why]] })
   }
 
   hasBegun(call: HostCall): boolean {
     return call.seq <= this.board.lastBegun
   }
 
-  /** Takes back what has not begun; undefined while it has yet to see an earlier time. */
+  /** Takes back what has not begun; undefined where that cannot be now: an earlier time has yet to be seen there, or what was moved would be lost. */
   takeBack(): HostCall[] | undefined {
-    const begun = this.board.takeBack(this.#lastPosted)
+    // Such a call is given to a host that has no other.
+    const { head } = this.inFlight
+    if (head?.moved && !this.hasBegun(head)) return undefined
+    const begun = this.board.takeBack(this.#lastSaid)
     if (begun === undefined) return undefined
-    this.#outbox = []
     return this.#notBegun(begun)
   }
 
@@ -190,7 +196,7 @@ export abstract class CallHost {
     const asked = Promise.withResolvers<TaskManifest[]>()
     this.#describing.set(id, asked)
     // Plain copies: a ref may be a definition, whose function cannot be sent.
-    this.post({ describe: { id, asked: tasks.map((one) => typeof one === 'string' ? one : { name: one.name, source: one.source }) } })
+    this.#tell({ describe: { id, asked: tasks.map((one) => typeof one === 'string' ? one : { name: one.name, source: one.source }) } })
     this.#hold()
     return asked.promise
   }
@@ -211,7 +217,7 @@ export abstract class CallHost {
   }
 
   #notBegun(lastBegun: number): HostCall[] {
-    const calls = [...this.inFlight.values()].filter((call) => call.seq > lastBegun)
+    const calls = [...this.inFlight].filter((call) => call.seq > lastBegun)
     for (const call of calls) this.#release(call)
     return calls
   }
@@ -232,66 +238,52 @@ export abstract class CallHost {
 
   #forget(call: HostCall): void {
     this.inFlight.delete(call.seq)
+    if (call.call.timeout !== Infinity) this.#limited--
     this.ahead = this.inFlight.size === 0 ? 0 : this.ahead - call.expected
-  }
-
-  #postCalls(message: ToRunner, calls: readonly HostCall[]): void {
-    const parts: Uint8Array[] = []
-    const sent = calls.map(({ seq, name, task, heard, call: { input, timeout, attempt } }): SentCall => {
-      let own: SentCall[2]
-      if ('encoded' in input) own = parts[parts.push(input.encoded) - 1]!.length
-      // Gathered by a rest parameter, a list of arguments has no fields of its own: where all are plain there is nothing to look at.
-      else own = input.args.every(isPlain) ? input.args : packWhereNeeded(input.args, argumentsOf(name), 'args', this.#rules) ?? input.args
-      return attempt ? [seq, task.id, own, timeout, heard, attempt.job, attempt.number, attempt.token, attempt.version ?? 1] : [seq, task.id, own, timeout, heard]
-    })
-    const bytes = parts.length > 0 ? pack(parts) : undefined
-    const { part, transfer } = callsPart(sent)
-    this.post({ ...message, ...part, ...(bytes ? { bytes } : {}) }, bytes ? [...transfer, bytes.buffer] : [...transfer])
-    this.#lastPosted = calls.at(-1)?.seq ?? this.#lastPosted
   }
 
   /** Whether the time of a call in its hands is limited: then none is sent behind it. */
   get limited(): boolean {
-    for (const { call } of this.inFlight.values()) return call.timeout !== Infinity
-    return false
+    return this.#limited > 0
   }
 
+  /** What it said; `caughtUp` follows when that is all for now. */
   protected receive(message: FromRunner): void {
-    try {
-      this.#hear(message)
-    } catch (error) {
-      // Tasks can reach the port too: what is not of our form is theirs, and must not stop the host.
-      this.#log.warn({ err: error }, 'a message of unknown form came from a task')
-    }
+    if (message[0] === other) this.#hear(message[1])
+    else this.#settle(message)
   }
 
-  #hear(message: FromRunner): void {
-    const { ready, bytes, loaded, passedOver, described, ending, worn, opens, progress, log } = message
+  protected caughtUp(): void {
+    if (this.#killed) return
+    this.#listener.onRoom(this)
+    this.#hold()
+  }
+
+  #settle(outcome: SentOutcome): void {
+    const call = this.inFlight.get(outcome[1])
+    if (!call || this.#killed) return // what was in flight has been settled
+    // It has come to the end of the call that it was stuck in.
+    this.stuck = false
+    this.#forget(call)
+    this.#listener.onOutcome(call, outcomeOf(outcome))
+  }
+
+  #hear({ ready, loaded, passedOver, described, ending, worn, opens, progress, log }: RunnerWord): void {
     if (log) return this.#write(...log)
-    if (this.#killed) return // what was in flight has been settled
+    if (this.#killed) return
     if (progress) return this.inFlight.get(progress[0])?.progressed(progress[1])
     if (ready) this.ready = true
-    const outcomes = outcomesOf(message)
-    // Either way it has come to the end of the call that it was stuck in.
-    if (outcomes.length > 0 || passedOver) this.stuck = false
-    if (passedOver) this.#putBack(passedOver)
     if (ending) this.#ending = ending
     if (worn) this.worn = true
     if (opens) this.opens = true
+    if (passedOver) {
+      this.stuck = false
+      this.#putBack(passedOver)
+    }
     if (loaded) {
       for (const task of loaded) {
         this.loaded.add(task)
         this.#listener.onLoaded(this, task)
-      }
-    }
-    if (outcomes.length > 0) {
-      const unpacker = new Unpacker(bytes)
-      for (const sent of outcomes) {
-        const outcome = outcomeOf(sent, unpacker)
-        const call = this.inFlight.get(sent[0])
-        if (!call) continue
-        this.#forget(call)
-        this.#listener.onOutcome(call, outcome)
       }
     }
     if (described) {
@@ -300,8 +292,6 @@ export abstract class CallHost {
       if (described.manifests) asked?.resolve([...described.manifests])
       else if (described.error) asked?.reject(fromPortable(described.error))
     }
-    this.#listener.onRoom(this)
-    this.#hold()
   }
 
   #write(seq: number, line: LogLine, bindings: LogFields): void {

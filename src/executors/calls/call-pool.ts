@@ -9,8 +9,9 @@ import { type Logger, harmless } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
 import { loadLimit } from '../../tasks/loader.ts'
 import type { Place, TaskRef } from '../../tasks/task.ts'
+import { takeMoved } from '../../wire/moving.ts'
 import { toPortable } from '../../wire/portable-error.ts'
-import type { Call, Executor, Outcome } from '../executor.ts'
+import type { Call, Caller, Executor, Outcome } from '../executor.ts'
 import type { CallHost, HostCall, HostEnd, HostListener } from './call-host.ts'
 import { KnownTasks } from './known-task.ts'
 import type { StopReason, TaskManifest } from './messages.ts'
@@ -38,7 +39,13 @@ export interface CallPoolOptions {
 const workAhead = 1
 
 /** When a host's current call takes longer than this, in milliseconds, what waits behind it goes to others. */
-const impatience = 3
+const impatience = 1
+
+/** What is ahead of a host while another idles is shared where it is more than this, in expected milliseconds: to take it and give it costs about a quarter. */
+const worthSharing = 0.2
+
+/** So many calls, asked for in one tick, are given to hosts at once: these begin while the rest is asked for. */
+const eagerly = 128
 
 /** Starting takes a core: more at once would all be ready later, and keep the cores from what computes. */
 const startsAtOnce = availableParallelism()
@@ -74,10 +81,12 @@ export abstract class CallPool extends Service implements Executor {
   /** In the order of the times, in milliseconds of the clock's `elapsed()`. */
   readonly #idleSince = new Map<CallHost, number>()
   readonly #drain: Drain
+  readonly #onAbort = (call: HostCall): void => this.#stop(call, 'cancelled')
   #dispatching = false
   #watching: Timer | undefined
   #reaping: Timer | undefined
   #failedStarts = 0
+  #outcomes = 0
 
   constructor({ place, kind, hosts, perHost, sendsAhead, grace, idleAfter, clock, log }: CallPoolOptions) {
     super(clock)
@@ -106,14 +115,19 @@ export abstract class CallPool extends Service implements Executor {
   }
 
   execute(call: Call): Promise<Outcome> {
-    if (this.closing) return Promise.resolve(handedBack(new ClosedError('The executor')))
-    if (call.signal?.aborted) return Promise.resolve({ kind: 'cancelled' })
-    return new Promise((resolve) => {
-      const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), resolve)
-      pooled.onAbort(() => this.#stop(pooled, 'cancelled'))
-      this.#queue.push(pooled)
-      this.#wake()
-    })
+    return new Promise((settled) => { this.submit(call, { settled }) })
+  }
+
+  submit(call: Call, caller: Caller): void {
+    if (this.closing) return queueMicrotask(() => caller.settled(handedBack(new ClosedError('The executor'))))
+    if (call.signal?.aborted) return queueMicrotask(() => caller.settled({ kind: 'cancelled' }))
+    const moved = 'args' in call.input ? takeMoved(call.input.args) : undefined
+    const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), this.#kind === 'thread' ? moved : undefined, caller)
+    pooled.onAbort(this.#onAbort)
+    this.#queue.push(pooled)
+    this.#wake()
+    // What a long tick submits need not wait for its end.
+    if (this.#queue.size % eagerly === 0) this.#dispatch()
   }
 
   /**
@@ -142,7 +156,7 @@ export abstract class CallPool extends Service implements Executor {
         continue
       }
       for (const call of this.#kill(host)) call.settle(handedBack(error))
-      for (const call of host.inFlight.values()) call.settle(handedBack(error))
+      for (const call of host.inFlight) call.settle(handedBack(error))
     }
     for (const call of this.#queue.drain()) call.settle(handedBack(error))
     await this.#untilEnded()
@@ -166,17 +180,22 @@ export abstract class CallPool extends Service implements Executor {
     if (this.#dispatching) return
     this.#dispatching = true
     void this.start().catch(() => {}) // closing: what waits is settled by that
-    afterMicrotasks(() => this.#dispatch())
+    afterMicrotasks(() => {
+      this.#dispatching = false
+      this.#dispatch()
+    })
   }
 
   /** Gives what waits to hosts with room, in order, and starts hosts where there is none. */
   #dispatch(): void {
-    this.#dispatching = false
+    const now = this.clock.elapsed()
+    if (this.#queue.size === 0) this.#share(now)
     let given = false
     for (let call = this.#queue.peek(); call; call = this.#queue.peek()) {
       if (!call.settled) {
         const host = this.#hostFor(call)
         if (!host) break
+        if (host.inFlight.size === 0) host.heardAt = now
         host.give(call)
         this.#idleSince.delete(host)
         if (this.#perHost > 1 || host.inFlight.size === 1) this.#startTimer(call)
@@ -193,18 +212,32 @@ export abstract class CallPool extends Service implements Executor {
     else if (this.closing && this.#idle()) this.#drain.end()
   }
 
+  /** While a host idles, what waits behind a call elsewhere is taken back. */
+  #share(now: number): void {
+    if (this.#perHost > 1 || this.#hosts.size < 2) return
+    let idles = false
+    let fullest: CallHost | undefined
+    for (const host of this.#hosts) {
+      if (host.inFlight.size === 0) idles ||= host.ready && !host.worn
+      else if (host.inFlight.size > 1 && host.ahead > (fullest?.ahead ?? 0)) fullest = host
+    }
+    if (!idles || !fullest) return
+    const late = now - fullest.heardAt - fullest.ahead / fullest.inFlight.size
+    if (Math.max(fullest.ahead, late) > worthSharing && this.#takeBack(fullest)) fullest.stuck = late > worthSharing && fullest.inFlight.size > 0
+  }
+
   #idle(): boolean {
     for (const host of this.#hosts) if (host.inFlight.size > 0) return false
     return this.#queue.size === 0
   }
 
   /** The one that would come to the call first, if any may be given it. */
-  #hostFor({ task, carriage, call: { timeout } }: HostCall): CallHost | undefined {
-    // A call's time is counted from when it is sent, so one whose time is limited is never sent ahead.
-    const mayWait = timeout === Infinity
+  #hostFor({ task, carriage, moved, call: { timeout } }: HostCall): CallHost | undefined {
+    // A call's time is counted from when it is sent, so one whose time is limited is never sent ahead. What was moved cannot come back.
+    const mayWait = timeout === Infinity && !moved
     let best: CallHost | undefined
     for (const host of this.#hosts) {
-      if (!host.ready || host.stuck || host.worn || host.board.takingBack) continue
+      if (!host.ready || host.stuck || host.worn) continue
       const { size } = host.inFlight
       // A hosted loop begins what waits in its inbox by itself, as others end.
       const fits = this.#perHost > 1
@@ -253,18 +286,20 @@ export abstract class CallPool extends Service implements Executor {
     const { host } = call
     call.settle(outcome)
     if (host) this.#replaceDeserted(host)
+    // Hosts that work through a long queue need not wait until all that they have said was heard.
+    if (++this.#outcomes % eagerly === 0) this.#dispatch()
   }
 
   /** Ends a host on which only calls are left that were left behind: they hold its places, and others may want them. */
   #replaceDeserted(host: CallHost): void {
     if (this.#perHost === 1 || host.inFlight.size === 0 || !this.#hosts.has(host)) return
-    for (const call of host.inFlight.values()) if (!call.settled) return
-    this.#queue.putBack(this.#kill(host))
+    for (const call of host.inFlight) if (!call.settled) return
+    this.#putBack(this.#kill(host))
     this.#wake()
   }
 
   #onLoaded(host: CallHost, task: number): void {
-    for (const call of host.inFlight.values()) {
+    for (const call of host.inFlight) {
       if (call.task.id !== task || !call.timer || call.stopping) continue
       call.clearTimer()
       this.#startTimer(call)
@@ -272,21 +307,29 @@ export abstract class CallPool extends Service implements Executor {
   }
 
   #onRoom(host: CallHost): void {
+    host.heardAt = this.clock.elapsed()
     if (this.#perHost === 1) {
-      const [head] = host.inFlight.values()
+      const { head } = host.inFlight
       if (head) this.#startTimer(head)
     }
     if (this.#mayRetire(host)) {
       if (host.worn) this.#retire(host)
       else this.#rests(host)
     }
-    if (this.#queue.size > 0 || this.closing) this.#wake()
+    if (this.#queue.size > 0 || this.closing || (host.inFlight.size === 0 && this.#hosts.size > 1)) this.#wake()
   }
 
   #onPassedOver(host: CallHost, calls: HostCall[]): void {
     for (const call of calls) if (call.stopping) call.settle({ kind: call.stopping })
-    this.#queue.putBack(calls.filter((call) => !call.settled))
+    this.#putBack(calls.filter((call) => !call.settled))
     this.#onRoom(host)
+  }
+
+  /** They did not begin: others are given them, before all that wait. */
+  #putBack(calls: readonly HostCall[]): void {
+    const gone = calls.filter(({ moved }) => moved)
+    this.#queue.putBack(gone.length > 0 ? calls.filter(({ moved }) => !moved) : calls)
+    for (const call of gone) call.settle(handedBack(this.replacedError(`'${call.name}'`, 'it ended before the call began, and with it what was moved there')))
   }
 
   #mayRetire(host: CallHost): boolean {
@@ -370,9 +413,9 @@ export abstract class CallPool extends Service implements Executor {
       return this.#replaceDeserted(host)
     }
     this.#log.warn({ task: culprit.name, grace: this.#grace }, `a call did not end when it was told to: its ${this.#kind} is replaced`)
-    this.#queue.putBack(this.#kill(host))
+    this.#putBack(this.#kill(host))
     culprit.settle({ kind: culprit.stopping ?? 'cancelled' })
-    for (const call of host.inFlight.values()) call.settle(handedBack(this.replacedError(`'${call.name}'`, `'${culprit.name}' did not end when it was told to`)))
+    for (const call of host.inFlight) call.settle(handedBack(this.replacedError(`'${call.name}'`, `'${culprit.name}' did not end when it was told to`)))
     this.#wake()
   }
 
@@ -385,7 +428,7 @@ export abstract class CallPool extends Service implements Executor {
   #takeBack(host: CallHost): boolean {
     const calls = host.takeBack()
     if (!calls) return false
-    this.#queue.putBack(calls)
+    this.#putBack(calls)
     return calls.length > 0
   }
 
@@ -411,10 +454,10 @@ export abstract class CallPool extends Service implements Executor {
     this.#hosts.delete(host)
     this.#idleSince.delete(host)
     this.#log.warn({ how, err: error }, `a ${this.#kind} ended by itself`)
-    this.#queue.putBack(host.takeRest())
+    this.#putBack(host.takeRest())
     // Ready or not: one that comes to no call would be started again and again.
     if (host.board.lastBegun === 0 && ++this.#failedStarts >= failedStartLimit) this.#giveUp(how, error)
-    const begun = [...host.inFlight.values()]
+    const begun = [...host.inFlight]
     const culprit = known === undefined
       ? host.inFlight.get(host.board.firstPart) ?? (this.#perHost === 1 || begun.length === 1 ? begun.at(-1) : undefined)
       : host.inFlight.get(known)
@@ -424,14 +467,14 @@ export abstract class CallPool extends Service implements Executor {
 
   /** Ends a host and settles what it was at: the culprit is charged, the others are handed back. */
   protected replace(host: CallHost, culprit: HostCall | undefined, errorOf: (call: HostCall) => TreadleError): void {
-    this.#queue.putBack(this.#kill(host))
+    this.#putBack(this.#kill(host))
     this.#settleBegun(host, culprit, errorOf)
     this.#wake()
   }
 
   #settleBegun(host: CallHost, culprit: HostCall | undefined, errorOf: (call: HostCall) => TreadleError): void {
     const why = culprit ? `'${culprit.name}' ended it or held it up` : 'something ended it or held it up that could not be told'
-    for (const call of host.inFlight.values()) {
+    for (const call of host.inFlight) {
       if (call === culprit) call.settle(died(errorOf(call)))
       else call.settle(handedBack(this.replacedError(`'${call.name}'`, why)))
     }

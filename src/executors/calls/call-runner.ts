@@ -6,18 +6,18 @@ import { callOf } from '../../tasks/call.ts'
 import { TaskLoader } from '../../tasks/loader.ts'
 import { OpenResources } from '../../tasks/resource.ts'
 import type { TaskDefinition, TaskRef } from '../../tasks/task.ts'
-import type * as Codec from '../../wire/codec.ts'
-import { decode } from '../../wire/codec.ts'
-import { type CpuMark, CpuShare } from '../cpu-share.ts'
+import * as codec from '../../wire/codec.ts'
 import { type Listener, nobody, notClosed } from '../call-reports.ts'
+import { type CpuMark, CpuShare } from '../cpu-share.ts'
 import { RunningCall, runCall } from '../running-call.ts'
-import type { Heard, RunnerStart, SentCall, StopReason, ToRunner } from './messages.ts'
-import { callsOf } from './columns.ts'
+import { type Heard, type RunnerStart, type SentCall, type StopReason, type ToRunner, call, encodedCall, other } from './messages.ts'
 import type { OutcomeBox } from './outcome-box.ts'
-import { Unpacker } from './packed-bytes.ts'
 
-/** The longest that an outcome waits for others while the thread works, in milliseconds. */
-const longestWait = 1
+/** The longest that an outcome waits for others while the thread works, in milliseconds: waking the host costs about a tenth of that. */
+const longestWait = 0.1
+
+/** Calls that hold the thread for less than this, in milliseconds, may keep back the outcomes of others. */
+const short = 1
 
 /** How often a hosted loop shows that it turns, in milliseconds. */
 const beatEvery = 50
@@ -41,14 +41,17 @@ const forgetting = 0.999
 interface KnownTask {
   readonly ref: TaskRef
   definition?: TaskDefinition
+  /** How many of its calls were seen to free the thread again, and how long the longest held it, in milliseconds. */
+  calls: number
+  longest: number
 }
 
 /** A call that has begun. */
 interface Begun {
   readonly running: RunningCall
   readonly definition: TaskDefinition
-  /** Where its arguments came encoded, what its result is encoded with. */
-  readonly codec: typeof Codec | undefined
+  /** Its arguments came as bytes, and so does its result go. */
+  readonly encoded: boolean
   readonly at: number
   readonly mark: CpuMark
 }
@@ -67,19 +70,20 @@ export class CallRunner {
   readonly #loader: TaskLoader
   readonly #cpu: CpuShare
   readonly #tasks = new Map<number, KnownTask>()
-  readonly #inbox = new Fifo<{ readonly sent: SentCall, readonly bytes: Uint8Array | undefined }>()
+  readonly #inbox = new Fifo<SentCall>()
+  /** Those that wait for something. */
   readonly #active = new Map<number, Begun>()
-  /** How long calls of a task hold the thread at a time: how many were seen, and the longest. */
-  readonly #habits = new Map<TaskDefinition, { calls: number, longest: number }>()
-  /** Loaded with the first call whose arguments are encoded: most threads never need it, and all would wait for it. */
-  #codec: typeof Codec | undefined
+  /** The last that was taken from the inbox. */
+  #taken = 0
+  /** Those that were told to stop before they began. */
+  readonly #stopped = new Map<number, StopReason>()
   readonly #opened: OpenResources
   #loading = false
-  /** The call that waits for its module, if it was told to stop meanwhile. */
-  #stoppedEarly = 0
   #waking = false
   #flushing = false
   #beating = false
+  /** The time, as it was read last while calls follow each other. */
+  #now = 0
 
   constructor(start: RunnerStart, board: Board, box: OutcomeBox, clock: Clock, listeners: Readonly<Record<Heard, Listener>>) {
     this.#start = start
@@ -92,27 +96,19 @@ export class CallRunner {
     this.#loader = new TaskLoader(clock)
   }
 
-  /** Whether nothing is under way: only a message brings more to do. */
-  get idle(): boolean {
-    return this.#active.size === 0 && !this.#loading
-  }
-
+  /** Takes what was said to it; `run` then runs the calls. */
   receive(message: ToRunner): void {
-    const { tasks, bytes, stops } = message
-    if (tasks) for (const [id, ref] of tasks) this.#tasks.set(id, { ref })
-    const calls = callsOf(message)
-    if (calls.length > 0) {
-      const unpacker = new Unpacker(bytes)
-      for (const sent of calls) this.#inbox.push({ sent, bytes: typeof sent[2] === 'number' ? unpacker.take(sent[2]) : undefined })
-    }
+    if (message[0] !== other) return this.#inbox.push(message)
+    const { tasks, calls, stops } = message[1]
+    if (tasks) for (const [id, ref] of tasks) this.#tasks.set(id, { ref, calls: 0, longest: 0 })
+    if (calls) for (const each of calls) this.#inbox.push(each)
     if (stops) {
       for (const [seq, why] of stops) {
         const begun = this.#active.get(seq)
         if (begun) begun.running.abort(stopError(begun.definition.name, why))
-        else if (this.#loading && this.#board.firstPart === seq) this.#stoppedEarly = seq
+        else if (seq > this.#taken || (this.#loading && seq === this.#taken)) this.#stopped.set(seq, why)
       }
     }
-    this.#pump()
   }
 
   /** Closes what calls have opened. */
@@ -120,18 +116,21 @@ export class CallRunner {
     await this.#opened.close((name, error) => this.#listeners[0].log?.(notClosed(name, error, this.#clock), nobody))
   }
 
-  #pump(): void {
+  /** Runs what was taken, as far as there is room. */
+  run(): void {
+    this.#now = this.#clock.elapsed()
     while (!this.#loading && this.#active.size < this.#start.concurrency) {
-      const next = this.#inbox.shift()
-      if (!next) break
-      const { sent, bytes } = next
-      if (!this.#board.claim(sent[0])) {
-        this.#box.passOver(sent[0])
+      const sent = this.#inbox.shift()
+      if (!sent) break
+      const seq = this.#taken = sent[1]
+      if (!this.#board.claim(seq)) {
+        this.#stopped.delete(seq)
+        this.#box.passOver(seq)
         continue
       }
-      const task = this.#tasks.get(sent[1])!
-      if (task.definition && (!bytes || this.#codec)) this.#begin(sent, bytes, task.definition)
-      else void this.#load(sent, bytes, task)
+      const task = this.#tasks.get(sent[2])!
+      if (task.definition) this.#begin(sent, task, task.definition)
+      else void this.#load(sent, task)
     }
     if (this.#inbox.size === 0 || this.#loading) this.#box.flush()
     else this.#flushSoon()
@@ -147,64 +146,75 @@ export class CallRunner {
     })
   }
 
-  async #load(sent: SentCall, bytes: Uint8Array | undefined, task: KnownTask): Promise<void> {
+  async #load(sent: SentCall, task: KnownTask): Promise<void> {
+    const seq = sent[1]
     this.#loading = true
-    this.#beat()
-    this.#board.firstPart = sent[0]
+    if (this.#start.place === 'loop') this.#beat()
+    this.#board.firstPart = seq
     try {
-      if (bytes) this.#codec ??= await import('../../wire/codec.ts')
       task.definition = await this.#loader.load(task.ref)
       // Said before the call begins: its time is counted from now.
-      this.#box.loaded(sent[1])
+      this.#box.loaded(sent[2])
       this.#box.flush()
     } catch (error) {
-      this.#box.threw(sent[0], error, undefined, { wall: 0, cpu: 0 })
+      this.#stopped.delete(seq)
+      this.#box.threw(seq, error, undefined, { wall: 0, cpu: 0 })
     }
     this.#board.firstPart = 0
     this.#loading = false
-    if (this.#stoppedEarly === sent[0]) this.#box.threw(sent[0], stopError(task.ref.name, 'cancelled'), undefined, { wall: 0, cpu: 0 })
-    else if (task.definition) this.#begin(sent, bytes, task.definition)
-    this.#pump()
+    this.#now = this.#clock.elapsed()
+    if (task.definition) this.#begin(sent, task, task.definition)
+    this.run()
   }
 
-  #begin(sent: SentCall, bytes: Uint8Array | undefined, definition: TaskDefinition): void {
-    const [seq, , input, timeout, heard, job, number, token, version] = sent
-    const attempt = job === undefined ? undefined : { job, number: number ?? 1, token: token ?? 0, version: version ?? 1 }
+  #begin(sent: SentCall, task: KnownTask, definition: TaskDefinition): void {
+    const seq = sent[1]
+    const timeout = sent[4] ?? Infinity
+    const job = sent[6]
+    if (this.#stopped.size > 0) {
+      const why = this.#stopped.get(seq)
+      if (this.#stopped.delete(seq)) return this.#box.threw(seq, stopError(definition.name, why!), undefined, { wall: 0, cpu: 0 })
+    }
+    const attempt = job === undefined ? undefined : { job, number: sent[7]!, token: sent[8]!, version: sent[9]! }
     const deadline = timeout === Infinity ? Infinity : this.#clock.now() + timeout
-    const running = new RunningCall(definition, attempt, deadline, this.#opened, this.#listeners[heard], seq)
-    const begun: Begun = { running, definition, codec: bytes && this.#codec, at: this.#clock.elapsed(), mark: this.#cpu.begin() }
-    this.#active.set(seq, begun)
-    this.#beat()
+    const running = new RunningCall(definition, attempt, deadline, this.#opened, this.#listeners[sent[5]], seq)
+    const at = this.#now
+    const begun: Begun = { running, definition, encoded: sent[0] === encodedCall, at, mark: this.#cpu.begin(at) }
+    if (this.#start.place === 'loop') this.#beat()
     this.#board.firstPart = seq
     // What has ended must not wait behind what may take long.
-    if (!this.#isShort(definition)) this.#box.flush()
+    if (task.calls < enoughCalls || task.longest >= short) this.#box.flush()
     let result: unknown
     let isLater: boolean
-    let args: readonly unknown[]
     try {
-      args = bytes ? argsOf(this.#codec!.decode(bytes)) : input instanceof Uint8Array ? argsOf(decode(input)) : input as readonly unknown[]
-    } catch (error) {
-      this.#board.firstPart = 0
-      return this.#box.threw(seq, error, undefined, this.#end(begun))
-    }
-    try {
+      const args = sent[0] === call ? sent[3] as readonly unknown[] : argsOf(codec.decode(sent[3] as Uint8Array))
       result = runCall(running, () => callOf(definition, args, this.#opened))
       isLater = isThenable(result) // which a getter of the task's own may answer
-      this.#learn(definition, this.#clock.elapsed() - begun.at)
     } catch (error) {
       this.#board.firstPart = 0
+      this.#now = this.#clock.elapsed()
       return this.#threw(begun, error)
     }
     this.#board.firstPart = 0
+    this.#now = this.#clock.elapsed()
+    learn(task, this.#now - at)
     if (!isLater) return this.#returned(begun, result)
+    this.#active.set(seq, begun)
     Promise.resolve(result).then(
-      (value) => { this.#returned(begun, value); this.#wake() },
-      (error: unknown) => { this.#threw(begun, error); this.#wake() }
+      (value) => { this.#settled(begun, () => this.#returned(begun, value)) },
+      (error: unknown) => { this.#settled(begun, () => this.#threw(begun, error)) }
     )
   }
 
+  #settled(begun: Begun, say: () => void): void {
+    this.#active.delete(begun.running.seq)
+    this.#now = this.#clock.elapsed()
+    say()
+    this.#wake()
+  }
+
   #returned(begun: Begun, value: unknown): void {
-    this.#box.returned(begun.running.seq, begun.definition, value, begun.codec, this.#end(begun))
+    this.#box.returned(begun.running.seq, begun.definition, value, begun.encoded ? codec : undefined, this.#end(begun))
     this.#flushIfLate()
   }
 
@@ -213,27 +223,13 @@ export class CallRunner {
     this.#flushIfLate()
   }
 
-  /** Whether every call of the task so far, and there were some, has left the thread free again within a millisecond. */
-  #isShort(definition: TaskDefinition): boolean {
-    const habit = this.#habits.get(definition)
-    return habit !== undefined && habit.calls >= enoughCalls && habit.longest < longestWait
-  }
-
-  #learn(definition: TaskDefinition, ms: number): void {
-    const habit = this.#habits.get(definition)
-    if (!habit) return void this.#habits.set(definition, { calls: 1, longest: 0 }) // the first is slow by being compiled
-    habit.calls++
-    habit.longest = Math.max(habit.longest * forgetting, ms)
-  }
-
   #end({ running, at, mark }: Begun): { wall: number, cpu: number } {
-    this.#active.delete(running.seq)
     running.end()
-    return { wall: this.#clock.elapsed() - at, cpu: this.#cpu.end(mark) }
+    return { wall: this.#now - at, cpu: this.#cpu.end(mark, this.#now) }
   }
 
   #flushIfLate(): void {
-    if (this.#clock.elapsed() - this.#box.flushedAt > longestWait) this.#box.flush()
+    if (this.#now - this.#box.flushedAt > longestWait) this.#box.flush()
   }
 
   /** All calls that settle in one turn go in one message, and make room for the next together. */
@@ -242,19 +238,25 @@ export class CallRunner {
     this.#waking = true
     afterMicrotasks(() => {
       this.#waking = false
-      this.#pump()
+      this.run()
     })
   }
 
   #beat(): void {
-    if (this.#beating || this.#start.place !== 'loop') return
+    if (this.#beating) return
     this.#beating = true
     this.#clock.after(beatEvery, () => {
       this.#board.beat()
       this.#beating = false
-      if (!this.idle) this.#beat()
+      if (this.#active.size > 0 || this.#loading) this.#beat()
     })
   }
+}
+
+/** How long a call held the thread. */
+function learn(task: KnownTask, ms: number): void {
+  // The first is slow by being compiled.
+  task.longest = task.calls++ === 0 ? 0 : Math.max(task.longest * forgetting, ms)
 }
 
 function stopError(name: string, why: StopReason): Error {

@@ -3,8 +3,7 @@ const begun = 0
 const takenBackThrough = 1
 const inFirstPart = 2
 const beats = 3
-const posts = 4
-const cellCount = 5
+const cellCount = 4
 
 /**
  * What a thread and its host know of each other without a message, also when the thread is stuck or dead.
@@ -61,11 +60,6 @@ export class ClaimBoard {
     }
   }
 
-  /** The host: whether the thread has yet to see a take-back. Nothing may be sent to it meanwhile. */
-  get takingBack(): boolean {
-    return Atomics.load(this.#cells, begun) < 0
-  }
-
   /** The last call that has begun. */
   get lastBegun(): number {
     const value = Atomics.load(this.#cells, begun)
@@ -88,15 +82,5 @@ export class ClaimBoard {
 
   get beats(): number {
     return Atomics.load(this.#cells, beats)
-  }
-
-  /** The host: a message was posted. */
-  countPost(): void {
-    Atomics.add(this.#cells, posts, 1)
-  }
-
-  /** How many messages were posted; wraps around. */
-  get posts(): number {
-    return Atomics.load(this.#cells, posts)
   }
 }

@@ -4,8 +4,9 @@ import { type PortableError, toPortable } from '../../wire/portable-error.ts'
 import { cloneableError, cloneableFields } from '../../wire/uncloneable.ts'
 import type { Listener } from '../call-reports.ts'
 import { RunningCall } from '../running-call.ts'
-import type { Heard, ToRunner } from './messages.ts'
-import type { OutcomeBox, Outlet } from './outcome-box.ts'
+import type { Line } from './line.ts'
+import { type FromRunner, type Heard, type HostWord, type RunnerWord, other } from './messages.ts'
+import type { OutcomeBox } from './outcome-box.ts'
 
 // What a thread and a child process do alike for their host.
 
@@ -26,7 +27,7 @@ function currentCall(): number | undefined {
 }
 
 /** Answers the host's question for tasks. */
-export async function describe({ id, asked }: NonNullable<ToRunner['describe']>, box: OutcomeBox): Promise<void> {
+export async function describe({ id, asked }: NonNullable<HostWord['describe']>, box: OutcomeBox): Promise<void> {
   try {
     // Loaded when it is needed: most threads are never asked.
     const { describeTasks } = await import('./manifest.ts')
@@ -37,13 +38,17 @@ export async function describe({ id, asked }: NonNullable<ToRunner['describe']>,
 }
 
 /** What calls say of themselves goes to the host at once: a call that dies of what comes next has said it. */
-export function listenersTo(outlet: Outlet, clock: Clock, logs: boolean): Record<Heard, Listener> {
-  const progress: Listener['progress'] = (progress, { seq }) => outlet.post({ progress: [seq, progress] }, [])
+export function listenersTo(line: Line<FromRunner>, clock: Clock, logs: boolean): Record<Heard, Listener> {
+  const say = (word: RunnerWord): void => {
+    line.post([other, word])
+    line.flush()
+  }
+  const progress: Listener['progress'] = (progress, { seq }) => say({ progress: [seq, progress] })
   const log: Listener['log'] = (line, { seq, bindings }) => {
     try {
-      outlet.post({ log: [seq, line, bindings] }, [])
+      say({ log: [seq, line, bindings] })
     } catch {
-      outlet.post({ log: [seq, { ...line, fields: cloneableFields(line.fields) }, bindings] }, [])
+      say({ log: [seq, { ...line, fields: cloneableFields(line.fields) }, bindings] })
     }
   }
   const forLogger = logs ? { log } : {}

@@ -1,10 +1,11 @@
 import type { TaskRef } from '../../tasks/task.ts'
 
-/** How far the newest duration moves the average. */
+/** How far the newest duration moves the average, and how many times the average it counts for at most: one long call among many short ones says little of the next. */
 const weight = 0.2
+const mostTimes = 4
 
 /** Moving a call to a thread and back costs about this much, in milliseconds, however little it does there. */
-const leastCost = 0.002
+const leastCost = 0.001
 
 /** A task as the pool knows it: its number in messages, and how long its calls take. */
 export class KnownTask {
@@ -20,7 +21,7 @@ export class KnownTask {
 
   learn(wall: number): void {
     const seen = Math.max(wall, leastCost)
-    this.cost = this.cost === Infinity ? seen : this.cost + weight * (seen - this.cost)
+    this.cost = this.cost === Infinity ? seen : this.cost + weight * (Math.min(seen, mostTimes * this.cost) - this.cost)
   }
 }
 
@@ -28,8 +29,19 @@ export class KnownTask {
 export class KnownTasks {
   readonly #byRef = new WeakMap<TaskRef, KnownTask>()
   readonly #byKey = new Map<string, KnownTask>()
+  /** Most calls are of the same task as the one before. */
+  #lastRef: TaskRef | undefined
+  #last!: KnownTask
 
   of(ref: TaskRef): KnownTask {
+    if (ref !== this.#lastRef) {
+      this.#last = this.#find(ref)
+      this.#lastRef = ref
+    }
+    return this.#last
+  }
+
+  #find(ref: TaskRef): KnownTask {
     let known = this.#byRef.get(ref)
     if (known) return known
     const key = `${ref.name} ${ref.source.modules.join(' ')}`

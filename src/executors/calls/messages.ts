@@ -25,25 +25,35 @@ export interface RunnerStart {
 }
 
 /**
- * A call on its way: its number on this thread or process, its task's number, its arguments, its timeout, what its caller wants
- * to hear, and the attempt.
- * A number in place of arguments: that many of the message's bytes, encoded. Bytes in their place: arguments of which a clone would not be equal.
+ * A call on its way: its arguments, or their bytes; its number on this thread or process, its task's number, its timeout where it has one, what its
+ * caller wants to hear, and the attempt. Numbers rise, and calls begin in their order.
  */
-export type SentCall = readonly [seq: number, task: number, input: readonly unknown[] | number | Uint8Array, timeout: number, heard: Heard, job?: string, attempt?: number, token?: number, version?: number]
+export type SentCall = readonly [
+  kind: typeof call | typeof packedCall | typeof encodedCall, seq: number, task: number, input: readonly unknown[] | Uint8Array, timeout: number | undefined, heard: Heard,
+  job?: string, attempt?: number, token?: number, version?: number
+]
+
+/** With its arguments as they are. */
+export const call = 1
+/** With bytes of arguments of which a clone would not be equal. */
+export const packedCall = 2
+/** With the bytes that its caller has, who wants those of the result. */
+export const encodedCall = 3
 
 /** What a caller wants to hear of a call: bits that are added. */
 export const hears = { progress: 1, lines: 2 } as const
 export type Heard = 0 | 1 | 2 | 3
 
-/** Host to thread or process, at most one a tick. */
-export interface ToRunner {
+/** Host to thread or process: what is small goes by itself, all else as one message a tick. One count orders both. */
+export type ToRunner = SentCall | readonly [kind: typeof other, message: HostWord]
+
+/** What stands before all that is said in words. */
+export const other = 0
+
+export interface HostWord {
   /** Tasks that the calls name and it does not know yet. */
   readonly tasks?: readonly (readonly [task: number, ref: TaskRef])[]
   readonly calls?: readonly SentCall[]
-  /** In their place, where they are many: see columns.ts. */
-  readonly callColumns?: { readonly numbers: Float64Array<ArrayBuffer>, readonly jobs: string }
-  /** The encoded arguments of all calls that have some, one after another. */
-  readonly bytes?: Uint8Array
   /** Calls whose signal is to abort. */
   readonly stops?: readonly (readonly [seq: number, why: StopReason])[]
   /** All tasks that modules export, and single ones. */
@@ -54,23 +64,27 @@ export interface ToRunner {
 
 export type StopReason = 'cancelled' | 'timedOut'
 
-/** How a call ended: with a value, with bytes of the message (their length), or by an error that may or may not be tried again. */
+/** How a call ended: with a value, with bytes, or by an error that may or may not be tried again. */
 export type SentOutcome =
-  | readonly [seq: number, kind: 'value', value: unknown, wall: number, cpu: number]
-  /** The bytes of a value of which a clone would not be equal. */
-  | readonly [seq: number, kind: 'packed', value: Uint8Array, wall: number, cpu: number]
-  | readonly [seq: number, kind: 'bytes', length: number, wall: number, cpu: number]
-  | readonly [seq: number, kind: 'error' | 'finalError', error: PortableError, wall: number, cpu: number]
+  | readonly [kind: typeof returned, seq: number, value: readonly [unknown], wall: number, cpu: number]
+  | readonly [kind: typeof returnedPacked | typeof returnedEncoded, seq: number, bytes: Uint8Array, wall: number, cpu: number]
+  | readonly [kind: typeof threw | typeof threwFinally, seq: number, error: readonly [PortableError], wall: number, cpu: number]
 
-/** Thread or process to host, about one a tick. */
-export interface FromRunner {
+export const returned = 1
+/** The bytes of a value of which a clone would not be equal. */
+export const returnedPacked = 2
+/** The bytes of the result of a call that came as bytes. */
+export const returnedEncoded = 3
+export const threw = 4
+export const threwFinally = 5
+
+/** Thread or process to host: what is small goes by itself, all else as about one message a tick. One count orders both. */
+export type FromRunner = SentOutcome | readonly [kind: typeof other, message: RunnerWord]
+
+export interface RunnerWord {
   /** It has started and listens. */
   readonly ready?: true
   readonly outcomes?: readonly SentOutcome[]
-  /** In their place, where they are many: see columns.ts. */
-  readonly outcomeColumns?: Float64Array<ArrayBuffer>
-  /** The encoded results, one after another. */
-  readonly bytes?: Uint8Array
   /** Tasks whose modules have been imported. */
   readonly loaded?: readonly number[]
   /** Calls that were taken back and have been passed over. */

@@ -4,36 +4,29 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { RetryRules } from '../../kernel/retry-options.ts'
 import type { TaskDefinition } from '../../tasks/task.ts'
 import type * as Codec from '../../wire/codec.ts'
+import { takeMoved } from '../../wire/moving.ts'
 import { toPortable } from '../../wire/portable-error.ts'
 import { cloneFailure, packWhereNeeded } from '../../wire/sendable.ts'
 import { type CopyRules, cloneableError } from '../../wire/uncloneable.ts'
 import { retryVerdict } from '../retry-verdict.ts'
-import { outcomesPart } from './columns.ts'
-import type { FromRunner, SentOutcome } from './messages.ts'
-import { pack } from './packed-bytes.ts'
+import type { Line } from './line.ts'
+import { type FromRunner, type RunnerWord, type SentOutcome, other, returned, returnedEncoded, returnedPacked, threw, threwFinally } from './messages.ts'
 
-/** The way to the host. */
-export interface Outlet {
-  /** What can be sent on it. */
-  readonly rules: CopyRules
-  /** Throws, and sends nothing, where something in the message cannot be sent. */
-  post(message: FromRunner, transfer: ArrayBuffer[]): void
-}
-
-/** Gathers what a thread or a child process has to say and posts it as one message. */
+/** Says how calls ended, and what else a thread or a child process has to say. A result is said when it is there: it arrives as it was then, and no two become one. */
 export class OutcomeBox {
-  readonly #outlet: Outlet
+  readonly #line: Line<FromRunner>
+  readonly #rules: CopyRules
   readonly #clock: Clock
-  #outcomes: SentOutcome[] = []
-  #names: string[] = []
-  #parts: Uint8Array[] = []
   #loaded: number[] = []
   #passedOver: number[] = []
-  /** When the last message left, on the clock's `elapsed()`. */
+  #unsent = false
+  /** When the last was sent, on the clock's `elapsed()`. */
   flushedAt = 0
 
-  constructor(outlet: Outlet, clock: Clock) {
-    this.#outlet = outlet
+  /** @param rules what can be sent on the line */
+  constructor(line: Line<FromRunner>, rules: CopyRules, clock: Clock) {
+    this.#line = line
+    this.#rules = rules
     this.#clock = clock
   }
 
@@ -46,65 +39,62 @@ export class OutcomeBox {
   }
 
   /** @param codec to send the result as bytes */
-  returned(seq: number, definition: TaskDefinition, value: unknown, codec: typeof Codec | undefined, { wall, cpu }: Spent): void {
-    const { name } = definition
+  returned(seq: number, definition: TaskDefinition, value: unknown, codec: typeof Codec | undefined, spent: Spent): void {
+    const { wall, cpu } = spent
     try {
-      if (!codec) {
-        const packed = packWhereNeeded(value, resultOf(name), 'result', this.#outlet.rules)
-        return this.#add(packed ? [seq, 'packed', packed, wall, cpu] : [seq, 'value', value, wall, cpu], name)
-      }
-      const bytes = codec.encode(value, resultOf(name), 'result')
-      this.#parts.push(bytes)
-      this.#add([seq, 'bytes', bytes.length, wall, cpu], name)
+      if (codec) return this.#say([returnedEncoded, seq, codec.encode(value, resultOf(definition), 'result'), wall, cpu])
+      const values = [value] as const
+      const outcome: SentOutcome = [returned, seq, values, wall, cpu]
+      const moved = takeMoved(values)
+      if (moved) return this.#post(outcome, moved)
+      if (this.#write(outcome)) return
+      const packed = packWhereNeeded(value, resultOf(definition), 'result', this.#rules)
+      if (packed) this.#say([returnedPacked, seq, packed, wall, cpu])
+      else this.#post(outcome)
     } catch (error) {
-      this.threw(seq, error, undefined, { wall, cpu })
+      this.threw(seq, cloneFailure(value, resultOf(definition), 'result', this.#rules) ?? error, undefined, spent)
     }
   }
 
   /** @param cut of an attempt at a job: no more of it is sent than the job keeps */
   threw(seq: number, error: unknown, rules: RetryRules | undefined, { wall, cpu }: Spent, cut = false): void {
     const portable = cloneableError(toPortable(error))
-    this.#add([seq, retryVerdict(error, rules) ? 'error' : 'finalError', cut ? keptError(portable) : portable, wall, cpu], '')
+    this.#say([retryVerdict(error, rules) ? threw : threwFinally, seq, [cut ? keptError(portable) : portable], wall, cpu])
   }
 
-  flush(more?: FromRunner): void {
-    if (this.#outcomes.length === 0 && this.#loaded.length === 0 && this.#passedOver.length === 0 && !more) return
-    const bytes = this.#parts.length > 0 ? pack(this.#parts) : undefined
-    const { part, transfer } = outcomesPart(this.#outcomes)
-    const message: FromRunner = {
-      ...more,
-      ...part,
-      ...(bytes ? { bytes } : {}),
-      ...(this.#loaded.length > 0 ? { loaded: this.#loaded } : {}),
-      ...(this.#passedOver.length > 0 ? { passedOver: this.#passedOver } : {})
+  /** Sends what was said, and more. */
+  flush(more?: RunnerWord): void {
+    const loaded = this.#loaded
+    const passedOver = this.#passedOver
+    if (loaded.length > 0 || passedOver.length > 0 || more) {
+      this.#loaded = []
+      this.#passedOver = []
+      this.#unsent = true
+      this.#line.post([other, { ...more, ...(loaded.length > 0 ? { loaded } : {}), ...(passedOver.length > 0 ? { passedOver } : {}) }])
     }
-    const moved = bytes ? [...transfer, bytes.buffer] : [...transfer]
-    try {
-      this.#outlet.post(message, moved)
-    } catch {
-      // Serializing fails before anything is moved: the same bytes can go again.
-      this.#outlet.post({ ...message, outcomes: this.#outcomes.map((outcome, index) => this.#sendable(outcome, this.#names[index]!)) }, moved)
-    }
-    this.#outcomes = []
-    this.#names = []
-    this.#parts = []
-    this.#loaded = []
-    this.#passedOver = []
+    if (!this.#unsent) return
+    this.#unsent = false
+    this.#line.flush()
     this.flushedAt = this.#clock.elapsed()
   }
 
-  #add(outcome: SentOutcome, name: string): void {
-    this.#outcomes.push(outcome)
-    this.#names.push(name)
+  #say(outcome: SentOutcome): void {
+    if (!this.#write(outcome)) this.#post(outcome)
   }
 
-  #sendable(outcome: SentOutcome, name: string): SentOutcome {
-    const [seq, kind, value, wall, cpu] = outcome
-    const failure = kind === 'value' ? cloneFailure(value, resultOf(name), 'result', this.#outlet.rules) : undefined
-    return failure ? [seq, 'finalError', toPortable(failure), wall, cpu] : outcome
+  #write(outcome: SentOutcome): boolean {
+    if (!this.#line.write(outcome)) return false
+    this.#unsent = true
+    this.#line.show?.()
+    return true
+  }
+
+  #post(outcome: SentOutcome, moved?: readonly ArrayBuffer[]): void {
+    this.#line.post(outcome, moved)
+    this.#unsent = true
   }
 }
 
-function resultOf(name: string): string {
+function resultOf({ name }: TaskDefinition): string {
   return `The result of '${name}'`
 }

@@ -1,21 +1,17 @@
 import { decode } from '../../wire/codec.ts'
 import type { Outcome } from '../executor.ts'
-import type { SentOutcome } from './messages.ts'
-import type { Unpacker } from './packed-bytes.ts'
+import { type SentOutcome, returned, returnedEncoded, returnedPacked, threw } from './messages.ts'
 
-/** @param unpacker of the message that brought it, which gives encoded results in their order */
-export function outcomeOf(sent: SentOutcome, unpacker: Unpacker): Outcome {
-  const [, kind, what, wall, cpu] = sent
-  const spent = { wall, cpu }
-  switch (kind) {
-    case 'value':
-      return { kind: 'returned', value: what, spent }
-    case 'packed':
-      return { kind: 'returned', value: decode(what), spent }
-    case 'bytes':
-      return { kind: 'returned', value: unpacker.take(what), spent }
-    case 'error':
-    case 'finalError':
-      return { kind: 'threw', error: what, mayRetry: kind === 'error', spent }
+export function outcomeOf(sent: SentOutcome): Outcome {
+  const spent = { wall: sent[3], cpu: sent[4] }
+  switch (sent[0]) {
+    case returned:
+      return { kind: 'returned', value: sent[2][0], spent }
+    case returnedPacked:
+      return { kind: 'returned', value: decode(sent[2]), spent }
+    case returnedEncoded:
+      return { kind: 'returned', value: sent[2], spent }
+    default:
+      return { kind: 'threw', error: sent[2][0], mayRetry: sent[0] === threw, spent }
   }
 }

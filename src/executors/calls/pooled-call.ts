@@ -1,5 +1,5 @@
 import type { Timer } from '../../kernel/clock.ts'
-import type { Call, Input, LogLine, Outcome, Progress } from '../executor.ts'
+import type { Call, Caller, Input, LogLine, Outcome, Progress } from '../executor.ts'
 import type { KnownTask } from './known-task.ts'
 import { type Heard, type StopReason, hears } from './messages.ts'
 
@@ -14,12 +14,14 @@ const bytesPerMs = 1_000_000
 export class PooledCall<Host> {
   readonly call: Call
   readonly task: KnownTask
-  readonly #resolve: (outcome: Outcome) => void
+  readonly #caller: Caller
   #onAbort: (() => void) | undefined
   /** Where it was sent to; undefined while it waits. */
   host: Host | undefined
   /** Its number there. */
   seq = 0
+  /** What of its arguments is moved there, and not copied. */
+  readonly moved: readonly ArrayBuffer[] | undefined
   /** What carrying its arguments there takes, in milliseconds. */
   readonly carriage: number
   /** What its host was expected to spend on it when it was sent, in milliseconds. */
@@ -32,11 +34,12 @@ export class PooledCall<Host> {
   beatsAtStop = 0
   settled = false
 
-  constructor(call: Call, task: KnownTask, resolve: (outcome: Outcome) => void) {
+  constructor(call: Call, task: KnownTask, moved: readonly ArrayBuffer[] | undefined, caller: Caller) {
     this.call = call
     this.task = task
-    this.carriage = weight(call.input) / bytesPerMs
-    this.#resolve = resolve
+    this.moved = moved
+    this.carriage = moved ? 0 : weight(call.input) / bytesPerMs
+    this.#caller = caller
   }
 
   get name(): string {
@@ -55,10 +58,10 @@ export class PooledCall<Host> {
     if (!this.settled) this.call.onLog?.(line)
   }
 
-  onAbort(listener: () => void): void {
-    if (!this.call.signal) return
-    this.#onAbort = listener
-    this.call.signal.addEventListener('abort', listener)
+  /** Where it has a signal. */
+  onAbort(listener: (call: this) => void): void {
+    const { signal } = this.call
+    if (signal) signal.addEventListener('abort', this.#onAbort = () => listener(this))
   }
 
   settle(outcome: Outcome): void {
@@ -66,7 +69,7 @@ export class PooledCall<Host> {
     if (this.settled) return
     this.settled = true
     if (this.#onAbort) this.call.signal?.removeEventListener('abort', this.#onAbort)
-    this.#resolve(this.stopping && outcome.kind !== 'handedBack' ? { kind: this.stopping } : outcome)
+    this.#caller.settled(this.stopping ? { kind: this.stopping } : outcome)
   }
 
   clearTimer(): void {

@@ -9,11 +9,12 @@ import { callOf } from '../../tasks/call.ts'
 import { OpenResources } from '../../tasks/resource.ts'
 import type { Place, TaskDefinition } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
+import { takeMoved } from '../../wire/moving.ts'
 import { toPortable } from '../../wire/portable-error.ts'
 import { cloneableFields } from '../../wire/uncloneable.ts'
 import type { Listener } from '../call-reports.ts'
 import { CpuShare } from '../cpu-share.ts'
-import type { Call, Executor, Input, Outcome } from '../executor.ts'
+import type { Call, Caller, Executor, Input, Outcome } from '../executor.ts'
 import { retryVerdict } from '../retry-verdict.ts'
 import { RunningCall, runCall } from '../running-call.ts'
 
@@ -63,28 +64,32 @@ export class LoopExecutor extends Service implements Executor {
   }
 
   execute(call: Call): Promise<Outcome> {
-    if (this.closing) return Promise.resolve(closedOutcome())
-    if (call.signal?.aborted) return Promise.resolve({ kind: 'cancelled' })
+    return new Promise((settled) => { this.submit(call, { settled }) })
+  }
+
+  submit(call: Call, caller: Caller): void {
+    if (this.closing) return queueMicrotask(() => caller.settled(closedOutcome()))
+    if (call.signal?.aborted) return queueMicrotask(() => caller.settled({ kind: 'cancelled' }))
     void this.start()
-    return new Promise((resolve) => {
-      const { signal } = call
-      const cancel = (): void => own.settle({ kind: 'cancelled' })
-      const own: LoopCall = {
-        call,
-        settled: false,
-        settle: (outcome) => {
-          if (own.settled) return
-          own.settled = true
-          signal?.removeEventListener('abort', cancel)
-          own.running?.end()
-          resolve(outcome)
-          if (this.#running.delete(own)) this.#next()
-        }
+    // Passed as it is, it is moved nowhere.
+    if ('args' in call.input) takeMoved(call.input.args)
+    const { signal } = call
+    const cancel = (): void => own.settle({ kind: 'cancelled' })
+    const own: LoopCall = {
+      call,
+      settled: false,
+      settle: (outcome) => {
+        if (own.settled) return
+        own.settled = true
+        signal?.removeEventListener('abort', cancel)
+        own.running?.end()
+        caller.settled(outcome)
+        if (this.#running.delete(own)) this.#next()
       }
-      signal?.addEventListener('abort', cancel)
-      this.#waiting.push(own)
-      this.#next()
-    })
+    }
+    signal?.addEventListener('abort', cancel)
+    this.#waiting.push(own)
+    this.#next()
   }
 
   protected onStart(): void {}
@@ -142,6 +147,7 @@ export class LoopExecutor extends Service implements Executor {
     const spent = { cpu: this.#cpu.end(mark), wall: this.clock.elapsed() - began }
     timer?.[Symbol.dispose]()
     signal?.removeEventListener('abort', cancel)
+    if ('value' in result) takeMoved([result.value])
     if ('value' in result) return own.settle({ kind: 'returned', value: result.value, spent })
     const { error } = result
     own.settle({ kind: 'threw', error: toPortable(error), thrown: error, mayRetry: retryVerdict(error, definition.rules.retry), spent })

@@ -5,11 +5,12 @@ import { systemClock } from '../../kernel/clock.ts'
 import { becomeTaskThread } from '../../tasks/own-thread.ts'
 import { CallRunner } from '../calls/call-runner.ts'
 import { describe, listenersTo, sayWhoEndsIt } from '../calls/inside.ts'
-import type { FromRunner, ToRunner } from '../calls/messages.ts'
-import { type Outlet, OutcomeBox } from '../calls/outcome-box.ts'
+import type { Line } from '../calls/line.ts'
+import { type FromRunner, type ToRunner, other } from '../calls/messages.ts'
+import { OutcomeBox } from '../calls/outcome-box.ts'
 import { type ChildStart, childMark, descriptors } from './child-start.ts'
 import { ChildBoard } from './claim-file.ts'
-import { FrameReader, frameOf } from '../../wire/frames.ts'
+import { FrameReader, FrameWriter } from '../../wire/frames.ts'
 import { copying } from '../../wire/uncloneable.ts'
 import { killFactor } from './memory-limit.ts'
 import { watchdogCode } from './watchdog.ts'
@@ -22,16 +23,17 @@ if (process.argv[2]?.startsWith(childMark)) {
 
 function serve(start: ChildStart): void {
   watchdog(start)
-  const outlet: Outlet = { rules: copying, post: (message) => writeAll(frameOf(aged(message, start.memoryLimit))) }
-  const box = new OutcomeBox(outlet, systemClock)
-  const runner = new CallRunner(start, new ChildBoard(descriptors.claims), box, systemClock, listenersTo(outlet, systemClock, start.logs))
-  const reader = new FrameReader()
+  const line = lineToHost(start.memoryLimit)
+  const box = new OutcomeBox(line, copying, systemClock)
+  const runner = new CallRunner(start, new ChildBoard(descriptors.claims), box, systemClock, listenersTo(line, systemClock, start.logs))
+  const reader = new FrameReader<ToRunner>()
   const inbox = new Socket({ fd: descriptors.inbox, readable: true, writable: false })
   inbox.on('data', (piece: Buffer) => {
-    for (const message of reader.push(piece) as ToRunner[]) {
-      if (message.describe) void describe(message.describe, box)
+    for (const message of reader.push(piece)) {
+      if (message[0] === other && message[1].describe) void describe(message[1].describe, box)
       runner.receive(message)
     }
+    runner.run()
   })
   inbox.on('close', () => void runner.close().then(() => process.exit()))
   // A signal to the whole group, such as Ctrl+C, is for the host to judge: it may want to let calls end.
@@ -52,9 +54,21 @@ function writeAll(bytes: Buffer): void {
   }
 }
 
-/** The message, with a note where this process holds more than it may now that calls have ended. */
-function aged(message: FromRunner, limit: number | null): FromRunner {
-  return limit !== null && (message.outcomes ?? message.outcomeColumns) && process.memoryUsage.rss() > limit ? { ...message, worn: true } : message
+/** The way to the host, on which it is noted, once calls have ended, where this process holds more than it may. */
+function lineToHost(memoryLimit: number | null): Line<FromRunner> {
+  const frames = new FrameWriter(writeAll)
+  let worn = false
+  return {
+    write: (message) => frames.write(message),
+    post: (message) => frames.post(message),
+    flush() {
+      if (!worn && memoryLimit !== null && process.memoryUsage.rss() > memoryLimit) {
+        worn = true
+        frames.post([other, { worn }])
+      }
+      frames.flush()
+    }
+  }
 }
 
 /** Ends this process when its host ends or it holds far too much, however busy the main thread is. */

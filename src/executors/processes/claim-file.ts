@@ -41,7 +41,6 @@ export class ClaimFile implements HostBoard, Disposable {
   /** To be handed to the child. */
   readonly file: number
   readonly firstPart = 0
-  readonly takingBack = false
   readonly #cells: Cells
   #last: number | undefined
 

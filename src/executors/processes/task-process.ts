@@ -6,11 +6,11 @@ import type { Logger } from '../../kernel/logger.ts'
 import { type PortableError, fromPortable, toPortable } from '../../wire/portable-error.ts'
 import { copying } from '../../wire/uncloneable.ts'
 import { CallHost, type HostEnd, type HostListener } from '../calls/call-host.ts'
-import type { FromRunner, ToRunner } from '../calls/messages.ts'
+import { type FromRunner, other } from '../calls/messages.ts'
 import { childEntry } from '../entries.ts'
 import { type ChildStart, childMark, descriptors } from './child-start.ts'
 import { ClaimFile } from './claim-file.ts'
-import { FrameReader, frameOf } from '../../wire/frames.ts'
+import { FrameReader, FrameWriter } from '../../wire/frames.ts'
 import { megabytes } from './memory-limit.ts'
 
 export interface TaskProcessOptions {
@@ -27,6 +27,7 @@ export interface TaskProcessOptions {
 /** One child process as the pool sees it. */
 export class TaskProcess extends CallHost {
   readonly board: ClaimFile
+  protected readonly line: FrameWriter
   readonly #child: ChildProcess
   readonly #inbox: Socket
   readonly #outbox: Socket
@@ -55,22 +56,20 @@ export class TaskProcess extends CallHost {
     this.#inbox = stdio[descriptors.inbox] as Socket
     this.#outbox = stdio[descriptors.outbox] as Socket
     this.#lifeline = stdio[descriptors.lifeline as 4] as Socket
-    const reader = new FrameReader()
+    this.line = new FrameWriter((bytes) => void this.#inbox.write(bytes))
+    const reader = new FrameReader<FromRunner>()
     this.#outbox.on('data', (piece: Buffer) => {
       for (const message of this.#read(reader, piece)) {
-        if (message.ending?.error) this.#lastError = message.ending.error
+        if (message[0] === other && message[1].ending?.error) this.#lastError = message[1].ending.error
         this.receive(message)
       }
+      this.caughtUp()
     })
     this.#lifeline.setEncoding('utf8').on('data', (said: string) => { this.#held += said })
     // The child may be gone already; how it ended says more.
     for (const socket of [this.#inbox, this.#outbox, this.#lifeline]) socket.on('error', () => {})
     // Not 'exit': what it said last may not have been read by then.
     this.#child.once('close', (code, signal) => this.#onClose(code, signal))
-  }
-
-  protected post(message: ToRunner): void {
-    this.#inbox.write(frameOf(message))
   }
 
   protected terminate(): void {
@@ -93,9 +92,9 @@ export class TaskProcess extends CallHost {
     return new ProcessExitedError(what, how, { cause: error })
   }
 
-  #read(reader: FrameReader, piece: Buffer): FromRunner[] {
+  #read(reader: FrameReader<FromRunner>, piece: Buffer): FromRunner[] {
     try {
-      return reader.push(piece) as FromRunner[]
+      return reader.push(piece)
     } catch (error) {
       // Outcomes are lost, and nobody can tell whose: as if the child had ended by itself.
       this.#lastError = toPortable(error)

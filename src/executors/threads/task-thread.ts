@@ -1,6 +1,6 @@
 import { MessagePort, type ResourceLimits, type Worker } from 'node:worker_threads'
 import { ServedEnd } from '../../concurrency/remote/served-end.ts'
-import { type LinkEnd, PortLink } from '../../concurrency/threads/port-link.ts'
+import { type LinkEnd, PortLink, linkEnds, lookout } from '../../concurrency/threads/port-link.ts'
 import { ThreadExitedError, type TreadleError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import { startThread } from '../../tasks/own-thread.ts'
@@ -9,7 +9,7 @@ import { toPortable } from '../../wire/portable-error.ts'
 import { cloning } from '../../wire/uncloneable.ts'
 import { CallHost, type HostEnd, type HostListener } from '../calls/call-host.ts'
 import { ClaimBoard } from '../calls/claim-board.ts'
-import type { FromRunner, ToRunner } from '../calls/messages.ts'
+import { type FromRunner, type ToRunner, other } from '../calls/messages.ts'
 import { threadEntry } from '../entries.ts'
 import type { Streams } from '../calls/streams.ts'
 import { type HostCall, hostCalls } from './host-calls.ts'
@@ -27,39 +27,56 @@ export interface TaskThreadOptions {
   readonly streams: Streams
   readonly logs: boolean
   readonly log: Logger
+  /** Whether it looks for more, for a moment, before it waits to be woken: where there is a core for it. */
+  readonly looksOut: boolean
 }
+
+/** How much of what is small may be on the way, in bytes each way: about a thousand calls. */
+const ringBytes = 131_072
 
 /** One thread as the pool sees it. */
 export class TaskThread extends CallHost {
   readonly board: ClaimBoard = new ClaimBoard()
+  protected readonly line: PortLink<ToRunner, FromRunner>
   readonly #worker: Worker
   #error: unknown
 
-  constructor({ name, place, concurrency, execArgv, resourceLimits, hostCall, streams, logs, log }: TaskThreadOptions, listener: HostListener) {
+  constructor({ name, place, concurrency, execArgv, resourceLimits, hostCall, streams, logs, log, looksOut }: TaskThreadOptions, listener: HostListener) {
     super(cloning, log, listener)
-    const start: ThreadStart = { entry: 'thread', place, concurrency, board: this.board.memory, logs }
+    const [own, line] = linkEnds(ringBytes)
+    const start: ThreadStart = { entry: 'thread', place, concurrency, board: this.board.memory, line, lookout: looksOut ? lookout : 0, logs }
     this.#worker = startThread(threadEntry, {
       name,
       workerData: start,
+      transferList: [line.port],
       ...(execArgv ? { execArgv: [...execArgv] } : {}),
       ...(resourceLimits ? { resourceLimits } : {})
     })
-    this.#worker.on('message', (message: FromRunner | { readonly line: LinkEnd }) => {
+    this.line = new PortLink(own)
+    this.line.listen({
+      heard: (message) => this.receive(message),
+      caughtUp: () => this.caughtUp(),
+      closed: (why) => this.#break(why)
+    })
+    const strange = (): void => log.warn({}, 'a message of unknown form came from a task')
+    this.#worker.on('messageerror', strange)
+    this.#worker.on('message', (message: unknown) => {
       if (isLine(message)) new ServedEnd(new PortLink(message.line), hostCalls(hostCall, streams)).begin()
-      else this.receive(message)
+      else strange()
     })
     this.#worker.on('error', (error) => { this.#error = error })
-    this.#worker.on('messageerror', (error) => {
-      // Outcomes are lost, and nobody can tell whose: as if the thread had ended by itself.
-      this.#error = error
-      void this.#worker.terminate()
+    this.#worker.on('exit', (code) => {
+      this.line.catchUp()
+      this.line.close()
+      this.end(howEnded(code, this.#error), this.#error)
     })
-    this.#worker.on('exit', (code) => this.end(howEnded(code, this.#error), this.#error))
   }
 
-  protected post(message: ToRunner, transfer: ArrayBuffer[] = []): void {
-    this.#worker.postMessage(message, transfer)
-    this.board.countPost()
+  /** Outcomes are lost, and nobody can tell whose: as if the thread had ended by itself. */
+  #break(why: unknown): void {
+    if (why === undefined) return // its exit is told of apart
+    this.#error = why
+    this.terminate()
   }
 
   protected terminate(): void {
@@ -69,10 +86,12 @@ export class TaskThread extends CallHost {
   protected dismiss(): void {
     if (!this.opens) return this.terminate()
     this.hold(true)
-    this.post({ close: true })
+    this.line.post([other, { close: true }])
+    this.line.flush()
   }
 
   protected hold(busy: boolean): void {
+    this.line.hold(busy)
     if (busy) this.#worker.ref()
     else this.#worker.unref()
   }

@@ -67,6 +67,7 @@ export class ThreadExecutor extends CallPool {
   readonly #threads = new Set<TaskThread>()
   readonly #stalls: StallWatch | undefined
   readonly #perThread: number
+  readonly #looksOut: boolean
   #threadCount = 0
 
   constructor(options: ThreadExecutorOptions = {}) {
@@ -82,6 +83,8 @@ export class ThreadExecutor extends CallPool {
     })
     this.#options = options
     this.#perThread = concurrency
+    // More than there are cores would take them from each other.
+    this.#looksOut = threads <= availableParallelism()
     this.#log = log
     if (place === 'loop') {
       this.#stalls = new StallWatch({
@@ -105,6 +108,7 @@ export class ThreadExecutor extends CallPool {
       hostCall: this.#options.hostCall ?? noHostCalls,
       streams: this.#options.streams ?? new Streams(),
       logs: log !== undefined,
+      looksOut: this.#looksOut,
       log: this.#log
     }, listener)
     this.#threads.add(thread)
@@ -135,13 +139,13 @@ export class ThreadExecutor extends CallPool {
 
   #onStall(thread: TaskThread, ms: number): void {
     const first = thread.inFlight.get(thread.board.firstPart)
-    const calls = first ? [first] : [...thread.inFlight.values()]
+    const calls = first ? [first] : [...thread.inFlight]
     this.#options.onStall?.(ms, [...new Set(calls.map((call) => call.name))])
   }
 
   #replaceStalled(thread: TaskThread, ms: number): void {
     this.#threads.delete(thread)
-    const begun = [...thread.inFlight.values()].filter((call) => thread.hasBegun(call))
+    const begun = [...thread.inFlight].filter((call) => thread.hasBegun(call))
     const culprit = begun.length > 1 ? thread.inFlight.get(thread.board.firstPart) : begun[0]
     this.#log.error({ ms, tasks: begun.map((call) => call.name) }, 'an event loop stood still: its thread is replaced')
     this.replace(thread, culprit, (call) => new LoopStalledError(`'${call.name}'`, Math.round(ms)))
