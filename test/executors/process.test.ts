@@ -9,6 +9,7 @@ import { lineLogger } from '../../src/kernel/logger.ts'
 import { encode } from '../../src/wire/codec.ts'
 import { executorConformance } from '../../src/testing/executor-conformance.ts'
 import { Mark } from '../../src/testing/executor-conformance/bench.ts'
+import { open as openForSuite } from '../fixtures/executors/processes.ts'
 import { logSomething } from '../fixtures/tasks/cells.ts'
 import { busy, double, give, keep, leaveGrandchild, leaveSpinning, length, neighbours, processId, spin, survive } from '../fixtures/tasks/processes.ts'
 import { TestProcess } from '../support/processes.ts'
@@ -17,11 +18,8 @@ import { call } from './support.ts'
 
 executorConformance({
   name: 'ProcessExecutor',
-  open: ({ concurrency, grace, heapLimit, memoryLimit }) => open({
-    processes: concurrency, grace,
-    ...(heapLimit === undefined ? {} : { execArgv: [`--max-old-space-size=${heapLimit}`] }),
-    ...(memoryLimit === undefined ? {} : { memoryLimit })
-  })
+  open: openForSuite,
+  module: new URL('../fixtures/executors/processes.ts', import.meta.url).href
 }, { describe, test, expect })
 
 function open(options: ProcessExecutorOptions = {}): ProcessExecutor {

@@ -28,9 +28,14 @@ const notItsOwn = 'a limit of a thread is one of its heap: what buffers take is 
 export const skippedOnThreads: Readonly<Record<string, string>> = {
   'memory outside the heap that is exhausted loses only its own call': notItsOwn,
   'memory outside the heap that is exhausted costs the calls beside it nothing': notItsOwn,
+  'where what runs calls is replaced again and again, since it holds too much, no call is lost': notItsOwn,
   'SIGSEGV loses only its own call': killsAll,
   'SIGABRT loses only its own call': killsAll,
-  'SIGKILL from outside loses only the call that was running': killsAll
+  'SIGKILL from outside loses only the call that was running': killsAll,
+  'among 200 calls one that dies of SIGKILL costs the others nothing': killsAll,
+  'among 200 calls several that die of SIGKILL cost the others nothing': killsAll,
+  'among 200 calls of a task known to be short one that dies of SIGKILL is all that is charged': killsAll,
+  'among 200 calls one that is killed from outside costs the others nothing': killsAll
 }
 
 export function limits(heap: number | undefined): { resourceLimits?: ResourceLimits } {

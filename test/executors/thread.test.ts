@@ -4,13 +4,15 @@ import { ThreadExecutor } from '../../src/executors/threads/thread-executor.ts'
 import { type LogFields, lineLogger } from '../../src/kernel/logger.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { executorConformance } from '../../src/testing/executor-conformance.ts'
+import { open } from '../fixtures/executors/threads.ts'
 import { double } from '../fixtures/tasks/arithmetic.ts'
 import { block, exhaust, leaveBomb, logSomething, maybeBlock, meetUnreadable, postOwn, postUnreadable, spin, wait } from '../fixtures/tasks/cells.ts'
-import { call, cells, letGo, limits, reaches, skippedOnThreads } from './support.ts'
+import { call, cells, letGo, reaches, skippedOnThreads } from './support.ts'
 
 executorConformance({
   name: 'ThreadExecutor',
-  open: ({ concurrency, grace, heapLimit }) => new ThreadExecutor({ threads: concurrency, grace, ...limits(heapLimit) }),
+  open,
+  module: new URL('../fixtures/executors/threads.ts', import.meta.url).href,
   skip: skippedOnThreads
 }, { describe, test, expect })
 

@@ -38,6 +38,8 @@ export interface Bench {
   /** A path in a folder that vanishes when the case ends. */
   readonly path: (name: string) => string
   readonly mark: () => Mark
+  /** A module that exports `open`, for a program of the case's own. */
+  readonly module: string
 }
 
 /** Where a call tells its test how far it has come, and waits to be let go: files, since a call may run in any process. */
@@ -73,6 +75,9 @@ export type Cases = Readonly<Record<string, (bench: Bench) => Promise<void>>>
 export function callOf(task: AnyTask, args: readonly unknown[], more: Partial<Pick<Call, 'timeout' | 'signal' | 'attempt' | 'onProgress' | 'onLog'>> = {}): Call {
   return { task: definitionOf(task, 'callOf'), input: { args }, timeout: Infinity, ...more }
 }
+
+/** What a call that died by its own doing is charged with, in a process or elsewhere. */
+export const deathOf = ({ place }: Executor): string => place === 'process' ? 'PROCESS_EXITED' : 'THREAD_EXITED'
 
 /** The error of an outcome, or of what the outcome is instead. */
 export function errorOf(outcome: Outcome): unknown {

@@ -1,12 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import type { Executor } from '../../executors/executor.ts'
 import type { AnyTask } from '../../tasks/task.ts'
-import { type Bench, type Cases, type OpenOptions, callOf, errorOf } from './bench.ts'
+import { type Bench, type Cases, type OpenOptions, callOf, deathOf, errorOf } from './bench.ts'
 import { add, awaitDeath, exhaustBuffers, exhaustHeap, exit, failLate, failLateUncloneably, leaveBomb, leaveLateRejection, leaveRejection, rejectLate, signalSelf, waitForMark } from './tasks.ts'
-
-/** What a call that died by its own doing is charged with, in a process or elsewhere. */
-const deathOf = ({ place }: Executor): string => place === 'process' ? 'PROCESS_EXITED' : 'THREAD_EXITED'
 
 /** The call dies, with its reason; the executor goes on. */
 async function diesAlone({ open, expect }: Bench, task: AnyTask, args: readonly unknown[], reason: string, options: Partial<OpenOptions> = {}): Promise<void> {
