@@ -18,6 +18,9 @@ export const views: readonly View[] = [
   (globalThis as unknown as { Float16Array: View }).Float16Array
 ]
 
+/** Some flags of Node leave it out. */
+const wasm = (globalThis as unknown as { WebAssembly?: { readonly Memory: new() => { readonly buffer: object } } }).WebAssembly
+
 /** By name: a view may come from another realm. */
 const numbers = new Map(views.map((view, number) => [view.name, number]))
 
@@ -43,7 +46,7 @@ export function kindOf(value: object): Kind {
   const kind = builtIn(value)
   const base = Object.getPrototypeOf(prototype) as object | null
   // Of another realm, such as a vm context, where that is not the one above.
-  if (kind === undefined) return base === null ? 'object' : 'refused'
+  if (kind === undefined) return base === null ? 'object' : isSharedMemory(value) ? 'shared' : 'refused'
   return base !== null && Object.getPrototypeOf(base) === null ? kind : 'refused'
 }
 
@@ -53,6 +56,16 @@ function builtIn(value: object): Kind | undefined {
   if (types.isSet(value)) return 'set'
   if (types.isDate(value)) return 'date'
   return types.isRegExp(value) ? 'regexp' : undefined
+}
+
+/** A memory of WebAssembly that is made to be shared. */
+function isSharedMemory(value: object): boolean {
+  if (!wasm || !(value instanceof wasm.Memory)) return false
+  try {
+    return types.isSharedArrayBuffer(value.buffer)
+  } catch {
+    return false // it is none, whatever its prototype says
+  }
 }
 
 function kindOfMemory(buffer: ArrayBufferLike, kind: 'view' | 'buffer'): Kind {

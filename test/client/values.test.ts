@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Client, type Local, connect, local, openBackend, startWorker } from '../../src/index.ts'
 import * as tasks from '../fixtures/values/tasks.ts'
 import { same } from '../support/same.ts'
+import { instanceOf, wasm, wasmBytes } from '../fixtures/tasks/wasm.ts'
 import { sharedFolder } from '../support/temporary-folder.ts'
 import { sendable } from '../support/values.ts'
 
@@ -167,5 +168,18 @@ test('shared memory stays shared on threads, and is refused everywhere else', as
   for (const [place, trip] of Object.entries(places)) {
     if (place.startsWith('local() on')) continue
     await expect(trip({ cells })).rejects.toMatchObject({ code: 'UNCLONEABLE', message: expect.stringContaining('args[0].cells') as string })
+  }
+})
+
+test('a shared memory of WebAssembly stays shared on threads, and is refused everywhere else', async () => {
+  const memory = new wasm.Memory({ initial: 1, maximum: 1, shared: true })
+  const [arrived] = await places['local() on a thread']!([memory]) as [typeof memory]
+  new Uint8Array(memory.buffer)[7] = 9
+  expect(new Uint8Array(arrived.buffer)[7]).toBe(9)
+  expect(instanceOf(wasmBytes(1), arrived).work).toBeTypeOf('function')
+  const pretender: unknown = Object.create(wasm.Memory.prototype)
+  for (const [place, trip] of Object.entries(places)) {
+    const refused = place.startsWith('local() on') ? [pretender] : [pretender, memory]
+    for (const value of refused) await expect(trip({ value })).rejects.toMatchObject({ code: 'UNCLONEABLE', message: expect.stringContaining('args[0].value') as string })
   }
 })
