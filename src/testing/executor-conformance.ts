@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Executor } from '../executors/executor.ts'
+import { aliasingCases } from './executor-conformance/aliasing.ts'
+import * as aliasingTasks from './executor-conformance/aliasing-tasks.ts'
 import { type Cases, Mark, type OpenOptions, type TestRunner } from './executor-conformance/bench.ts'
 import { closingCases } from './executor-conformance/closing.ts'
 import { crashCases } from './executor-conformance/crashes.ts'
@@ -31,10 +33,11 @@ export interface ExecutorDriver {
 }
 
 /** The tasks that the suite runs, for an adapter that is given definitions. */
-export const conformanceTasks: TaskRegistry = new TaskRegistry({ ...tasks, ...resourceTasks, ...crowdTasks })
+export const conformanceTasks: TaskRegistry = new TaskRegistry({ ...tasks, ...resourceTasks, ...crowdTasks, ...aliasingTasks })
 
 const groups: Readonly<Record<string, Cases>> = {
   values: valueCases,
+  aliasing: aliasingCases,
   errors: errorCases,
   reports: reportCases,
   resources: resourceCases,

@@ -20,6 +20,7 @@ executorConformance({
     'an argument that cannot be sent fails its call alone, with its path': byReference,
     'a result that cannot be sent fails its call alone, with its path': byReference,
     'among 200 calls one whose argument cannot be sent costs the others nothing': byReference,
-    'among 200 calls one whose result cannot be sent costs the others nothing': byReference
+    'among 200 calls one whose result cannot be sent costs the others nothing': byReference,
+    aliasing: byReference
   }
 }, { describe, test, expect })

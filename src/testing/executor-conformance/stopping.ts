@@ -63,6 +63,17 @@ export const stoppingCases: Cases = {
     own.release()
   },
 
+  async 'calls that run beside each other and do not listen are all cancelled'({ open, mark, expect }) {
+    const executor = open({ concurrency: 2, grace: 20 })
+    const abort = new AbortController()
+    const marks = [mark(), mark()]
+    const running = marks.map((own) => executor.execute(callOf(waitForMark, [own.path], { signal: abort.signal })))
+    await Promise.all(marks.map((own) => own.reaches(1)))
+    abort.abort()
+    expect(await Promise.all(running)).toEqual([{ kind: 'cancelled' }, { kind: 'cancelled' }])
+    for (const own of marks) own.release()
+  },
+
   async 'a call whose time is up is told so, and has timed out'({ open, mark, expect }) {
     const own = mark()
     const executor = open({ grace: 60_000 })
