@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { currentScope, currentSignal } from '../concurrency/cancel-scope.ts'
-import { map } from '../concurrency/map.ts'
-import type { Call, Progress } from '../executors/executor.ts'
+import { checkItems } from '../concurrency/map-calls.ts'
+import { map, mapUnordered } from '../concurrency/map.ts'
+import type { Call, Outcome, Progress } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { byteCount, count } from '../kernel/count.ts'
 import { after, never } from '../kernel/deadline.ts'
@@ -13,10 +14,14 @@ import { TaskLoader } from '../tasks/loader.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry } from '../tasks/registry.ts'
 import { type Place, type Task, type TaskDefinition, type TaskRef, definitionOf } from '../tasks/task.ts'
+import { copying, cloning } from '../wire/uncloneable.ts'
+import { ChunkedMap } from './chunked-map.ts'
 import { LocalCall, resultOf } from './local-call.ts'
+import { type MapResults, manyAtOnce, oneByOne } from './map-results.ts'
 import { Operation } from './operation.ts'
 import { Pipeline } from './pipeline.ts'
 import { type Room, Rooms, besides } from './rooms.ts'
+import { mapItems, mapTask } from '../executors/calls/map-items.ts'
 import { streamItems, streamTask } from '../executors/calls/stream-items.ts'
 import { Streams } from '../executors/calls/streams.ts'
 import '../executors/entries.ts'
@@ -40,7 +45,10 @@ export interface LocalOptions {
 }
 
 export interface MapOptions {
-  /** How many items are taken beyond those whose results were asked for. Default: 8 for each thread or process; `loopConcurrency` on the loop, and `blocking` for what blocks. */
+  /**
+   * How many items are taken beyond those whose results were asked for; then each is a call of its own. Default: `loopConcurrency` on the loop, and `blocking` for what
+   * blocks; on threads and in processes many items travel together, as many as make about 2 ms of work.
+   */
   concurrency?: number
   /** Ends the iteration, with its reason. */
   signal?: AbortSignal
@@ -71,13 +79,29 @@ export interface Runner {
    */
   run<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<Awaited<Result>>
   /**
-   * Calls the task for each item and gives the results in order, several calls at a time. The source is read no further than
+   * Calls the task for each item and gives the results in order: iterated, one by one; awaited, a list of all. The source is read no further than
    * needed, so it may be endless. The first error in that order ends it and cancels the rest; so does leaving the loop.
    *
+   * On threads and in processes many items travel together, by how long they take, and one after another: `context()` is that of all of them. Typed
+   * arrays travel as such, and shared memory stays shared. Work that is too small to be carried runs here, a few milliseconds at a time, unless
+   * the task's `runs` says where.
+   *
+   * @throws NotATaskError, DuplicateTaskError, InvalidOptionError
+   *
    * @example
-   * for await (const sum of here.map(sumTo, [10, 100, 1_000], { concurrency: 2 })) console.log(sum)
+   * for await (const sum of here.map(sumTo, [10, 100, 1_000])) console.log(sum)
+   * await here.map(sumTo, Int32Array.of(2, 3))   // [ 3, 6 ]
    */
-  map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<NoInfer<Item>> | AsyncIterable<NoInfer<Item>>, options?: MapOptions): AsyncGenerator<Awaited<Result>, void, undefined>
+  map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<NoInfer<Item>> | AsyncIterable<NoInfer<Item>>, options?: MapOptions): MapResults<Awaited<Result>>
+  /**
+   * As `map`, but gives results as soon as they are there, and throws the first error that comes.
+   *
+   * @throws NotATaskError, DuplicateTaskError, InvalidOptionError
+   *
+   * @example
+   * for await (const sum of here.mapUnordered(sumTo, [1_000, 10])) console.log(sum)
+   */
+  mapUnordered<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<NoInfer<Item>> | AsyncIterable<NoInfer<Item>>, options?: MapOptions): MapResults<Awaited<Result>>
 }
 
 /** Runs tasks here and now, on this machine, without a server. */
@@ -132,8 +156,11 @@ const mapOptions = { concurrency: true, signal: true } as const
 const nothing: RunnerOptions = {}
 const runnerOptions = { signal: true, onProgress: true } as const
 
-/** How many items each thread or process has before it in `map`: small calls travel together. */
+/** How many items each thread or process has before it in `map` where each is a call of its own. */
 const itemsEach = 8
+
+/** Tasks of our own that run other tasks. */
+const ownTasks: ReadonlyMap<string, TaskDefinition> = new Map([[streamTask, definitionOf(streamItems, 'stream')], [mapTask, definitionOf(mapItems, 'map')]])
 
 /**
  * Runs tasks on this machine: what waits on the event loop, what computes on threads, what may crash in child processes.
@@ -146,9 +173,9 @@ const itemsEach = 8
  */
 export function local(options: LocalOptions = {}): Local {
   refuseNestedStart('local()')
-  const own = checkOptions('local()', options, localOptions)
-  const { threads = localDefaults.threads, loopConcurrency = localDefaults.loopConcurrency, blocking = localDefaults.blocking, processes = localDefaults.processes } = own
-  const { memoryLimit = localDefaults.memoryLimit, clock = localDefaults.clock, log = localDefaults.log } = own
+  const checked = checkOptions('local()', options, localOptions)
+  const { threads = localDefaults.threads, loopConcurrency = localDefaults.loopConcurrency, blocking = localDefaults.blocking, processes = localDefaults.processes } = checked
+  const { memoryLimit = localDefaults.memoryLimit, clock = localDefaults.clock, log = localDefaults.log } = checked
   byteCount('memoryLimit', memoryLimit)
   return new LocalRunner({
     threads: count('threads', threads),
@@ -179,7 +206,7 @@ export class LocalRunner implements Local {
     this.#loader = new TaskLoader(options.clock)
     this.#streams = new Streams(options.clock)
     this.#rooms = new Rooms(options, {
-      find: (name) => name === streamTask ? definitionOf(streamItems, 'stream') : this.#registry.get(name),
+      find: (name) => ownTasks.get(name) ?? this.#registry.get(name),
       hostCall: (ref, args, signal) => this.#runForThread(ref, args, signal),
       streams: this.#streams
     })
@@ -189,8 +216,12 @@ export class LocalRunner implements Local {
     return this.#runTask(task, args, nothing) as Promise<Awaited<Result>>
   }
 
-  map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions = {}): AsyncGenerator<Awaited<Result>, void, undefined> {
-    return this.#map(task, items, options, {})
+  map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions = {}): MapResults<Awaited<Result>> {
+    return this.#map(task, items, options, {}, true)
+  }
+
+  mapUnordered<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions = {}): MapResults<Awaited<Result>> {
+    return this.#map(task, items, options, {}, false)
   }
 
   start<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Operation<Awaited<Result>, Progress> {
@@ -236,7 +267,8 @@ export class LocalRunner implements Local {
     checkSignal('with()', own.signal)
     return {
       run: (task, ...args) => this.#runTask(task, args, own) as Promise<never>,
-      map: (task, items, options = {}) => this.#map(task, items, options, own)
+      map: (task, items, options = {}) => this.#map(task, items, options, own, true),
+      mapUnordered: (task, items, options = {}) => this.#map(task, items, options, own, false)
     }
   }
 
@@ -253,16 +285,32 @@ export class LocalRunner implements Local {
     await this.close()
   }
 
-  #map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions, own: RunnerOptions): AsyncGenerator<Awaited<Result>, void, undefined> {
-    const definition = this.#known(task, 'map')
-    checkOptions('map()', options, mapOptions)
-    checkSignal('map()', options.signal)
-    const { concurrency, signal } = options
-    const limit = count('concurrency', concurrency ?? this.#itemsFor(definition.runs))
-    const call = (item: Item): Promise<Awaited<Result>> => this.#run(definition, [item], { ...own, signal: currentSignal() }) as Promise<Awaited<Result>>
+  #map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions, own: RunnerOptions, ordered: boolean): MapResults<Awaited<Result>> {
+    const where = ordered ? 'map()' : 'mapUnordered()'
+    const definition = this.#known(task, ordered ? 'map' : 'mapUnordered')
+    const { concurrency, signal } = checkOptions(where, options, mapOptions)
+    checkSignal(where, signal)
+    checkItems(where, items)
+    const { runs, rules } = definition
+    const limit = count('concurrency', concurrency ?? this.#itemsFor(runs))
     const signals = [signal, own.signal].filter((each) => each !== undefined)
     const outer = signals.length > 1 ? AbortSignal.any(signals) : signals[0]
-    return map(items, call, { concurrency: limit, ...(outer ? { signal: outer } : {}) })
+    if (concurrency !== undefined || own.onProgress || rules.timeout !== Infinity || runs === 'loop' || runs === 'blocking') {
+      const call = (item: Item): Promise<Awaited<Result>> => this.#run(definition, [item], { ...own, signal: currentSignal() }) as Promise<Awaited<Result>>
+      return oneByOne((ordered ? map : mapUnordered)(items, call, { concurrency: limit, ...(outer ? { signal: outer } : {}) }))
+    }
+    const chunks = new ChunkedMap({
+      source: items, definition, ordered, signal: outer,
+      ...(runs === 'thread' ? { workers: this.#options.threads, rules: cloning } : { workers: this.#options.processes, rules: copying }),
+      execute: (call) => this.#execute(runs, call),
+      executeHere: (call) => this.#execute('beside the loop', call)
+    })
+    return manyAtOnce((exit) => chunks.batches(exit) as AsyncGenerator<ArrayLike<Awaited<Result>>, void, undefined>, () => { chunks.wantsAll = true })
+  }
+
+  async #execute(room: Room, call: Call): Promise<Outcome> {
+    const executor = this.#rooms.ready(room) ?? await this.#rooms.get(room)
+    return await executor.execute(call)
   }
 
   #runTask(task: unknown, args: readonly unknown[], own: RunnerOptions): Promise<unknown> {

@@ -69,9 +69,17 @@ export function reasonOf(signal: AbortSignal | undefined, error: unknown, calls:
 
 /** @throws InvalidOptionError */
 export function limitOf(items: Items<unknown>, fn: (item: never) => unknown, options: MapOptions): number {
-  const source = Object(items) as object
-  if (!(Symbol.asyncIterator in source || Symbol.iterator in source)) throw new InvalidOptionError('map()', items, 'something to iterate, such as a list')
+  checkItems('map()', items)
   if (typeof fn !== 'function') throw new InvalidOptionError('map()', fn, 'a function to call with each item')
   const { concurrency = 100 } = checkOptions('map()', options, mapOptions)
   return concurrency === Infinity ? concurrency : count('concurrency', concurrency)
+}
+
+/**
+ * @param where what was given it, for the error
+ * @throws InvalidOptionError where it cannot be iterated
+ */
+export function checkItems(where: string, items: unknown): void {
+  const source = Object(items) as object
+  if (!(Symbol.asyncIterator in source || Symbol.iterator in source)) throw new InvalidOptionError(where, items, 'something to iterate, such as a list')
 }

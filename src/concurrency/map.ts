@@ -59,13 +59,19 @@ async function* results<Item, Result>(
   items: Items<Item>, fn: (item: Item) => Result, options: MapOptions, exit: Exit, mapped: typeof orderedMap
 ): AsyncGenerator<Awaited<Result>, void, undefined> {
   const limit = limitOf(items, fn, options)
-  const { signal } = options
+  yield* withCalls(fn, options.signal, exit, (calls) => mapped(items, limit, (item) => calls.call(item), calls.signal))
+}
+
+/** Iterates what is made of calls of `fn`: in one scope, which is cancelled, and waited for, when that ends. */
+export async function* withCalls<Item, Result, Given>(
+  fn: (item: Item) => Result, signal: AbortSignal | undefined, exit: Exit, iterate: (calls: Calls<Item, Result>) => AsyncGenerator<Given, void, undefined>
+): AsyncGenerator<Given, void, undefined> {
   signal?.throwIfAborted()
   const calls = new Calls(fn, signal)
   const failures: unknown[] = []
   exit.heard = () => calls.cancel()
   try {
-    yield* mapped(items, limit, (item) => calls.call(item), calls.signal)
+    yield* iterate(calls)
   } catch (error) {
     if (!exit.left || !calls.isOwnCancellation(error)) failures.push(reasonOf(signal, error, calls))
   } finally {

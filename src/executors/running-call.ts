@@ -1,7 +1,7 @@
 import { CancelScope, outsideScopes, provideScope } from '../concurrency/cancel-scope.ts'
 import { systemClock } from '../kernel/clock.ts'
 import type { LogFields, Logger } from '../kernel/logger.ts'
-import { callOf } from '../tasks/call.ts'
+import { callOf, isBare } from '../tasks/call.ts'
 import { type OwnContext, type TaskContext, context, inCall, runInContext } from '../tasks/context.ts'
 import { progressOf } from '../tasks/progress.ts'
 import type { OpenResources, Resource } from '../tasks/resource.ts'
@@ -80,10 +80,15 @@ export class RunningCall implements OwnContext {
 
   /** Calls another task in place of the one that it was made for: from here on it is that one's call. */
   callInstead(definition: TaskDefinition, args: readonly unknown[]): unknown {
+    return this.becomes(definition)(...args)
+  }
+
+  /** From here on it is the call of another task. Gives what calls that one, as often as it is called. */
+  becomes(definition: TaskDefinition): (...args: readonly unknown[]) => unknown {
     this.task = definition.name
     this.version = definition.version
     this.#declared = definition.resources
-    return callOf(definition, args, this.#opened)
+    return isBare(definition) ? definition.fn as (...args: readonly unknown[]) => unknown : (...args) => callOf(definition, args, this.#opened)
   }
 
   abort(error: unknown): void {

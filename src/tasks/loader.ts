@@ -27,6 +27,7 @@ export async function tasksOf(module: string, clock: Clock = systemClock): Promi
 /** Finds tasks again in this thread, by their modules. Each module is imported once. */
 export class TaskLoader {
   readonly #found = new Map<string, Promise<TaskDefinition>>()
+  readonly #loaded = new Map<string, TaskDefinition>()
   readonly #clock: Clock
 
   constructor(clock: Clock = systemClock) {
@@ -35,10 +36,18 @@ export class TaskLoader {
 
   /** @throws TaskModuleError, TaskNotExportedError, TaskIsClosureError, DuplicateTaskError */
   load(ref: TaskRef): Promise<TaskDefinition> {
-    const key = `${ref.name} ${ref.source.modules[0]}`
+    const key = keyOf(ref)
     let found = this.#found.get(key)
-    if (!found) this.#found.set(key, found = this.#search(ref))
+    if (!found) {
+      this.#found.set(key, found = this.#search(ref))
+      found.then((definition) => this.#loaded.set(key, definition), () => {})
+    }
     return found
+  }
+
+  /** Where it has been loaded: at once. */
+  loaded(ref: TaskRef): TaskDefinition | undefined {
+    return this.#loaded.get(keyOf(ref))
   }
 
   async #search(ref: TaskRef): Promise<TaskDefinition> {
@@ -62,6 +71,10 @@ export class TaskLoader {
     if (all.has(name)) return all.get(name)
     throw notFound(name, source, failure)
   }
+}
+
+function keyOf({ name, source }: TaskRef): string {
+  return `${name} ${source.modules[0]}`
 }
 
 /** Why a task is not among the exports of the modules where it was looked for. */

@@ -100,6 +100,8 @@ export interface TaskDefinition extends TaskRef {
   readonly middleware: readonly Middleware[]
   readonly resources: readonly Resource<unknown>[]
   readonly runs: Place
+  /** Nobody said where it runs: work too small to be carried anywhere may run where it is asked for. */
+  readonly runsByDefault: boolean
   readonly rules: CallRules
   /** The rules as `task()` was given them, whatever `with` changed since. */
   readonly ownRules: CallRules
@@ -140,7 +142,8 @@ export type AnyTask = Task<never[], unknown>
 export function task<Schema extends ArgsSchema, Result>(options: CheckedTaskOptions<Schema>, fn: (...args: SchemaOutput<Schema>) => Result): Task<SchemaInput<Schema>, Result, SchemaOutput<Schema>>
 export function task<Args extends unknown[], Result>(options: TaskOptions, fn: (...args: Args) => Result): Task<Args, Result>
 export function task<Args extends unknown[], Result>(options: TaskOptions & { args?: StandardSchema }, fn: (...args: Args) => Result): Task<Args, Result> {
-  const { name, runs = types.isAsyncFunction(fn) ? 'loop' : 'thread', aliases = [], version = 1, middleware = [], resources = [], args: schema } = checkOptions('task()', options, taskOptions)
+  const { name, runs: told, aliases = [], version = 1, middleware = [], resources = [], args: schema } = checkOptions('task()', options, taskOptions)
+  const runs = told ?? (types.isAsyncFunction(fn) ? 'loop' : 'thread')
   if (!Array.isArray(aliases)) throw new InvalidOptionError('aliases', aliases, 'a list of names')
   for (const each of [name, ...aliases]) checkTaskName(each)
   if (typeof fn !== 'function') throw new InvalidOptionError(`the task '${name}'`, fn, 'a function')
@@ -149,7 +152,7 @@ export function task<Args extends unknown[], Result>(options: TaskOptions & { ar
   if (!Array.isArray(resources) || !resources.every(isResource)) throw new InvalidOptionError('resources', resources, 'a list of what resource() gives')
   if (schema !== undefined && !isSchema(schema)) throw new InvalidOptionError('args', schema, 'a Standard Schema of the list of arguments, such as z.tuple([z.string()])')
   const rules = rulesWith(options, ruleDefaults)
-  const made: TaskDefinition = { name, aliases, version: count('version', version), middleware, resources, ...(schema ? { schema } : {}), runs, fn, rules, ownRules: rules, source: callerSource() }
+  const made: TaskDefinition = { name, aliases, version: count('version', version), middleware, resources, ...(schema ? { schema } : {}), runs, runsByDefault: told === undefined, fn, rules, ownRules: rules, source: callerSource() }
   remember(made)
   return brand(made, fn)
 }
