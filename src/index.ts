@@ -7,6 +7,7 @@ export type { CancelFilter, ListFilter, PurgeOptions, RetryFilter } from './clie
 export type { CancelOutcome, JobHandle, JobRecord, ResultOptions } from './client/job-handle.ts'
 export { local } from './client/local.ts'
 export type { Local, LocalOptions, MapOptions, Runner, RunnerOptions } from './client/local.ts'
+export type { MapResults } from './client/map-results.ts'
 export { operation } from './client/operation.ts'
 export type { Operation, OperationControl } from './client/operation.ts'
 export type { Pipeline } from './client/pipeline.ts'

@@ -11,5 +11,7 @@ export const fixed = task({ name: 'fixed', runs: 'thread' }, work.fixed) as One
 export const spin = task({ name: 'spin', runs: 'thread' }, work.spin) as One
 export const invert = task({ name: 'invert', runs: 'thread' }, work.invert) as One
 
+export const tinyAnywhere = task({ name: 'tinyAnywhere' }, work.tiny) as One
+
 export const noopInProcess = task({ name: 'noopInProcess', runs: 'process' }, work.noop) as One
 export const echoInProcess = task({ name: 'echoInProcess', runs: 'process' }, work.echo) as One

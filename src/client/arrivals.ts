@@ -20,7 +20,7 @@ export class InOrder implements Arrivals {
   readonly #waiting = new Map<number, ArrayLike<unknown>>()
   #next = 0
   #error: unknown
-  end = Infinity
+  end: number = Infinity
 
   get waiting(): number {
     return this.#waiting.size
@@ -48,7 +48,7 @@ export class InOrder implements Arrivals {
 /** As they come. */
 export class AsTheyCome implements Arrivals {
   readonly #waiting = new Fifo<Arrived>()
-  end = Infinity
+  end: number = Infinity
 
   get waiting(): number {
     return this.#waiting.size

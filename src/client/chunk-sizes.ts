@@ -14,8 +14,10 @@ const growth = 16
 const mostItems = 2 ** 15
 
 /** How far the newest time moves the average, and by how many times it may exceed that: one slow item says little of the others. */
-const weight = 0.3
-const mostExcess = 4
+const usual = { weight: 0.3, mostExcess: 2 }
+
+/** The same where a chunk's time was up long before its end: the others may be as slow. */
+const early = { weight: 0.5, mostExcess: 8 }
 
 /** How many items make a chunk, from how long they took so far. */
 export class ChunkSizes {
@@ -32,9 +34,11 @@ export class ChunkSizes {
     return this.#largest < growth ? undefined : this.#each
   }
 
-  learn(items: number, ms: number): void {
+  /** @param given of how many these are the ones that were run */
+  learn(items: number, ms: number, given: number): void {
     if (items === 0) return
     const seen = ms / items
+    const { weight, mostExcess } = items * 4 < given ? early : usual
     // As long as chunks grow, the last one says more than all before it, which were slow by being compiled.
     if (this.#each === undefined || items > 2 * this.#largest) this.#each = seen
     else this.#each += weight * (Math.min(seen, mostExcess * this.#each) - this.#each)
@@ -42,7 +46,7 @@ export class ChunkSizes {
   }
 
   /** @param left how many items there are, where that is known */
-  next(left = Infinity): number {
+  next(left: number = Infinity): number {
     const each = Math.max(this.#each ?? aim, 1e-6)
     const fitting = Math.min(Math.ceil(aim / each), this.#largest === 0 ? 1 : growth * this.#largest, mostItems)
     const fair = Math.ceil(left / (2 * this.#workers))
@@ -51,6 +55,6 @@ export class ChunkSizes {
 
   /** How many items take so long, in milliseconds. */
   in(ms: number): number {
-    return Math.max(1, Math.ceil(ms / Math.max(this.#each ?? ms, 1e-6)))
+    return Math.max(1, Math.min(Math.ceil(ms / Math.max(this.#each ?? ms, 1e-6)), 16 * mostItems))
   }
 }

@@ -2,18 +2,17 @@ import { Bell } from '../concurrency/bell.ts'
 import type { Exit } from '../concurrency/leavable.ts'
 import type { Calls } from '../concurrency/map-calls.ts'
 import { withCalls } from '../concurrency/map.ts'
-import { type ChunkReport, type ChunkRules, mapItems } from '../executors/calls/map-items.ts'
-import type { Call, Outcome } from '../executors/executor.ts'
+import type { ChunkReport } from '../executors/calls/map-items.ts'
 import { isBare } from '../tasks/call.ts'
-import { type TaskDefinition, type TaskRef, definitionOf } from '../tasks/task.ts'
+import type { TaskDefinition } from '../tasks/task.ts'
 import { fromPortable } from '../wire/portable-error.ts'
 import type { CopyRules } from '../wire/uncloneable.ts'
 import { type ValueBatch, sizeOf, valuesOf } from '../wire/value-batch.ts'
 import { type Arrivals, AsTheyCome, InOrder } from './arrivals.ts'
+import { Carrier, type Execute } from './carrier.ts'
 import { type Chunk, after, before, isRead, lengthOf, onlyShared, pack } from './chunk.ts'
 import { ChunkSizes, chunkTime } from './chunk-sizes.ts'
 import { type ItemReader, readerOf } from './item-reader.ts'
-import { resultOf } from './local-call.ts'
 
 export interface ChunkedMapOptions {
   readonly source: Iterable<unknown> | AsyncIterable<unknown>
@@ -30,9 +29,6 @@ export interface ChunkedMapOptions {
 }
 
 type ChunkCalls = Calls<() => Promise<void>, Promise<void>>
-type Execute = (call: Call) => Promise<Outcome>
-
-const mapping = definitionOf(mapItems, 'map')
 
 /** So many chunks of each worker are on the way: while it is at one, the next comes. */
 const chunksEach = 2
@@ -49,10 +45,6 @@ const carriage = 0.000_06
 /** The loop has its turn after so long, in milliseconds. */
 const longestTurn = 4
 
-/** So many times a chunk whose thread was replaced under it goes to another. */
-const mostTries = 3
-const replaced: ReadonlySet<unknown> = new Set(['THREAD_REPLACED', 'PROCESS_REPLACED'])
-
 /**
  * Calls a task for each item of a source, on several threads or in several processes, many items at a time: each chunk of them is one call of
  * `mapItems`, which stops when its time is up; what it has not begun goes into a later chunk.
@@ -63,6 +55,8 @@ export class ChunkedMap {
   /** Whether all results are wanted at once: then nothing is to be held back. */
   wantsAll = false
   readonly #options: ChunkedMapOptions
+  readonly #away: Carrier
+  readonly #here: Carrier
   readonly #sizes: ChunkSizes
   readonly #arrivals: Arrivals
   readonly #bell = new Bell()
@@ -82,6 +76,8 @@ export class ChunkedMap {
   constructor(options: ChunkedMapOptions) {
     this.#options = options
     const { definition, workers, ordered } = options
+    this.#away = new Carrier(options.execute, definition, true)
+    this.#here = new Carrier(options.executeHere, definition, false)
     this.#sizes = new ChunkSizes(workers)
     this.#arrivals = ordered ? new InOrder() : new AsTheyCome()
     this.#mayRunHere = definition.runsByDefault && definition.runs === 'thread' && isBare(definition)
@@ -130,10 +126,10 @@ export class ChunkedMap {
 
   #next(): Chunk | undefined {
     const { workers } = this.#options
-    while (this.#pending.length > 0 && this.#pending[0]!.at >= this.#arrivals.end) this.#pending.shift()
     const first = this.#pending.shift()
-    const most = this.#isTiny ? this.#sizes.in(longestTurn) : this.#alone ? 1 : this.#sizes.next(this.#reader.left === undefined ? undefined : this.#reader.left + (first ? lengthOf(first) : 0))
-    if (first) {
+    if (first && first.at >= this.#arrivals.end) this.#pending.length = 0
+    const most = this.#most(first ? lengthOf(first) + (this.#reader.left ?? 0) : this.#reader.left)
+    if (first && first.at < this.#arrivals.end) {
       this.#later(after(first, most))
       return before(first, most)
     }
@@ -147,6 +143,12 @@ export class ChunkedMap {
     return chunk
   }
 
+  /** How many items the next chunk has. */
+  #most(left: number | undefined): number {
+    if (this.#isTiny) return this.#sizes.in(longestTurn)
+    return this.#alone ? 1 : this.#sizes.next(left)
+  }
+
   /** It is begun before what comes after it. */
   #later(chunk: Chunk | undefined): void {
     if (!chunk) return
@@ -155,31 +157,29 @@ export class ChunkedMap {
   }
 
   #send(chunk: Chunk): void {
-    const { definition: { name, source }, rules, execute } = this.#options
-    const { batch, rest, refused } = pack(chunk, name, rules)
+    const { definition, rules } = this.#options
+    const { batch, rest, refused } = pack(chunk, definition.name, rules)
     if (refused && rest) this.#refuse(rest, refused.error)
     else this.#later(rest)
     if (sizeOf(batch) === 0) return
     this.#run(chunk.at, 1, async () => {
-      this.#came({ at: chunk.at, items: batch }, await this.#report(execute, { name, source }, batch, { budget: chunkTime, shares: rules.shares }))
+      this.#came({ at: chunk.at, items: batch }, await this.#away.chunk(batch, { budget: chunkTime, shares: rules.shares }, this.#calls.signal))
     })
   }
 
   /** The first of these cannot be sent as bytes: where threads may share it, it goes alone. */
   #refuse(chunk: Chunk, error: unknown): void {
-    const { definition, rules, execute } = this.#options
-    const item = rules.shares ? onlyShared(chunk) : undefined
+    const item = this.#options.rules.shares ? onlyShared(chunk) : undefined
     if (!item) return this.#arrivals.fail(chunk.at, error)
     this.#later(after(chunk, 1))
-    this.#run(chunk.at, loneWeight, async () => this.#arrivals.add(chunk.at, [await this.#result(execute, definition, [item])]))
+    this.#run(chunk.at, loneWeight, async () => this.#arrivals.add(chunk.at, [await this.#away.one(item, this.#calls.signal)]))
   }
 
   #runHere(chunk: Chunk): void {
-    const { definition, executeHere } = this.#options
     const { list, from, to } = isRead(chunk.items) ? { list: chunk.items as ArrayLike<unknown>, from: 0, to: lengthOf(chunk) } : chunk.items
     this.#runsHere = true
     this.#run(chunk.at, 1, async () => {
-      const report = await this.#report(executeHere, definition, list as ValueBatch, { budget: longestTurn, shares: true, within: { from, to } })
+      const report = await this.#here.chunk(list as ValueBatch, { budget: longestTurn, shares: true, within: { from, to } }, this.#calls.signal)
       if (report.sharing || sizeOf(report.results) === 0) this.#mayRunHere = false
       this.#came(chunk, report)
       await new Promise((resolve) => { setImmediate(resolve) })
@@ -190,7 +190,7 @@ export class ChunkedMap {
   #came(chunk: Chunk, { results, sharing, error, ms, waited }: ChunkReport): void {
     const done = sizeOf(results)
     let end = chunk.at + done
-    this.#sizes.learn(done, ms)
+    this.#sizes.learn(done, ms, lengthOf(chunk))
     this.#arrivals.add(chunk.at, valuesOf(results))
     if (sharing) {
       this.#alone = true
@@ -214,19 +214,5 @@ export class ChunkedMap {
       this.#arrivals.fail(at, error)
       ended()
     })
-  }
-
-  async #report(execute: Execute, task: TaskRef, items: ValueBatch, rules: ChunkRules): Promise<ChunkReport> {
-    return await this.#result(execute, mapping, [task, items, rules]) as ChunkReport
-  }
-
-  async #result(execute: Execute, task: TaskRef, args: readonly unknown[]): Promise<unknown> {
-    const { definition } = this.#options
-    const call: Call = { task, title: definition.name, input: { args }, timeout: Infinity, signal: this.#calls.signal }
-    for (let tries = 1; ; tries++) {
-      const outcome = await execute(call)
-      if (outcome.kind === 'handedBack' && replaced.has(outcome.error.code) && tries < mostTries) continue
-      return resultOf({ ...call, task: definition }, outcome)
-    }
   }
 }

@@ -28,7 +28,7 @@ test('the README does what it says, with the package as it is published', { time
   const node = async (...args: string[]): Promise<string> => (await run(process.execPath, args, { cwd: folder.path })).stdout
   const bin = join(folder.path, 'node_modules/treadle/bin/treadle.js')
 
-  expect(await node('here.ts')).toBe(`5\n1\n2\n${Math.sqrt(8)}\n`)
+  expect(await node('here.ts')).toBe(`5\n1\n2\n${Math.sqrt(8)}\n[ 1, 2, ${Math.sqrt(8)} ]\n`)
   expect(await node('stages.ts')).toBe('LINE 1\nLINE 2\nLINE 3\nDONE\n')
 
   expect(await node('orders.ts')).toBe('1/2 looked up\nDear Ada, you have it by 2026.\n')

@@ -181,6 +181,7 @@ test('the types of the public surface', () => {
       "LogLine",
       "Logger",
       "MapOptions",
+      "MapResults",
       "Middleware",
       "OpenOptions",
       "Operation",

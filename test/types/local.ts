@@ -1,4 +1,5 @@
 import { local } from '../../src/client/local.ts'
+import type { MapResults } from '../../src/client/map-results.ts'
 import type { Operation } from '../../src/client/operation.ts'
 import type { Pipeline } from '../../src/client/pipeline.ts'
 import { toThread } from '../../src/client/to-thread.ts'
@@ -39,6 +40,22 @@ export async function mapTakesItemsOfTheFirstArgument(): Promise<void> {
   here.map(length, [1, 2])
   // @ts-expect-error the results are numbers
   for await (const count of here.map(length, ['a'])) count.toUpperCase()
+}
+
+export async function mapIsIteratedOrAwaited(): Promise<void> {
+  await using here = local()
+  const all: number[] = await here.map(length, ['a', 'b'])
+  const any: number[] = await here.with({}).mapUnordered(length, new Set(['a']), { signal: AbortSignal.timeout(1) })
+  const halves: number[] = await here.map(half, Float64Array.from([...all, ...any]))
+  for await (const text of here.mapUnordered(shown, halves)) text.toUpperCase()
+  const results: MapResults<string> = here.map(shown, halves)
+  const first: IteratorResult<string, void> = await results.next()
+  // @ts-expect-error the results are numbers
+  const texts: string[] = await here.map(length, [String(first.value)])
+  // @ts-expect-error the items have the wrong type
+  await here.mapUnordered(length, texts.map(Number))
+  // @ts-expect-error typed arrays hold numbers
+  await here.map(length, new Int32Array(1))
 }
 
 const half = task({ name: 'half' }, (n: number) => n / 2)

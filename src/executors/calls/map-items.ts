@@ -99,18 +99,23 @@ class Chunk {
     const results = this.#results
     const fn = this.#fn
     const here = this.#rules.within !== undefined
-    for (; this.#at < end; this.#at++) {
-      const item = items[this.#at]
+    let at = this.#at
+    let later: Later | undefined
+    for (; at < end; at++) {
+      const item = items[at]
       if (here && typeof item !== 'number' && !isPlain(item)) {
         this.#over = true
-        return undefined
+        break
       }
       const result = fn(item)
       if (typeof result === 'number') results.add(result)
-      else if (typeof result === 'object' && isThenable(result)) return { result }
-      else if (!this.#keep(result)) return undefined
+      else if (typeof result === 'object' && isThenable(result)) {
+        later = { result }
+        break
+      } else if (!this.#keep(result)) break
     }
-    return undefined
+    this.#at = at
+    return later
   }
 
   /** False where it holds memory that is shared, which no batch can hold. */
