@@ -3,6 +3,7 @@ import type { Exit } from '../concurrency/leavable.ts'
 import type { Calls } from '../concurrency/map-calls.ts'
 import { withCalls } from '../concurrency/map.ts'
 import type { ChunkReport } from '../executors/calls/map-items.ts'
+import { UncloneableError } from '../kernel/errors.ts'
 import { isBare } from '../tasks/call.ts'
 import type { TaskDefinition } from '../tasks/task.ts'
 import { fromPortable } from '../wire/portable-error.ts'
@@ -169,7 +170,7 @@ export class ChunkedMap {
 
   /** The first of these cannot be sent as bytes: where threads may share it, it goes alone. */
   #refuse(chunk: Chunk, error: unknown): void {
-    const item = this.#options.rules.shares ? onlyShared(chunk) : undefined
+    const item = this.#options.rules.shares && error instanceof UncloneableError ? onlyShared(chunk) : undefined
     if (!item) return this.#arrivals.fail(chunk.at, error)
     this.#later(after(chunk, 1))
     this.#run(chunk.at, loneWeight, async () => this.#arrivals.add(chunk.at, [await this.#away.one(item, this.#calls.signal)]))

@@ -59,16 +59,28 @@ async function* each<Result>(batches: AsyncGenerator<ArrayLike<Result>, void, un
   }
 }
 
+/** Longer than this no list is made at once: the engine would make a table of it. */
+const longestAtOnce = 2 ** 25
+
 async function gathered<Result>(batches: AsyncGenerator<ArrayLike<Result>, void, undefined>): Promise<Result[]> {
-  const all: Result[] = []
+  const gathered: ArrayLike<Result>[] = []
+  let length = 0
   for await (const batch of batches) {
-    if (batch instanceof Float64Array) addNumbers(all as number[], batch)
-    else for (let at = 0; at < batch.length; at++) all.push(batch[at]!)
+    gathered.push(batch)
+    length += batch.length
+  }
+  // oxlint-disable-next-line unicorn/no-new-array -- it is filled at once
+  const all: Result[] = length > longestAtOnce ? [] : new Array<Result>(length)
+  let at = 0
+  for (const batch of gathered) {
+    if (batch instanceof Float64Array) copyNumbers(batch, all as number[], at)
+    else for (let index = 0; index < batch.length; index++) all[at + index] = batch[index]!
+    at += batch.length
   }
   return all
 }
 
 /** By itself, so that it is compiled for just this: there may be millions. */
-function addNumbers(all: number[], batch: Float64Array): void {
-  for (let at = 0; at < batch.length; at++) all.push(batch[at]!)
+function copyNumbers(batch: Float64Array, all: number[], at: number): void {
+  for (let index = 0; index < batch.length; index++) all[at + index] = batch[index]!
 }

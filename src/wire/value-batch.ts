@@ -1,6 +1,7 @@
 import { types } from 'node:util'
 import type { UncloneableError } from '../kernel/errors.ts'
 import { decode, encode } from './codec.ts'
+import { viewNumber, views } from './kinds.ts'
 import { SmallValueReader, SmallValueWriter } from './small-values.ts'
 import { isPlain } from './uncloneable.ts'
 
@@ -38,14 +39,11 @@ export function partOf(batch: ValueBatch, from: number, to: number = sizeOf(batc
 
 /** A part of a typed array: of shared memory a view, where that may travel, else a copy. */
 export function piece(list: TypedArray, from: number, to: number, shares: boolean): TypedArray {
-  if (shares && types.isSharedArrayBuffer(list.buffer)) return list.subarray(from, to)
-  // Not `slice`, which a Buffer has otherwise, and which keeps memory shared that is.
-  const View = (isBytes(list) ? Uint8Array : list.constructor) as Uint8ArrayConstructor
-  return new View(list.subarray(from, to) as Uint8Array)
-}
-
-function isBytes(list: TypedArray): boolean {
-  return types.isUint8Array(list)
+  const { buffer, byteOffset, BYTES_PER_ELEMENT: size } = list
+  // Not its own `slice` and `subarray`: a Buffer has others, and so may a class of its own.
+  const View = views[viewNumber(list)] as Uint8ArrayConstructor
+  if (shares && types.isSharedArrayBuffer(buffer)) return new View(buffer, byteOffset + from * size, to - from)
+  return new View(new Uint8Array(new Uint8Array(buffer, byteOffset + from * size, (to - from) * size)).buffer)
 }
 
 /** The values of a batch: each made by itself. */

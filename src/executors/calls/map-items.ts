@@ -47,7 +47,7 @@ export const mapItems: Task<[ref: TaskRef | TaskDefinition, items: ValueBatch, r
 )
 
 /** The clock is read about so often, in milliseconds: a reading costs as much as some items do. */
-const lookEvery = 0.005
+const lookEvery = 0.02
 
 /** So many items at most between two looks: one that has been quick may not stay so. */
 const longestStride = 256
