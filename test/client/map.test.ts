@@ -7,7 +7,7 @@ import { type Local, local } from '../../src/client/local.ts'
 import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
 import { InvalidOptionError, ProcessExitedError, ThreadExitedError, UncloneableError } from '../../src/kernel/errors.ts'
 import type { Task } from '../../src/tasks/task.ts'
-import { addTo, addToInProcess, changing, countUpInProcess, countUpOnThread, echoInProcess, echoOnThread, exits, exitsInProcess, marksAbort, sharedResult, step, stepInProcess, stepOf, stepOnThread, stepSoon, unsendable, waitsForFile, waitsForFileInProcess } from '../fixtures/tasks/mapped.ts'
+import { addTo, addToInProcess, changing, dressed, countUpInProcess, countUpOnThread, echoInProcess, echoOnThread, exits, exitsInProcess, marksAbort, sharedResult, step, stepInProcess, stepOf, stepOnThread, stepSoon, unsendable, waitsForFile, waitsForFileInProcess } from '../fixtures/tasks/mapped.ts'
 import { same } from '../support/same.ts'
 import { sharedFolder } from '../support/temporary-folder.ts'
 import { sendable } from '../support/values.ts'
@@ -169,6 +169,16 @@ test('results are each as they were when they were given', async () => {
   const results = await here.map(changing, Array.from({ length: 2_000 }, (_, at) => at))
   expect(results).toEqual(Array.from({ length: 2_000 }, (_, last) => ({ last })))
   expect(results[0]).not.toBe(results[1])
+})
+
+test('what a task has around its calls is around each item', async () => {
+  expect(await here.map(dressed, Array.from({ length: 3_000 }, (_, at) => at))).toEqual(Array.from({ length: 3_000 }, (_, at) => (100 + at) * 10))
+})
+
+test('a list that grows meanwhile is read to its end, as by the plain loop', async () => {
+  const list = [0, 1]
+  for await (const result of here.map(stepOnThread, list)) if (list.length < 100) list.push(result === undefined ? 0 : list.length)
+  expect(list.length).toBe(100)
 })
 
 test('a result that cannot be sent is an error after those before it', async () => {
