@@ -2,7 +2,7 @@ import { type ChunkReport, type ChunkRules, mapItems } from '../executors/calls/
 import type { Call, Outcome } from '../executors/executor.ts'
 import { type TaskDefinition, type TaskRef, definitionOf } from '../tasks/task.ts'
 import type { ValueBatch } from '../wire/value-batch.ts'
-import { resultOf } from './local-outcome.ts'
+import { resultOf } from './local-call.ts'
 
 export type Execute = (call: Call) => Promise<Outcome>
 
