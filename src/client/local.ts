@@ -317,7 +317,7 @@ export class LocalRunner implements Local {
     try {
       return this.#run(this.#known(task, 'run'), args, own)
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
   }
 

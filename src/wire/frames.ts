@@ -120,7 +120,7 @@ export class FrameReader<Message extends readonly unknown[]> {
       const length = bytes.readUInt32LE(at)
       this.#wanted += length
       if (bytes.length - at < this.#wanted) break
-      messages.push(values.read(at + headerLength) as unknown as Message)
+      messages.push(values.read(at + headerLength) as Message)
       at += this.#wanted
     }
     this.#pieces = at === bytes.length ? [] : [bytes.subarray(at)]

@@ -11,7 +11,7 @@ const mostPlaces = 4_096
  */
 export class InFlight<Call extends Numbered> {
   /** A power of two of them; a call's place is its number modulo that. */
-  #places: (Call | undefined)[] = new Array<Call | undefined>(16).fill(undefined)
+  #places: (Call | undefined)[] = places(16)
   /** The numbers in the ring are from here on, and below `end`. */
   #first = 1
   #end = 1
@@ -85,7 +85,11 @@ export class InFlight<Call extends Numbered> {
 
   #grow(): void {
     const calls = [...this]
-    this.#places = new Array<Call | undefined>(this.#places.length * 2).fill(undefined)
+    this.#places = places(this.#places.length * 2)
     for (const call of calls) if (call.seq >= this.#first) this.#places[call.seq & (this.#places.length - 1)] = call
   }
+}
+
+function places(count: number): undefined[] {
+  return Array.from({ length: count }, () => undefined)
 }
