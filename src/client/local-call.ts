@@ -33,6 +33,10 @@ export class LocalCall implements Call, Caller {
     return this.task.rules.timeout
   }
 
+  get priority(): number {
+    return this.task.rules.priority
+  }
+
   settled(outcome: Outcome): void {
     if (outcome.kind === 'returned') return this.#resolve(outcome.value)
     try {

@@ -6,14 +6,14 @@ import type { Call, Outcome, Progress } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { byteCount, count } from '../kernel/count.ts'
 import { after, never } from '../kernel/deadline.ts'
-import { milliseconds } from '../kernel/duration.ts'
+import { type Duration, milliseconds } from '../kernel/duration.ts'
 import { checkOptions, checkSignal } from '../kernel/options.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import type { CloseOptions } from '../kernel/service.ts'
 import { TaskLoader } from '../tasks/loader.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry } from '../tasks/registry.ts'
-import { type Place, type Task, type TaskDefinition, type TaskRef, definitionOf } from '../tasks/task.ts'
+import { type AnyTask, type Place, type Task, type TaskDefinition, type TaskRef, definitionOf } from '../tasks/task.ts'
 import { copying, cloning } from '../wire/uncloneable.ts'
 import { ChunkedMap } from './chunked-map.ts'
 import { LocalCall, resultOf } from './local-call.ts'
@@ -40,6 +40,14 @@ export interface LocalOptions {
   processes?: number
   /** How many bytes of memory a child process may hold, all told: beyond it, it is replaced. Default: no limit. */
   memoryLimit?: number
+  /** How many calls may wait for a thread, and how many for a child process: one more is refused with PoolFullError. Default: no limit. */
+  maxQueue?: number
+  /** About how many bytes of arguments may wait so. Default: no limit. */
+  maxQueueBytes?: number
+  /** How long a thread, or a child process, may idle before it ends; another comes when there is work. Default: as long as this is open. */
+  idleAfter?: Duration
+  /** How many threads, and how many child processes, stay though they idle. Default: 0. */
+  keepIdle?: number
   clock?: Clock
   log?: Logger
 }
@@ -147,11 +155,43 @@ export interface Local extends Runner, AsyncDisposable {
    * await here.with({ onProgress: ({ done, total }) => console.log(`${done} of ${total}`) }).run(area, 2, 3)   // 6
    */
   with(options: RunnerOptions): Runner
+  /**
+   * Starts all threads, or child processes, of the tasks' places and has each import the tasks' modules: the first calls then wait for nothing.
+   *
+   * @throws NotATaskError, DuplicateTaskError, ClosedError; what a module throws when it is imported
+   *
+   * @example
+   * await here.warm(area, sumTo)
+   */
+  warm(...tasks: readonly AnyTask[]): Promise<void>
+  /**
+   * Calls the task once on each thread, or in each child process, of its place, after those have all been started; for a task that blocks, on the
+   * threads that there are; on the loop, once. Gives the results in no particular order. For what belongs to a thread for as long as it lives, such as a
+   * connection or a loaded model, `resource()` is better: a thread that comes later has it too.
+   *
+   * Rejects as `run` does, when all have ended.
+   *
+   * @throws NotATaskError, DuplicateTaskError
+   *
+   * @example
+   * await here.broadcast(area, 2, 3)   // [ 6, 6 ]
+   */
+  broadcast<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<Awaited<Result>[]>
+  /**
+   * Resolves when a call of the task would not be refused for want of room: at once, where `maxQueue` and `maxQueueBytes` leave some.
+   *
+   * @throws NotATaskError, DuplicateTaskError, ClosedError
+   *
+   * @example
+   * await here.ready(area)
+   * await here.run(area, 2, 3)   // 6
+   */
+  ready(task: AnyTask): Promise<void>
   /** Waits for the calls under way until the deadline, then stops them: they reject with ClosedError. */
   close(options?: CloseOptions): Promise<void>
 }
 
-const localOptions = { threads: true, loopConcurrency: true, blocking: true, processes: true, memoryLimit: true, clock: true, log: true } as const
+const localOptions = { threads: true, loopConcurrency: true, blocking: true, processes: true, memoryLimit: true, maxQueue: true, maxQueueBytes: true, idleAfter: true, keepIdle: true, clock: true, log: true } as const
 const mapOptions = { concurrency: true, signal: true } as const
 const nothing: RunnerOptions = {}
 const runnerOptions = { signal: true, onProgress: true } as const
@@ -176,24 +216,33 @@ export function local(options: LocalOptions = {}): Local {
   const checked = checkOptions('local()', options, localOptions)
   const { threads = localDefaults.threads, loopConcurrency = localDefaults.loopConcurrency, blocking = localDefaults.blocking, processes = localDefaults.processes } = checked
   const { memoryLimit = localDefaults.memoryLimit, clock = localDefaults.clock, log = localDefaults.log } = checked
+  const { maxQueue, maxQueueBytes = localDefaults.maxQueueBytes, idleAfter, keepIdle } = checked
   byteCount('memoryLimit', memoryLimit)
+  byteCount('maxQueueBytes', maxQueueBytes)
   return new LocalRunner({
     threads: count('threads', threads),
     loopConcurrency: count('loopConcurrency', loopConcurrency),
     blocking: count('blocking', blocking),
     processes: count('processes', processes),
-    memoryLimit, clock, log
+    maxQueue: maxQueue === undefined ? localDefaults.maxQueue : count('maxQueue', maxQueue),
+    idleAfter: idleAfter === undefined ? localDefaults.idleAfter : milliseconds(idleAfter, 'idleAfter'),
+    keepIdle: keepIdle === undefined || keepIdle === 0 ? 0 : count('keepIdle', keepIdle),
+    memoryLimit, maxQueueBytes, clock, log
   })
 }
 
 /** What `local()` is made with where nothing is said. */
-export const localDefaults: Required<LocalOptions> = {
-  threads: availableParallelism(), loopConcurrency: 100, blocking: 64, processes: availableParallelism(), memoryLimit: Infinity, clock: systemClock, log: silentLogger
+export const localDefaults: CheckedLocalOptions = {
+  threads: availableParallelism(), loopConcurrency: 100, blocking: 64, processes: availableParallelism(), memoryLimit: Infinity,
+  maxQueue: Infinity, maxQueueBytes: Infinity, idleAfter: Infinity, keepIdle: 0, clock: systemClock, log: silentLogger
 }
+
+/** `idleAfter` is in milliseconds. */
+export type CheckedLocalOptions = Required<LocalOptions> & { readonly idleAfter: number }
 
 /** Use `local`, which checks what it is given. */
 export class LocalRunner implements Local {
-  readonly #options: Required<LocalOptions>
+  readonly #options: CheckedLocalOptions
   readonly #registry = new TaskRegistry()
   readonly #rooms: Rooms
   readonly #loader: TaskLoader
@@ -201,7 +250,7 @@ export class LocalRunner implements Local {
   /** Most calls are of the same task as the one before. */
   #lastKnown: TaskDefinition | undefined
 
-  constructor(options: Required<LocalOptions>) {
+  constructor(options: CheckedLocalOptions) {
     this.#options = options
     this.#loader = new TaskLoader(options.clock)
     this.#streams = new Streams(options.clock)
@@ -260,6 +309,28 @@ export class LocalRunner implements Local {
   /** Calls it there, whatever place it has. */
   async runAt(place: Place, task: unknown, args: readonly unknown[]): Promise<unknown> {
     return await this.#run({ ...this.#known(task, 'run'), runs: place }, args, {})
+  }
+
+  async warm(...tasks: readonly AnyTask[]): Promise<void> {
+    const definitions = tasks.map((task) => this.#known(task, 'warm'))
+    await Promise.all(Map.groupBy(definitions, ({ runs }) => runs).entries().map(async ([place, wanted]) => {
+      if (place === 'thread' || place === 'process') await (await this.#rooms.pool(place)).warm(wanted)
+    }))
+  }
+
+  async broadcast<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<Awaited<Result>[]> {
+    const definition = this.#known(task, 'broadcast')
+    const { runs } = definition
+    if (runs === 'loop') return [await this.#run(definition, args, nothing) as Awaited<Result>]
+    const pool = await this.#rooms.pool(runs)
+    if (runs !== 'blocking') await pool.warm([definition])
+    const call = new LocalCall(definition, args, currentScope()?.signal, undefined)
+    return (await pool.broadcast(call)).map((outcome) => resultOf(call, outcome) as Awaited<Result>)
+  }
+
+  async ready(task: AnyTask): Promise<void> {
+    const { runs } = this.#known(task, 'ready')
+    if (runs !== 'loop') await (await this.#rooms.pool(runs)).ready()
   }
 
   with(own: RunnerOptions): Runner {

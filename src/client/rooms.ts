@@ -1,3 +1,4 @@
+import type { CallPool } from '../executors/calls/call-pool.ts'
 import type { Executor } from '../executors/executor.ts'
 import type { LoopExecutorOptions } from '../executors/loop/loop-executor.ts'
 import type { ThreadExecutorOptions } from '../executors/threads/thread-executor.ts'
@@ -5,7 +6,7 @@ import { type Deadline, left, never } from '../kernel/deadline.ts'
 import { ClosedError } from '../kernel/errors.ts'
 import type { CloseOptions } from '../kernel/service.ts'
 import type { Place } from '../tasks/task.ts'
-import type { LocalOptions } from './local.ts'
+import type { CheckedLocalOptions } from './local.ts'
 
 /**
  * Which executor runs a call. What waits for other calls to go on must not take their places: a stream, which waits until its items are taken,
@@ -21,13 +22,13 @@ type Asks = Pick<LoopExecutorOptions, 'find'> & Required<Pick<ThreadExecutorOpti
 
 /** The executors of one `local()`, each made when it is first needed. */
 export class Rooms {
-  readonly #options: Required<LocalOptions>
+  readonly #options: CheckedLocalOptions
   readonly #asks: Asks
   readonly #executors = new Map<Room, Executor>()
   readonly #opening = new Map<Room, Promise<Executor>>()
   #closed = false
 
-  constructor(options: Required<LocalOptions>, asks: Asks) {
+  constructor(options: CheckedLocalOptions, asks: Asks) {
     this.#options = options
     this.#asks = asks
   }
@@ -35,6 +36,11 @@ export class Rooms {
   /** The one that is there by now. */
   ready(room: Room): Executor | undefined {
     return this.#executors.get(room)
+  }
+
+  /** That of a place that has threads or child processes. @throws ClosedError */
+  async pool(place: Exclude<Place, 'loop'>): Promise<CallPool> {
+    return await this.get(place) as CallPool
   }
 
   /** @throws ClosedError */
@@ -63,7 +69,7 @@ export class Rooms {
 
   /** Loaded when it is needed: every thread of a program imports `local()` along with its tasks. */
   async #open(room: Room): Promise<Executor> {
-    const { threads, loopConcurrency, blocking, processes, memoryLimit, clock, log } = this.#options
+    const { threads, loopConcurrency, blocking, processes, memoryLimit, maxQueue, maxQueueBytes, idleAfter, keepIdle, clock, log } = this.#options
     const { find, ...asks } = this.#asks
     switch (room) {
       case 'loop':
@@ -76,13 +82,13 @@ export class Rooms {
       case 'threads of streams': {
         const { ThreadExecutor } = await import('../executors/threads/thread-executor.ts')
         return new ThreadExecutor(room === 'thread'
-          ? { threads, ...asks, clock, log }
-          : { place: 'blocking', threads: blocking, name: room === 'blocking' ? 'treadle blocking' : 'treadle stream', ...asks, clock, log })
+          ? { threads, maxQueue, maxQueueBytes, idleAfter, keepIdle, ...asks, clock, log }
+          : { place: 'blocking', threads: blocking, ...(room === 'blocking' ? { maxQueue, maxQueueBytes } : {}), name: room === 'blocking' ? 'treadle blocking' : 'treadle stream', ...asks, clock, log })
       }
       case 'process':
       case 'processes of streams': {
         const { ProcessExecutor } = await import('../executors/processes/process-executor.ts')
-        return new ProcessExecutor(room === 'process' ? { processes, memoryLimit, clock, log } : { processes: blocking, idleAfter: 5_000, memoryLimit, clock, log })
+        return new ProcessExecutor(room === 'process' ? { processes, memoryLimit, maxQueue, maxQueueBytes, idleAfter, keepIdle, clock, log } : { processes: blocking, idleAfter: 5_000, memoryLimit, clock, log })
       }
     }
   }

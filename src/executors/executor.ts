@@ -26,6 +26,8 @@ export interface Call {
   readonly input: Input
   /** How long it may run, in milliseconds from when it begins; `Infinity` for no limit. */
   readonly timeout: number
+  /** Of calls that wait, those of a higher one begin first. Default: 0. */
+  readonly priority?: number
   /** Cancels the call: its own signal aborts, and after the grace it is stopped. */
   readonly signal?: CancelSignal | undefined
   /** The attempt at a job that this call is. Its version is that of the task which the job was made for; 1 where absent. */

@@ -342,6 +342,14 @@ export class BorrowerError extends TreadleError {
   }
 }
 
+export class PoolFullError extends TreadleError {
+  static override readonly className: string = 'PoolFullError'
+  override readonly code: string = 'POOL_FULL'
+  constructor(what: string) {
+    super(`${what} was refused: as many calls wait as may (maxQueue, maxQueueBytes). Wait for ready() before the next, or make more wait.`)
+  }
+}
+
 export class QueueFullError extends TreadleError {
   static override readonly className: string = 'QueueFullError'
   override readonly code: string = 'QUEUE_FULL'

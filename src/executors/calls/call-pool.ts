@@ -1,10 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
 import { Drain } from '../../concurrency/drain.ts'
-import { Fifo } from '../../concurrency/fifo.ts'
 import type { Clock, Timer } from '../../kernel/clock.ts'
 import type { Deadline } from '../../kernel/deadline.ts'
-import { ClosedError, type TreadleError } from '../../kernel/errors.ts'
+import { ClosedError, PoolFullError, type TreadleError } from '../../kernel/errors.ts'
 import { type Logger, harmless } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
 import { loadLimit } from '../../tasks/loader.ts'
@@ -13,6 +12,7 @@ import { takeMoved } from '../../wire/moving.ts'
 import { toPortable } from '../../wire/portable-error.ts'
 import type { Call, Caller, Executor, Outcome } from '../executor.ts'
 import type { CallHost, HostCall, HostEnd, HostListener } from './call-host.ts'
+import { CallQueue } from './call-queue.ts'
 import { KnownTasks } from './known-task.ts'
 import type { StopReason, TaskManifest } from './messages.ts'
 import { PooledCall } from './pooled-call.ts'
@@ -31,6 +31,11 @@ export interface CallPoolOptions {
   readonly grace: number
   /** How long a host may idle before it is ended, in milliseconds; `Infinity` for as long as the pool is open. */
   readonly idleAfter: number
+  /** So many hosts stay though they idle. */
+  readonly keepIdle: number
+  /** So many calls, and bytes of arguments, wait at most: more are refused. */
+  readonly maxQueue: number
+  readonly maxQueueBytes: number
   readonly clock: Clock
   readonly log: Logger
 }
@@ -73,9 +78,12 @@ export abstract class CallPool extends Service implements Executor {
   readonly #sendsAhead: boolean
   readonly #grace: number
   readonly #idleAfter: number
+  readonly #keepIdle: number
+  readonly #maxQueue: number
+  readonly #maxQueueBytes: number
   readonly #log: Logger
   readonly #tasks = new KnownTasks()
-  readonly #queue = new Fifo<HostCall>()
+  readonly #queue = new CallQueue<HostCall>()
   readonly #hosts = new Set<CallHost>()
   readonly #ending = new Map<CallHost, Promise<void>>()
   /** In the order of the times, in milliseconds of the clock's `elapsed()`. */
@@ -86,9 +94,11 @@ export abstract class CallPool extends Service implements Executor {
   #watching: Timer | undefined
   #reaping: Timer | undefined
   #failedStarts = 0
+  /** Those that wait for room in the queue. */
+  readonly #wantRoom: (() => void)[] = []
   #outcomes = 0
 
-  constructor({ place, kind, hosts, perHost, sendsAhead, grace, idleAfter, clock, log }: CallPoolOptions) {
+  constructor({ place, kind, hosts, perHost, sendsAhead, grace, idleAfter, keepIdle, maxQueue, maxQueueBytes, clock, log }: CallPoolOptions) {
     super(clock)
     this.place = place
     this.concurrency = hosts * perHost
@@ -98,6 +108,9 @@ export abstract class CallPool extends Service implements Executor {
     this.#sendsAhead = sendsAhead
     this.#grace = grace
     this.#idleAfter = idleAfter
+    this.#keepIdle = keepIdle
+    this.#maxQueue = maxQueue
+    this.#maxQueueBytes = maxQueueBytes
     this.#log = harmless(log)
     this.#drain = new Drain(clock)
   }
@@ -123,6 +136,7 @@ export abstract class CallPool extends Service implements Executor {
     if (call.signal?.aborted) return queueMicrotask(() => caller.settled({ kind: 'cancelled' }))
     const moved = 'args' in call.input ? takeMoved(call.input.args) : undefined
     const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), this.#kind === 'thread' ? moved : undefined, caller)
+    if (this.#isFull(pooled.bytes)) return queueMicrotask(() => caller.settled(handedBack(new PoolFullError(`'${pooled.name}'`))))
     pooled.onAbort(this.#onAbort)
     this.#queue.push(pooled)
     this.#wake()
@@ -141,10 +155,42 @@ export abstract class CallPool extends Service implements Executor {
     return host.describe(asked)
   }
 
+  /** Resolves when a call would not be refused for want of room. */
+  async ready(): Promise<void> {
+    while (this.#isFull(0) && !this.closing) await new Promise<void>((resolve) => { this.#wantRoom.push(resolve) })
+  }
+
+  #isFull(bytes: number): boolean {
+    return this.#queue.size >= this.#maxQueue || (this.#queue.bytes > 0 && this.#queue.bytes + bytes >= this.#maxQueueBytes)
+  }
+
+  /**
+   * Starts all hosts, and has each import the modules of these tasks.
+   *
+   * @throws as `describeTasks`
+   */
+  async warm(tasks: readonly TaskRef[]): Promise<void> {
+    await this.start()
+    while (this.#hosts.size < this.#maxHosts) this.#startHost()
+    await Promise.all(Array.from(this.#hosts, (host) => host.describe(tasks)))
+  }
+
+  /** Runs the call once on each host that there is. */
+  broadcast(call: Call): Promise<Outcome[]> {
+    if (this.closing) return Promise.resolve([handedBack(new ClosedError('The executor'))])
+    return Promise.all(Array.from(this.#hosts, (host) => new Promise<Outcome>((settled) => {
+      const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), undefined, { settled })
+      pooled.onAbort(this.#onAbort)
+      pooled.only = host
+      this.#putBack([pooled])
+    })))
+  }
+
   protected onStart(): void {}
 
   protected async onClose(deadline: Deadline): Promise<void> {
     this.#drain.by(deadline)
+    for (const go of this.#wantRoom.splice(0)) go()
     this.#dispatch()
     await this.#drain.over
     this.#watching?.[Symbol.dispose]()
@@ -195,21 +241,26 @@ export abstract class CallPool extends Service implements Executor {
       if (!call.settled) {
         const host = this.#hostFor(call)
         if (!host) break
-        if (host.inFlight.size === 0) host.heardAt = now
-        host.give(call)
-        this.#idleSince.delete(host)
-        if (this.#perHost > 1 || host.inFlight.size === 1) this.#startTimer(call)
+        this.#give(call, host, now)
         given = true
       }
       this.#queue.shift()
     }
     if (given) {
       for (const host of this.#hosts) host.send()
+      if (this.#wantRoom.length > 0 && !this.#isFull(0)) for (const go of this.#wantRoom.splice(0)) go()
       this.#watch()
       this.onGiven()
     }
     if (this.#queue.size > 0) this.#startHosts()
     else if (this.closing && this.#idle()) this.#drain.end()
+  }
+
+  #give(call: HostCall, host: CallHost, now: number): void {
+    if (host.inFlight.size === 0) host.heardAt = now
+    host.give(call)
+    this.#idleSince.delete(host)
+    if (this.#perHost > 1 || host.inFlight.size === 1) this.#startTimer(call)
   }
 
   /** While a host idles, what waits behind a call elsewhere is taken back. */
@@ -327,9 +378,16 @@ export abstract class CallPool extends Service implements Executor {
 
   /** They did not begin: others are given them, before all that wait. */
   #putBack(calls: readonly HostCall[]): void {
-    const gone = calls.filter(({ moved }) => moved)
-    this.#queue.putBack(gone.length > 0 ? calls.filter(({ moved }) => !moved) : calls)
-    for (const call of gone) call.settle(handedBack(this.replacedError(`'${call.name}'`, 'it ended before the call began, and with it what was moved there')))
+    const { some: bound = [], other: free = [] } = Object.groupBy(calls, ({ moved, only }) => moved || only ? 'some' : 'other')
+    this.#queue.putBack(free)
+    for (const call of bound) {
+      const { only } = call
+      if (!only || !this.#hosts.has(only)) call.settle(handedBack(this.replacedError(`'${call.name}'`, 'it ended before the call began, which was for it alone')))
+      else {
+        this.#give(call, only, this.clock.elapsed())
+        only.send()
+      }
+    }
   }
 
   #mayRetire(host: CallHost): boolean {
@@ -354,11 +412,14 @@ export abstract class CallPool extends Service implements Executor {
   /** Ends those that have idled for long. */
   #reap(): void {
     const [first] = this.#idleSince.values()
-    if (first === undefined || this.#reaping) return
+    if (first === undefined || this.#reaping || this.#hosts.size <= this.#keepIdle) return
     this.#reaping = this.clock.after(first + this.#idleAfter - this.clock.elapsed(), () => {
       this.#reaping = undefined
       const latest = this.clock.elapsed() - this.#idleAfter
-      for (const [host, since] of this.#idleSince) if (since <= latest) this.#retire(host)
+      for (const [host, since] of this.#idleSince) {
+        if (since > latest || this.#hosts.size <= this.#keepIdle) break
+        this.#retire(host)
+      }
       this.#reap()
     }, { background: true })
   }

@@ -14,16 +14,19 @@ const bytesPerMs = 1_000_000
 export class PooledCall<Host> {
   readonly call: Call
   readonly task: KnownTask
+  readonly priority: number
   readonly #caller: Caller
   #onAbort: (() => void) | undefined
   /** Where it was sent to; undefined while it waits. */
   host: Host | undefined
+  /** The one that it must run on, where that matters. */
+  only: Host | undefined
   /** Its number there. */
   seq = 0
   /** What of its arguments is moved there, and not copied. */
   readonly moved: readonly ArrayBuffer[] | undefined
-  /** What carrying its arguments there takes, in milliseconds. */
-  readonly carriage: number
+  /** The bytes of its arguments, as far as a glance shows them. */
+  readonly bytes: number
   /** What its host was expected to spend on it when it was sent, in milliseconds. */
   expected = 0
   /** Why it is being stopped, from when it is: its outcome, however it ends. */
@@ -37,9 +40,15 @@ export class PooledCall<Host> {
   constructor(call: Call, task: KnownTask, moved: readonly ArrayBuffer[] | undefined, caller: Caller) {
     this.call = call
     this.task = task
+    this.priority = call.priority ?? 0
     this.moved = moved
-    this.carriage = moved ? 0 : weight(call.input) / bytesPerMs
+    this.bytes = weight(call.input)
     this.#caller = caller
+  }
+
+  /** What carrying its arguments there takes, in milliseconds. */
+  get carriage(): number {
+    return this.moved ? 0 : this.bytes / bytesPerMs
   }
 
   get name(): string {

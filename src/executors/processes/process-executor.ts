@@ -26,6 +26,12 @@ export interface ProcessExecutorOptions {
   silent?: boolean
   /** How long a child may idle before it is ended, in milliseconds. Default: as long as the executor is open. */
   idleAfter?: number
+  /** So many children stay though they idle. Default: 0. */
+  keepIdle?: number
+  /** So many calls wait at most; more are handed back. Default: no limit. */
+  maxQueue?: number
+  /** About so many bytes of arguments of calls wait at most. Default: no limit. */
+  maxQueueBytes?: number
   clock?: Clock
   log?: Logger
 }
@@ -47,8 +53,8 @@ export class ProcessExecutor extends CallPool {
   readonly #nextId: () => string
 
   constructor(options: ProcessExecutorOptions = {}) {
-    const { processes = availableParallelism(), grace = 500, idleAfter = Infinity, clock = systemClock, log = silentLogger } = options
-    super({ place: 'process', kind: 'process', hosts: processes, perHost: 1, sendsAhead: true, grace, idleAfter, clock, log })
+    const { processes = availableParallelism(), grace = 500, idleAfter = Infinity, keepIdle = 0, maxQueue = Infinity, maxQueueBytes = Infinity, clock = systemClock, log = silentLogger } = options
+    super({ place: 'process', kind: 'process', hosts: processes, perHost: 1, sendsAhead: true, grace, idleAfter, keepIdle, maxQueue, maxQueueBytes, clock, log })
     this.#options = options
     this.#log = log
     this.#nextId = idMaker(clock)

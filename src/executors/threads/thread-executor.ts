@@ -29,6 +29,12 @@ export interface ThreadExecutorOptions {
   onStall?: (ms: number, tasks: string[]) => void
   /** How long a thread may idle before it is ended, in milliseconds. Default: 5 000 for `'blocking'`, else as long as the executor is open. */
   idleAfter?: number
+  /** So many threads stay though they idle. Default: 0. */
+  keepIdle?: number
+  /** So many calls wait at most; more are handed back. Default: no limit. */
+  maxQueue?: number
+  /** About so many bytes of arguments of calls wait at most. Default: no limit. */
+  maxQueueBytes?: number
   /** The threads' name, as tools show it. Default: `'treadle'`. */
   name?: string
   /** Flags of Node for the threads. Default: the process's own. */
@@ -72,10 +78,11 @@ export class ThreadExecutor extends CallPool {
 
   constructor(options: ThreadExecutorOptions = {}) {
     const { place = 'thread', clock = systemClock, log = silentLogger, grace = 500, idleAfter = place === 'blocking' ? 5_000 : Infinity } = options
+    const { keepIdle = 0, maxQueue = Infinity, maxQueueBytes = Infinity } = options
     const size = sizes[place]()
     const { threads = size.threads, concurrency = size.concurrency } = options
     super({
-      place, kind: 'thread', grace, idleAfter, clock, log,
+      place, kind: 'thread', grace, idleAfter, keepIdle, maxQueue, maxQueueBytes, clock, log,
       hosts: threads,
       perHost: concurrency,
       // A call that blocks may do so for long: none waits behind it.

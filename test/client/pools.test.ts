@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest'
+import { local } from '../../src/client/local.ts'
+import { VirtualClock } from '../../src/testing/index.ts'
+import { block } from '../fixtures/tasks/cells.ts'
+import { add, addSoon } from '../fixtures/tasks/arithmetic.ts'
+import { note, whoRuns, whoRunsInChild } from '../fixtures/tasks/pools.ts'
+import { cells, letGo, reaches } from '../executors/support.ts'
+
+test('calls of a higher priority begin first, and those of one as they came', async () => {
+  await using here = local({ threads: 1 })
+  const own = cells()
+  const long = here.run(block, own)
+  await reaches(own, 1)
+  const noted = new Int32Array(new SharedArrayBuffer(4 * 8))
+  const calls = [0, 5, -5, 5, 0, 100].map((priority, index) => here.run(note.with({ priority }), noted, index))
+  letGo(own)
+  await Promise.all([long, ...calls])
+  expect([...noted].slice(1, 7)).toEqual([5, 1, 3, 0, 4, 2])
+})
+
+describe('maxQueue', () => {
+  test('one call more than may wait is refused, and ready() tells when there is room', async () => {
+    await using here = local({ threads: 1, maxQueue: 2 })
+    const own = cells()
+    const long = here.run(block, own)
+    await reaches(own, 1)
+    const waiting = [here.run(add, 1, 1), here.run(add, 2, 2)]
+    await expect(here.run(add, 3, 3)).rejects.toMatchObject({ code: 'POOL_FULL' })
+    const room = here.ready(add)
+    letGo(own)
+    await room
+    expect(await here.run(add, 4, 4)).toBe(8)
+    expect(await Promise.all(waiting)).toEqual([2, 4])
+    await long
+  })
+
+  test('so is one whose arguments are more than may wait, unless nothing else does', async () => {
+    await using here = local({ threads: 1, maxQueueBytes: 1_000 })
+    const own = cells()
+    const long = here.run(block, own)
+    await reaches(own, 1)
+    const waiting = here.run(note, new Int32Array(1_000), 1)
+    await expect(here.run(add, 3, 3)).rejects.toMatchObject({ code: 'POOL_FULL' })
+    letGo(own)
+    await Promise.all([long, waiting])
+    expect(await here.run(add, 4, 4)).toBe(8)
+  })
+
+  test('a close ends the waiting for room', async () => {
+    const here = local({ threads: 1, maxQueue: 1 })
+    const own = cells()
+    const long = here.run(block, own)
+    await reaches(own, 1)
+    const waiting = here.run(add, 1, 1)
+    const room = here.ready(add)
+    const closing = here.close({ deadline: 0 })
+    await expect(long).rejects.toMatchObject({ code: 'CLOSED' })
+    await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' })
+    await closing
+    await room
+  })
+})
+
+describe('warm and broadcast', () => {
+  test.each([['threads', whoRuns], ['child processes', whoRunsInChild]] as const)('a broadcast runs once on each of the %s', async (_, task) => {
+    await using here = local({ threads: 3, processes: 3 })
+    await here.warm(task)
+    const ids = await here.broadcast(task)
+    expect(new Set(ids).size).toBe(3)
+    expect(new Set(await here.broadcast(task))).toEqual(new Set(ids))
+  })
+
+  test('a broadcast waits behind what runs, and what is sent behind it is its thread\'s alone', async () => {
+    await using here = local({ threads: 2 })
+    await here.warm(block, whoRuns)
+    const own = cells()
+    const long = here.run(block, own)
+    await reaches(own, 1)
+    const others = Array.from({ length: 50 }, () => here.run(whoRuns))
+    const everywhere = here.broadcast(whoRuns)
+    await Promise.all(others)
+    letGo(own)
+    expect(new Set(await everywhere).size).toBe(2)
+    await long
+  })
+
+  test('what is no task is refused', async () => {
+    await using here = local({ threads: 1 })
+    await expect(here.warm(undefined as never)).rejects.toMatchObject({ code: 'NOT_A_TASK' })
+  })
+
+  test('on the loop a broadcast is one call', async () => {
+    await using here = local()
+    expect(await here.broadcast(addSoon, 2, 3)).toEqual([5])
+  })
+})
+
+test('threads that idle end, all but so many as are kept', async () => {
+  const clock = new VirtualClock()
+  await using here = local({ threads: 3, idleAfter: '1m', keepIdle: 1, clock })
+  await here.warm(whoRuns)
+  const before = new Set(await here.broadcast(whoRuns))
+  await clock.advance(61_000)
+  const left = await Promise.all(Array.from({ length: 3 }, () => here.run(whoRuns)))
+  expect(before.size).toBe(3)
+  expect(before.has(left[0]!)).toBe(true)
+})
