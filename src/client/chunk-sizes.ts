@@ -1,8 +1,8 @@
 /** A chunk is so much work, in milliseconds: enough that carrying it costs little, too little to wait for. */
 export const chunkTime = 2
 
-/** It is aimed at a little less, so that chunks usually come to their end. */
-const aim = 0.8 * chunkTime
+/** After so long it is stopped: a little more, so that chunks usually come to their end. */
+export const chunkLimit: number = 1.25 * chunkTime
 
 /** Near the end of a source chunks are smaller, so that all workers end together; less than this, in milliseconds, is not worth its way. */
 const leastTime = 0.1
@@ -47,8 +47,8 @@ export class ChunkSizes {
 
   /** @param left how many items there are, where that is known */
   next(left: number = Infinity): number {
-    const each = Math.max(this.#each ?? aim, 1e-6)
-    const fitting = Math.min(Math.ceil(aim / each), this.#largest === 0 ? 1 : growth * this.#largest, mostItems)
+    const each = Math.max(this.#each ?? chunkTime, 1e-6)
+    const fitting = Math.min(Math.ceil(chunkTime / each), this.#largest === 0 ? 1 : growth * this.#largest, mostItems)
     const fair = Math.ceil(left / (2 * this.#workers))
     return Math.max(1, Math.min(fitting, Math.max(fair, Math.floor(leastTime / each))))
   }

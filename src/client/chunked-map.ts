@@ -12,7 +12,7 @@ import { type ValueBatch, sizeOf, valuesOf } from '../wire/value-batch.ts'
 import { type Arrivals, AsTheyCome, InOrder } from './arrivals.ts'
 import { Carrier, type Execute } from './carrier.ts'
 import { type Chunk, after, before, isRead, lengthOf, onlyShared, pack } from './chunk.ts'
-import { ChunkSizes, chunkTime } from './chunk-sizes.ts'
+import { ChunkSizes, chunkLimit } from './chunk-sizes.ts'
 import { type ItemReader, readerOf } from './item-reader.ts'
 
 export interface ChunkedMapOptions {
@@ -164,7 +164,7 @@ export class ChunkedMap {
     else this.#later(rest)
     if (sizeOf(batch) === 0) return
     this.#run(chunk.at, 1, async () => {
-      this.#came({ at: chunk.at, items: batch }, await this.#away.chunk(batch, { budget: chunkTime, shares: rules.shares }, this.#calls.signal))
+      this.#came({ at: chunk.at, items: batch }, await this.#away.chunk(batch, { budget: chunkLimit, shares: rules.shares }, this.#calls.signal))
     })
   }
 
