@@ -22,6 +22,7 @@ import { Operation } from './operation.ts'
 import { Pipeline } from './pipeline.ts'
 import { type Room, Rooms, besides } from './rooms.ts'
 import { mapItems, mapTask } from '../executors/calls/map-items.ts'
+import type { ExecutorStatistics } from '../executors/statistics.ts'
 import { streamItems, streamTask } from '../executors/calls/stream-items.ts'
 import { Streams } from '../executors/calls/streams.ts'
 import '../executors/entries.ts'
@@ -112,6 +113,9 @@ export interface Runner {
   mapUnordered<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<NoInfer<Item>> | AsyncIterable<NoInfer<Item>>, options?: MapOptions): MapResults<Awaited<Result>>
 }
 
+/** By place; what streams, and what threads ask of the loop, is told apart. */
+export type LocalStatistics = Readonly<Partial<Record<Room, ExecutorStatistics>>>
+
 /** Runs tasks here and now, on this machine, without a server. */
 export interface Local extends Runner, AsyncDisposable {
   /**
@@ -187,6 +191,16 @@ export interface Local extends Runner, AsyncDisposable {
    * await here.run(area, 2, 3)   // 6
    */
   ready(task: AnyTask): Promise<void>
+  /**
+   * What was done so far in each place that was used, and what is under way: times as percentiles, by task, and what each thread and child process
+   * did. It is always kept, in constant memory. What happens can be heard of on the channels `treadle:call:settled`, `treadle:worker:started`
+   * and `treadle:worker:ended` of `node:diagnostics_channel`.
+   *
+   * @example
+   * await here.run(area, 2, 3)
+   * const { p99 } = here.statistics().thread!.tasks.area!.running   // milliseconds
+   */
+  statistics(): LocalStatistics
   /** Waits for the calls under way until the deadline, then stops them: they reject with ClosedError. */
   close(options?: CloseOptions): Promise<void>
 }
@@ -331,6 +345,10 @@ export class LocalRunner implements Local {
   async ready(task: AnyTask): Promise<void> {
     const { runs } = this.#known(task, 'ready')
     if (runs !== 'loop') await (await this.#rooms.pool(runs)).ready()
+  }
+
+  statistics(): LocalStatistics {
+    return this.#rooms.statistics
   }
 
   with(own: RunnerOptions): Runner {

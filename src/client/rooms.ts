@@ -1,5 +1,6 @@
 import type { CallPool } from '../executors/calls/call-pool.ts'
 import type { Executor } from '../executors/executor.ts'
+import type { ExecutorStatistics } from '../executors/statistics.ts'
 import type { LoopExecutorOptions } from '../executors/loop/loop-executor.ts'
 import type { ThreadExecutorOptions } from '../executors/threads/thread-executor.ts'
 import { type Deadline, left, never } from '../kernel/deadline.ts'
@@ -55,6 +56,11 @@ export class Rooms {
     })
     this.#opening.set(room, opened)
     return opened
+  }
+
+  /** Of those that were opened. */
+  get statistics(): Partial<Record<Room, ExecutorStatistics>> {
+    return Object.fromEntries(Array.from(this.#executors, ([room, executor]) => [room, executor.statistics()]))
   }
 
   async close(deadline: Deadline): Promise<void> {

@@ -4,6 +4,7 @@ import type { CloseOptions } from '../kernel/service.ts'
 import type { Progress } from '../tasks/progress.ts'
 import type { Place, TaskRef } from '../tasks/task.ts'
 import type { PortableError } from '../wire/portable-error.ts'
+import type { ExecutorStatistics } from './statistics.ts'
 
 export type { LogLine, Progress }
 
@@ -70,6 +71,8 @@ export interface Executor extends AsyncDisposable {
   readonly concurrency: number
   /** Runs the call and tells its caller how it ended, once, and not before this returns. Never throws. */
   submit(call: Call, caller: Caller): void
+  /** What it has done since it was made, and has before it. */
+  statistics(): ExecutorStatistics
   /** As `submit`. Never rejects. */
   execute(call: Call): Promise<Outcome>
   /** Waits for the calls under way until the deadline, then stops them; those are handed back. */

@@ -94,6 +94,7 @@ export class FrameWriter {
     }
     this.#room.setUint32(this.#at, this.#writer.at - this.#at - headerLength, true)
     this.#at = this.#writer.at
+    if (this.#meanwhile.length > 0) this.flush()
     return true
   }
 }

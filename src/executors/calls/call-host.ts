@@ -9,7 +9,7 @@ import { InFlight } from './in-flight.ts'
 import type { Line } from './line.ts'
 import { type FromRunner, type HostWord, type RunnerWord, type SentCall, type SentOutcome, type StopReason, type TaskManifest, type ToRunner, call, encodedCall, other, packedCall } from './messages.ts'
 import { outcomeOf } from './outcome-of.ts'
-import type { PooledCall } from './pooled-call.ts'
+import { type PooledCall, bytesOf } from './pooled-call.ts'
 
 /** A call in the pool's hands. */
 export type HostCall = PooledCall<CallHost>
@@ -41,6 +41,8 @@ export interface HostEnd {
 
 /** What the pool hears from a thread or process. */
 export interface HostListener {
+  /** It says something: what follows comes now. */
+  onHeard(): void
   onOutcome(call: HostCall, outcome: Outcome): void
   onRefused(call: HostCall, error: UncloneableError): void
   onLoaded(host: CallHost, task: number): void
@@ -72,6 +74,11 @@ export abstract class CallHost {
   stuck = false
   /** What it was given and has not answered, in expected milliseconds. */
   ahead = 0
+  /** Calls that came to an end here, the milliseconds that they took, and the bytes that went there and came from there. */
+  calls = 0
+  running = 0
+  sent = 0
+  received = 0
   /** When it was heard of last, or was given the first call after a rest, on the pool's clock. */
   heardAt = 0
   readonly #listener: HostListener
@@ -88,6 +95,7 @@ export abstract class CallHost {
   #lastSent = 0
   #ending: RunnerWord['ending']
   #killed = false
+  #hearing = false
   #held = true
 
   /** @param rules what can be sent to it */
@@ -112,6 +120,11 @@ export abstract class CallHost {
     return this.#ended.promise
   }
 
+  /** What it is called in statistics. */
+  abstract readonly name: string
+  /** How much of its time its event loop was not idle, from 0 to 1, as far as that is known. */
+  abstract readonly utilization: number
+
   /** Whether it was asked for tasks and has not answered. */
   get describing(): boolean {
     return this.#describing.size > 0
@@ -122,6 +135,7 @@ export abstract class CallHost {
     const { task } = call
     call.host = this
     call.seq = ++this.#lastSeq
+    this.sent += call.bytes
     call.expected = task.cost === Infinity ? 0 : task.cost + call.carriage
     this.ahead += call.expected
     this.inFlight.add(call)
@@ -249,11 +263,16 @@ export abstract class CallHost {
 
   /** What it said; `caughtUp` follows when that is all for now. */
   protected receive(message: FromRunner): void {
+    if (!this.#hearing) {
+      this.#hearing = true
+      this.#listener.onHeard()
+    }
     if (message[0] === other) this.#hear(message[1])
     else this.#settle(message)
   }
 
   protected caughtUp(): void {
+    this.#hearing = false
     if (this.#killed) return
     this.#listener.onRoom(this)
     this.#hold()
@@ -264,6 +283,10 @@ export abstract class CallHost {
     if (!call || this.#killed) return // what was in flight has been settled
     // It has come to the end of the call that it was stuck in.
     this.stuck = false
+    this.calls++
+    this.running += outcome[3]
+    const value = outcome[2]
+    this.received += value instanceof Uint8Array ? value.length : bytesOf(value)
     this.#forget(call)
     this.#listener.onOutcome(call, outcomeOf(outcome))
   }

@@ -11,6 +11,7 @@ import type { Place, TaskRef } from '../../tasks/task.ts'
 import { takeMoved } from '../../wire/moving.ts'
 import { toPortable } from '../../wire/portable-error.ts'
 import type { Call, Caller, Executor, Outcome } from '../executor.ts'
+import { type ExecutorStatistics, type WorkerChange, workerEnded, workerStarted } from '../statistics.ts'
 import type { CallHost, HostCall, HostEnd, HostListener } from './call-host.ts'
 import { CallQueue } from './call-queue.ts'
 import { KnownTasks } from './known-task.ts'
@@ -91,6 +92,8 @@ export abstract class CallPool extends Service implements Executor {
   readonly #drain: Drain
   readonly #onAbort = (call: HostCall): void => this.#stop(call, 'cancelled')
   #dispatching = false
+  /** The time, as it was when something was heard or asked for last: a clock for what happens very often. */
+  #heardAt = 0
   #watching: Timer | undefined
   #reaping: Timer | undefined
   #failedStarts = 0
@@ -135,7 +138,7 @@ export abstract class CallPool extends Service implements Executor {
     if (this.closing) return queueMicrotask(() => caller.settled(handedBack(new ClosedError('The executor'))))
     if (call.signal?.aborted) return queueMicrotask(() => caller.settled({ kind: 'cancelled' }))
     const moved = 'args' in call.input ? takeMoved(call.input.args) : undefined
-    const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), this.#kind === 'thread' ? moved : undefined, caller)
+    const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), this.#now(), this.#kind === 'thread' ? moved : undefined, caller)
     if (this.#isFull(pooled.bytes)) return queueMicrotask(() => caller.settled(handedBack(new PoolFullError(`'${pooled.name}'`))))
     pooled.onAbort(this.#onAbort)
     this.#queue.push(pooled)
@@ -164,6 +167,22 @@ export abstract class CallPool extends Service implements Executor {
     return this.#queue.size >= this.#maxQueue || (this.#queue.bytes > 0 && this.#queue.bytes + bytes >= this.#maxQueueBytes)
   }
 
+  statistics(): ExecutorStatistics {
+    let running = 0
+    for (const host of this.#hosts) running += host.inFlight.size
+    return {
+      place: this.place,
+      waiting: this.#queue.size,
+      running,
+      tasks: Object.fromEntries(Array.from(this.#tasks, ({ ref: { name }, times }) => [name, times.statistics])),
+      workers: Array.from(this.#hosts, ({ name, calls, running: ms, utilization, sent, received }) => ({ name, calls, running: ms, utilization, sent, received }))
+    }
+  }
+
+  #now(): number {
+    return this.#dispatching ? this.#heardAt : this.#heardAt = this.clock.elapsed()
+  }
+
   /**
    * Starts all hosts, and has each import the modules of these tasks.
    *
@@ -179,7 +198,7 @@ export abstract class CallPool extends Service implements Executor {
   broadcast(call: Call): Promise<Outcome[]> {
     if (this.closing) return Promise.resolve([handedBack(new ClosedError('The executor'))])
     return Promise.all(Array.from(this.#hosts, (host) => new Promise<Outcome>((settled) => {
-      const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), undefined, { settled })
+      const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), this.#now(), undefined, { settled })
       pooled.onAbort(this.#onAbort)
       pooled.only = host
       this.#putBack([pooled])
@@ -234,7 +253,7 @@ export abstract class CallPool extends Service implements Executor {
 
   /** Gives what waits to hosts with room, in order, and starts hosts where there is none. */
   #dispatch(): void {
-    const now = this.clock.elapsed()
+    const now = this.#heardAt = this.clock.elapsed()
     if (this.#queue.size === 0) this.#share(now)
     let given = false
     for (let call = this.#queue.peek(); call; call = this.#queue.peek()) {
@@ -316,6 +335,7 @@ export abstract class CallPool extends Service implements Executor {
 
   #startHost(): CallHost {
     const host = this.startHost({
+      onHeard: () => { this.#heardAt = this.clock.elapsed() },
       onOutcome: (call, outcome) => this.#onOutcome(call, outcome),
       onRefused: (call, error) => {
         call.settle({ kind: 'threw', error: toPortable(error), thrown: error, mayRetry: false, spent: { wall: 0, cpu: 0 } })
@@ -327,13 +347,18 @@ export abstract class CallPool extends Service implements Executor {
       onEnd: (own, end) => this.#onEnd(own, end)
     })
     this.#hosts.add(host)
-    this.#ending.set(host, host.ended.finally(() => this.#ending.delete(host)))
+    if (workerStarted.hasSubscribers) workerStarted.publish({ worker: host.name, place: this.place } satisfies WorkerChange)
+    this.#ending.set(host, host.ended.finally(() => {
+      this.#ending.delete(host)
+      if (workerEnded.hasSubscribers) workerEnded.publish({ worker: host.name, place: this.place } satisfies WorkerChange)
+    }))
     return host
   }
 
   #onOutcome(call: HostCall, outcome: Outcome): void {
     this.#failedStarts = 0
     if ('spent' in outcome) call.task.learn(outcome.spent.wall)
+    call.task.times.record(call.name, this.place, outcome, this.#heardAt - call.askedAt)
     const { host } = call
     call.settle(outcome)
     if (host) this.#replaceDeserted(host)

@@ -1,4 +1,5 @@
 import type { TaskRef } from '../../tasks/task.ts'
+import { TaskTimes } from '../statistics.ts'
 
 /** How far the newest duration moves the average, and how many times the average it counts for at most: one long call among many short ones says little of the next. */
 const weight = 0.2
@@ -13,6 +14,7 @@ export class KnownTask {
   readonly ref: TaskRef
   /** Milliseconds that a call takes, averaged, the newest counting most; `Infinity` until one has been measured. */
   cost: number = Infinity
+  readonly times: TaskTimes = new TaskTimes()
 
   constructor(id: number, ref: TaskRef) {
     this.id = id
@@ -39,6 +41,10 @@ export class KnownTasks {
       this.#lastRef = ref
     }
     return this.#last
+  }
+
+  [Symbol.iterator](): IterableIterator<KnownTask> {
+    return this.#byKey.values()
   }
 
   #find(ref: TaskRef): KnownTask {

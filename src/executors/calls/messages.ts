@@ -96,6 +96,8 @@ export interface RunnerWord {
   readonly opens?: true
   /** It holds more memory than it should. */
   readonly worn?: true
+  /** How much of its time its event loop was not idle, from 0 to 1. */
+  readonly utilization?: number
   readonly progress?: readonly [seq: number, progress: Progress]
   /** A line that a call logged, and what tells it from other calls. */
   readonly log?: readonly [seq: number, line: LogLine, bindings: LogFields]

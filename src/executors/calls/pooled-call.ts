@@ -1,5 +1,5 @@
 import type { Timer } from '../../kernel/clock.ts'
-import type { Call, Caller, Input, LogLine, Outcome, Progress } from '../executor.ts'
+import type { Call, Caller, LogLine, Outcome, Progress } from '../executor.ts'
 import type { KnownTask } from './known-task.ts'
 import { type Heard, type StopReason, hears } from './messages.ts'
 
@@ -15,6 +15,8 @@ export class PooledCall<Host> {
   readonly call: Call
   readonly task: KnownTask
   readonly priority: number
+  /** When it was asked for, on the pool's clock. */
+  readonly askedAt: number
   readonly #caller: Caller
   #onAbort: (() => void) | undefined
   /** Where it was sent to; undefined while it waits. */
@@ -37,12 +39,14 @@ export class PooledCall<Host> {
   beatsAtStop = 0
   settled = false
 
-  constructor(call: Call, task: KnownTask, moved: readonly ArrayBuffer[] | undefined, caller: Caller) {
+  constructor(call: Call, task: KnownTask, askedAt: number, moved: readonly ArrayBuffer[] | undefined, caller: Caller) {
     this.call = call
     this.task = task
     this.priority = call.priority ?? 0
+    this.askedAt = askedAt
     this.moved = moved
-    this.bytes = weight(call.input)
+    const { input } = call
+    this.bytes = 'encoded' in input ? input.encoded.length : bytesOf(input.args)
     this.#caller = caller
   }
 
@@ -87,13 +91,12 @@ export class PooledCall<Host> {
   }
 }
 
-/** The bytes of arguments, as far as a glance shows them: enough to keep large ones from being sent far ahead. */
-function weight(input: Input): number {
-  if ('encoded' in input) return input.encoded.length
+/** The bytes of texts and of arrays among values, as far as a glance shows them: enough to keep large ones from being sent far ahead. */
+export function bytesOf(values: readonly unknown[]): number {
   let bytes = 0
-  for (const arg of input.args) {
-    if (typeof arg === 'string') bytes += arg.length
-    else if (typeof arg === 'object' && arg !== null && 'byteLength' in arg) bytes += Number(arg.byteLength)
+  for (const value of values) {
+    if (typeof value === 'string') bytes += value.length
+    else if (typeof value === 'object' && value !== null && 'byteLength' in value) bytes += Number(value.byteLength)
   }
   return bytes
 }

@@ -1,5 +1,4 @@
 import { Drain } from '../../concurrency/drain.ts'
-import { Fifo } from '../../concurrency/fifo.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import type { Deadline } from '../../kernel/deadline.ts'
 import { CancelledError, ClosedError, DeadlineExceededError, MalformedMessageError } from '../../kernel/errors.ts'
@@ -7,15 +6,17 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
 import { callOf } from '../../tasks/call.ts'
 import { OpenResources } from '../../tasks/resource.ts'
-import type { Place, TaskDefinition } from '../../tasks/task.ts'
+import type { Place, TaskDefinition, TaskRef } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { takeMoved } from '../../wire/moving.ts'
 import { toPortable } from '../../wire/portable-error.ts'
 import { cloneableFields } from '../../wire/uncloneable.ts'
 import type { Listener } from '../call-reports.ts'
+import { CallQueue } from '../calls/call-queue.ts'
 import { CpuShare } from '../cpu-share.ts'
 import type { Call, Caller, Executor, Input, Outcome } from '../executor.ts'
 import { retryVerdict } from '../retry-verdict.ts'
+import { type ExecutorStatistics, TaskTimes } from '../statistics.ts'
 import { RunningCall, runCall } from '../running-call.ts'
 
 export interface LoopExecutorOptions {
@@ -31,6 +32,8 @@ export interface LoopExecutorOptions {
 const closeLimit = 1_000
 
 interface LoopCall {
+  readonly priority: number
+  readonly bytes: 0
   readonly call: Call
   readonly settle: (outcome: Outcome) => void
   settled: boolean
@@ -49,9 +52,10 @@ export class LoopExecutor extends Service implements Executor {
   readonly #find: (name: string) => TaskDefinition
   readonly #log: Logger
   readonly #cpu: CpuShare
-  readonly #waiting = new Fifo<LoopCall>()
+  readonly #waiting = new CallQueue<LoopCall>()
   readonly #running = new Set<LoopCall>()
   readonly #opened = new OpenResources()
+  readonly #times = new Map<string, TaskTimes>()
   readonly #drain: Drain
 
   constructor({ find, concurrency = 100, clock = systemClock, log = silentLogger }: LoopExecutorOptions) {
@@ -74,15 +78,19 @@ export class LoopExecutor extends Service implements Executor {
     // Passed as it is, it is moved nowhere.
     if ('args' in call.input) takeMoved(call.input.args)
     const { signal } = call
+    const askedAt = this.clock.elapsed()
     const cancel = (): void => own.settle({ kind: 'cancelled' })
     const own: LoopCall = {
       call,
+      priority: call.priority ?? 0,
+      bytes: 0,
       settled: false,
       settle: (outcome) => {
         if (own.settled) return
         own.settled = true
         signal?.removeEventListener('abort', cancel)
         own.running?.end()
+        this.#record(call.task, outcome, askedAt)
         caller.settled(outcome)
         if (this.#running.delete(own)) this.#next()
       }
@@ -90,6 +98,22 @@ export class LoopExecutor extends Service implements Executor {
     signal?.addEventListener('abort', cancel)
     this.#waiting.push(own)
     this.#next()
+  }
+
+  statistics(): ExecutorStatistics {
+    return {
+      place: this.place,
+      waiting: this.#waiting.size,
+      running: this.#running.size,
+      tasks: Object.fromEntries(Array.from(this.#times, ([name, times]) => [name, times.statistics])),
+      workers: []
+    }
+  }
+
+  #record({ name }: TaskRef, outcome: Outcome, askedAt: number): void {
+    let times = this.#times.get(name)
+    if (!times) this.#times.set(name, times = new TaskTimes())
+    times.record(name, this.place, outcome, this.clock.elapsed() - askedAt)
   }
 
   protected onStart(): void {}

@@ -15,6 +15,9 @@ import { copying } from '../../wire/uncloneable.ts'
 import { killFactor } from './memory-limit.ts'
 import { watchdogCode } from './watchdog.ts'
 
+/** How often it says how busy its loop is, in milliseconds, while it says something. */
+const tellsEvery = 1_000
+
 // What runs inside a child process, from its start to its end. Elsewhere nothing: a bundler may run it along with the program.
 if (process.argv[2]?.startsWith(childMark)) {
   becomeTaskThread()
@@ -58,6 +61,7 @@ function writeAll(bytes: Buffer): void {
 function lineToHost(memoryLimit: number | null): Line<FromRunner> {
   const frames = new FrameWriter(writeAll)
   let worn = false
+  let toldAt = 0
   return {
     write: (message) => frames.write(message),
     post: (message) => frames.post(message),
@@ -65,6 +69,11 @@ function lineToHost(memoryLimit: number | null): Line<FromRunner> {
       if (!worn && memoryLimit !== null && process.memoryUsage.rss() > memoryLimit) {
         worn = true
         frames.post([other, { worn }])
+      }
+      const now = systemClock.elapsed()
+      if (now - toldAt > tellsEvery) {
+        toldAt = now
+        frames.post([other, { utilization: performance.eventLoopUtilization().utilization }])
       }
       frames.flush()
     }

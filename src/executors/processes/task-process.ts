@@ -29,6 +29,7 @@ export class TaskProcess extends CallHost {
   readonly board: ClaimFile
   protected readonly line: FrameWriter
   readonly #child: ChildProcess
+  #utilization = 0
   readonly #inbox: Socket
   readonly #outbox: Socket
   readonly #lifeline: Socket
@@ -60,7 +61,10 @@ export class TaskProcess extends CallHost {
     const reader = new FrameReader<FromRunner>()
     this.#outbox.on('data', (piece: Buffer) => {
       for (const message of this.#read(reader, piece)) {
-        if (message[0] === other && message[1].ending?.error) this.#lastError = message[1].ending.error
+        if (message[0] === other) {
+          this.#lastError = message[1].ending?.error ?? this.#lastError
+          this.#utilization = message[1].utilization ?? this.#utilization
+        }
         this.receive(message)
       }
       this.caughtUp()
@@ -70,6 +74,14 @@ export class TaskProcess extends CallHost {
     for (const socket of [this.#inbox, this.#outbox, this.#lifeline]) socket.on('error', () => {})
     // Not 'exit': what it said last may not have been read by then.
     this.#child.once('close', (code, signal) => this.#onClose(code, signal))
+  }
+
+  get name(): string {
+    return `process ${this.#child.pid}`
+  }
+
+  get utilization(): number {
+    return this.#utilization
   }
 
   protected terminate(): void {

@@ -38,11 +38,13 @@ const ringBytes = 131_072
 export class TaskThread extends CallHost {
   readonly board: ClaimBoard = new ClaimBoard()
   protected readonly line: PortLink<ToRunner, FromRunner>
+  readonly name: string
   readonly #worker: Worker
   #error: unknown
 
   constructor({ name, place, concurrency, execArgv, resourceLimits, hostCall, streams, logs, log, looksOut }: TaskThreadOptions, listener: HostListener) {
     super(cloning, log, listener)
+    this.name = name
     const [own, line] = linkEnds(ringBytes)
     const start: ThreadStart = { entry: 'thread', place, concurrency, board: this.board.memory, line, lookout: looksOut ? lookout : 0, logs }
     this.#worker = startThread(threadEntry, {
@@ -77,6 +79,10 @@ export class TaskThread extends CallHost {
     if (why === undefined) return // its exit is told of apart
     this.#error = why
     this.terminate()
+  }
+
+  get utilization(): number {
+    return this.#worker.performance.eventLoopUtilization().utilization
   }
 
   protected terminate(): void {
