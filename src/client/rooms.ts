@@ -75,7 +75,7 @@ export class Rooms {
 
   /** Loaded when it is needed: every thread of a program imports `local()` along with its tasks. */
   async #open(room: Room): Promise<Executor> {
-    const { threads, loopConcurrency, blocking, processes, memoryLimit, maxQueue, maxQueueBytes, idleAfter, keepIdle, clock, log } = this.#options
+    const { threads, loopConcurrency, blocking, processes, memoryLimit, child, recycle, maxQueue, maxQueueBytes, idleAfter, keepIdle, clock, log } = this.#options
     const { find, ...asks } = this.#asks
     switch (room) {
       case 'loop':
@@ -88,13 +88,13 @@ export class Rooms {
       case 'threads of streams': {
         const { ThreadExecutor } = await import('../executors/threads/thread-executor.ts')
         return new ThreadExecutor(room === 'thread'
-          ? { threads, maxQueue, maxQueueBytes, idleAfter, keepIdle, ...asks, clock, log }
-          : { place: 'blocking', threads: blocking, ...(room === 'blocking' ? { maxQueue, maxQueueBytes } : {}), name: room === 'blocking' ? 'treadle blocking' : 'treadle stream', ...asks, clock, log })
+          ? { threads, recycle, maxQueue, maxQueueBytes, idleAfter, keepIdle, ...asks, clock, log }
+          : { place: 'blocking', threads: blocking, recycle, ...(room === 'blocking' ? { maxQueue, maxQueueBytes } : {}), name: room === 'blocking' ? 'treadle blocking' : 'treadle stream', ...asks, clock, log })
       }
       case 'process':
       case 'processes of streams': {
         const { ProcessExecutor } = await import('../executors/processes/process-executor.ts')
-        return new ProcessExecutor(room === 'process' ? { processes, memoryLimit, maxQueue, maxQueueBytes, idleAfter, keepIdle, clock, log } : { processes: blocking, idleAfter: 5_000, memoryLimit, clock, log })
+        return new ProcessExecutor(room === 'process' ? { processes, memoryLimit, ...child, recycle, maxQueue, maxQueueBytes, idleAfter, keepIdle, clock, log } : { processes: blocking, idleAfter: 5_000, memoryLimit, ...child, recycle, clock, log })
       }
     }
   }

@@ -1,9 +1,11 @@
+import { tmpdir } from 'node:os'
+import { realpathSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { local } from '../../src/client/local.ts'
 import { VirtualClock } from '../../src/testing/index.ts'
 import { block } from '../fixtures/tasks/cells.ts'
 import { add, addSoon } from '../fixtures/tasks/arithmetic.ts'
-import { note, whoRuns, whoRunsInChild } from '../fixtures/tasks/pools.ts'
+import { keep, keepInChild, note, whereAmI, whoRuns, whoRunsInChild } from '../fixtures/tasks/pools.ts'
 import { cells, letGo, reaches } from '../executors/support.ts'
 
 test('calls of a higher priority begin first, and those of one as they came', async () => {
@@ -104,4 +106,35 @@ test('threads that idle end, all but so many as are kept', async () => {
   const left = await Promise.all(Array.from({ length: 3 }, () => here.run(whoRuns)))
   expect(before.size).toBe(3)
   expect(before.has(left[0]!)).toBe(true)
+})
+
+describe('recycle', () => {
+  test.each([['threads', keep], ['child processes', keepInChild]] as const)('%s are replaced after so many calls, and none is lost', async (_, task) => {
+    await using here = local({ threads: 2, processes: 2, recycle: { calls: 50 } })
+    const ids = await Promise.all(Array.from({ length: 500 }, () => here.run(task, 0, 'heap')))
+    const more: number[] = []
+    for (let left = 200; left > 0; left--) more.push(await here.run(task, 0, 'heap'))
+    expect(ids.length + more.length).toBe(700)
+    expect(new Set([...ids, ...more]).size).toBeGreaterThanOrEqual(5)
+  })
+
+  test.each([['threads', keep], ['child processes', keepInChild]] as const)('%s are replaced where they hold too much, in the heap or outside', async (_, task) => {
+    for (const where of ['heap', 'external'] as const) {
+      await using here = local({ threads: 1, processes: 1, recycle: { [where]: 96 * 2 ** 20 } })
+      const first = await here.run(task, 0, where)
+      expect(await here.run(task, 128 * 2 ** 20, where)).toBe(first)
+      let now = first
+      while (now === first) now = await here.run(task, 0, where)
+      expect(now).not.toBe(first)
+    }
+  })
+})
+
+test('child processes have the folder, environment and flags that they are given', async () => {
+  await using here = local({ child: { cwd: tmpdir(), env: { ...process.env, POOLS_TEST: 'yes' }, execArgv: ['--max-old-space-size=99'] } })
+  expect(await here.run(whereAmI)).toEqual([realpathSync(tmpdir()), 'yes', ['--max-old-space-size=99']])
+})
+
+test.each([{ child: { pwd: '/' } }, { recycle: { calls: 0 } }, { recycle: { rss: 1 } }, { recycle: { heap: -1 } }, { maxQueue: 0 }, { keepIdle: -1 }, { idleAfter: 'soon' }])('%o is refused', (options) => {
+  expect(() => local(options as never)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
 })

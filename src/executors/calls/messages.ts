@@ -3,6 +3,7 @@ import type { NamedRetryRules } from '../../jobs/retry.ts'
 import type { Progress } from '../../tasks/progress.ts'
 import type { CallRules, Place, TaskRef } from '../../tasks/task.ts'
 import type { TaskSource } from '../../tasks/source.ts'
+import type { WearLimits } from './wear.ts'
 import type { PortableError } from '../../wire/portable-error.ts'
 
 /** A task as plain data: what a supervisor, which holds no user code, knows of it. */
@@ -22,6 +23,7 @@ export interface RunnerStart {
   readonly concurrency: number
   /** Whether its host's logger is to hear what calls log, also where no caller does. */
   readonly logs: boolean
+  readonly recycle: WearLimits
 }
 
 /**

@@ -11,20 +11,28 @@ import { type CopyRules, cloneableError } from '../../wire/uncloneable.ts'
 import { retryVerdict } from '../retry-verdict.ts'
 import type { Line } from './line.ts'
 import { type FromRunner, type RunnerWord, type SentOutcome, other, returned, returnedEncoded, returnedPacked, threw, threwFinally } from './messages.ts'
+import { Wear, type WearLimits } from './wear.ts'
 
 /** Says how calls ended, and what else a thread or a child process has to say. A result is said when it is there: it arrives as it was then, and no two become one. */
 export class OutcomeBox {
   readonly #line: Line<FromRunner>
   readonly #rules: CopyRules
+  readonly #wear: Wear
   readonly #clock: Clock
   #loaded: number[] = []
   #passedOver: number[] = []
   #unsent = false
+  /** Outcomes since the last was sent. */
+  #ended = 0
   /** When the last was sent, on the clock's `elapsed()`. */
   flushedAt = 0
 
-  /** @param rules what can be sent on the line */
-  constructor(line: Line<FromRunner>, rules: CopyRules, clock: Clock) {
+  /**
+   * @param rules what can be sent on the line
+   * @param limits after what it says that it is worn out
+   */
+  constructor(line: Line<FromRunner>, rules: CopyRules, limits: WearLimits, clock: Clock) {
+    this.#wear = new Wear(limits, clock)
     this.#line = line
     this.#rules = rules
     this.#clock = clock
@@ -64,6 +72,10 @@ export class OutcomeBox {
 
   /** Sends what was said, and more. */
   flush(more?: RunnerWord): void {
+    if (this.#ended > 0) {
+      if (this.#wear.after(this.#ended)) more = { ...more, worn: true }
+      this.#ended = 0
+    }
     const loaded = this.#loaded
     const passedOver = this.#passedOver
     if (loaded.length > 0 || passedOver.length > 0 || more) {
@@ -84,6 +96,7 @@ export class OutcomeBox {
 
   #write(outcome: SentOutcome): boolean {
     if (!this.#line.write(outcome)) return false
+    this.#ended++
     this.#unsent = true
     this.#line.show?.()
     return true
@@ -91,6 +104,7 @@ export class OutcomeBox {
 
   #post(outcome: SentOutcome, moved?: readonly ArrayBuffer[]): void {
     this.#line.post(outcome, moved)
+    this.#ended++
     this.#unsent = true
   }
 }

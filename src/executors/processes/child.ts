@@ -26,8 +26,8 @@ if (process.argv[2]?.startsWith(childMark)) {
 
 function serve(start: ChildStart): void {
   watchdog(start)
-  const line = lineToHost(start.memoryLimit)
-  const box = new OutcomeBox(line, copying, systemClock)
+  const line = lineToHost()
+  const box = new OutcomeBox(line, copying, { ...start.recycle, rss: start.memoryLimit ?? undefined }, systemClock)
   const runner = new CallRunner(start, new ChildBoard(descriptors.claims), box, systemClock, listenersTo(line, systemClock, start.logs))
   const reader = new FrameReader<ToRunner>()
   const inbox = new Socket({ fd: descriptors.inbox, readable: true, writable: false })
@@ -57,19 +57,14 @@ function writeAll(bytes: Buffer): void {
   }
 }
 
-/** The way to the host, on which it is noted, once calls have ended, where this process holds more than it may. */
-function lineToHost(memoryLimit: number | null): Line<FromRunner> {
+/** The way to the host, on which it says now and then how busy its loop is. */
+function lineToHost(): Line<FromRunner> {
   const frames = new FrameWriter(writeAll)
-  let worn = false
   let toldAt = 0
   return {
     write: (message) => frames.write(message),
     post: (message) => frames.post(message),
     flush() {
-      if (!worn && memoryLimit !== null && process.memoryUsage.rss() > memoryLimit) {
-        worn = true
-        frames.post([other, { worn }])
-      }
       const now = systemClock.elapsed()
       if (now - toldAt > tellsEvery) {
         toldAt = now

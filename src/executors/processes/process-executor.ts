@@ -5,6 +5,7 @@ import { idMaker } from '../../kernel/id.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { HostListener } from '../calls/call-host.ts'
 import { CallPool } from '../calls/call-pool.ts'
+import type { WearLimits } from '../calls/wear.ts'
 import { inheritedFlags } from './inherited-flags.ts'
 import { TaskProcess } from './task-process.ts'
 
@@ -22,6 +23,10 @@ export interface ProcessExecutorOptions {
   execArgv?: readonly string[]
   /** Their environment. Default: this process's own. */
   env?: NodeJS.ProcessEnv
+  /** The folder that they run in. Default: this process's own. */
+  cwd?: string
+  /** After what a child is replaced, beside its `memoryLimit`. Default: never. */
+  recycle?: Omit<WearLimits, 'rss'>
   /** Whether what children print is dropped. Default: false; it goes where this process's own output goes. */
   silent?: boolean
   /** How long a child may idle before it is ended, in milliseconds. Default: as long as the executor is open. */
@@ -61,8 +66,8 @@ export class ProcessExecutor extends CallPool {
   }
 
   protected startHost(listener: HostListener): TaskProcess {
-    const { execArgv = inheritedFlags(process.execArgv), env = process.env, silent = false, memoryLimit = Infinity, log } = this.#options
-    return new TaskProcess({ name: this.#nextId(), execArgv, env, silent, memoryLimit, logs: log !== undefined, log: this.#log }, listener)
+    const { execArgv = inheritedFlags(process.execArgv), env = process.env, cwd, silent = false, memoryLimit = Infinity, recycle = {}, log } = this.#options
+    return new TaskProcess({ name: this.#nextId(), execArgv, env, cwd, silent, memoryLimit, recycle, logs: log !== undefined, log: this.#log }, listener)
   }
 
   protected exitedError(what: string, how: string, cause: unknown): TreadleError {

@@ -7,6 +7,7 @@ import { type PortableError, fromPortable, toPortable } from '../../wire/portabl
 import { copying } from '../../wire/uncloneable.ts'
 import { CallHost, type HostEnd, type HostListener } from '../calls/call-host.ts'
 import { type FromRunner, other } from '../calls/messages.ts'
+import type { WearLimits } from '../calls/wear.ts'
 import { childEntry } from '../entries.ts'
 import { type ChildStart, childMark, descriptors } from './child-start.ts'
 import { ClaimFile } from './claim-file.ts'
@@ -18,7 +19,9 @@ export interface TaskProcessOptions {
   readonly name: string
   readonly execArgv: readonly string[]
   readonly env: NodeJS.ProcessEnv
+  readonly cwd: string | undefined
   readonly silent: boolean
+  readonly recycle: WearLimits
   readonly memoryLimit: number
   readonly logs: boolean
   readonly log: Logger
@@ -39,17 +42,18 @@ export class TaskProcess extends CallHost {
   #startError: Error | undefined
   #lastError: PortableError | undefined
 
-  constructor({ name, execArgv, env, silent, memoryLimit, logs, log }: TaskProcessOptions, listener: HostListener) {
+  constructor({ name, execArgv, env, cwd, silent, memoryLimit, recycle, logs, log }: TaskProcessOptions, listener: HostListener) {
     super(copying, log, listener)
     this.board = new ClaimFile(name)
     this.#memoryLimit = memoryLimit
-    const start: ChildStart = { place: 'process', concurrency: 1, logs, memoryLimit: memoryLimit === Infinity ? null : memoryLimit }
+    const start: ChildStart = { place: 'process', concurrency: 1, logs, recycle, memoryLimit: memoryLimit === Infinity ? null : memoryLimit }
     // 'treadle' stands where the file would: what the program looks at to know whether it was started itself.
     const entryArgs = 'file' in childEntry ? [fileURLToPath(childEntry.file)] : ['--eval', childEntry.code, 'treadle']
     const output = silent ? 'ignore' : 'inherit'
     this.#child = spawn(process.execPath, [...execArgv, ...entryArgs, childMark + JSON.stringify(start)], {
       stdio: ['ignore', output, output, 'pipe', 'pipe', 'pipe', this.board.file],
       env,
+      cwd,
       windowsHide: true
     })
     this.#child.once('error', (error) => { this.#startError = error })

@@ -10,6 +10,7 @@ import { cloning } from '../../wire/uncloneable.ts'
 import { CallHost, type HostEnd, type HostListener } from '../calls/call-host.ts'
 import { ClaimBoard } from '../calls/claim-board.ts'
 import { type FromRunner, type ToRunner, other } from '../calls/messages.ts'
+import type { WearLimits } from '../calls/wear.ts'
 import { threadEntry } from '../entries.ts'
 import type { Streams } from '../calls/streams.ts'
 import { type HostCall, hostCalls } from './host-calls.ts'
@@ -29,6 +30,7 @@ export interface TaskThreadOptions {
   readonly log: Logger
   /** Whether it looks for more, for a moment, before it waits to be woken: where there is a core for it. */
   readonly looksOut: boolean
+  readonly recycle: WearLimits
 }
 
 /** How much of what is small may be on the way, in bytes each way: about a thousand calls. */
@@ -42,11 +44,11 @@ export class TaskThread extends CallHost {
   readonly #worker: Worker
   #error: unknown
 
-  constructor({ name, place, concurrency, execArgv, resourceLimits, hostCall, streams, logs, log, looksOut }: TaskThreadOptions, listener: HostListener) {
+  constructor({ name, place, concurrency, execArgv, resourceLimits, hostCall, streams, logs, log, looksOut, recycle }: TaskThreadOptions, listener: HostListener) {
     super(cloning, log, listener)
     this.name = name
     const [own, line] = linkEnds(ringBytes)
-    const start: ThreadStart = { entry: 'thread', place, concurrency, board: this.board.memory, line, lookout: looksOut ? lookout : 0, logs }
+    const start: ThreadStart = { entry: 'thread', place, concurrency, board: this.board.memory, line, lookout: looksOut ? lookout : 0, logs, recycle }
     this.#worker = startThread(threadEntry, {
       name,
       workerData: start,

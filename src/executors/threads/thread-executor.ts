@@ -6,6 +6,7 @@ import { LoopStalledError, ThreadExitedError, ThreadReplacedError, ThreadStartEr
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { HostListener } from '../calls/call-host.ts'
 import { CallPool } from '../calls/call-pool.ts'
+import type { WearLimits } from '../calls/wear.ts'
 import { type HostCall, noHostCalls } from './host-calls.ts'
 import { Streams } from '../calls/streams.ts'
 import { StallWatch } from './stall-watch.ts'
@@ -35,6 +36,8 @@ export interface ThreadExecutorOptions {
   maxQueue?: number
   /** About so many bytes of arguments of calls wait at most. Default: no limit. */
   maxQueueBytes?: number
+  /** After what a thread is replaced. Default: never. */
+  recycle?: Omit<WearLimits, 'rss'>
   /** The threads' name, as tools show it. Default: `'treadle'`. */
   name?: string
   /** Flags of Node for the threads. Default: the process's own. */
@@ -116,6 +119,7 @@ export class ThreadExecutor extends CallPool {
       streams: this.#options.streams ?? new Streams(),
       logs: log !== undefined,
       looksOut: this.#looksOut,
+      recycle: this.#options.recycle ?? {},
       log: this.#log
     }, listener)
     this.#threads.add(thread)

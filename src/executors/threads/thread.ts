@@ -18,7 +18,7 @@ if ((workerData as ThreadStart | null)?.entry === 'thread') {
 
 function serve(start: ThreadStart): void {
   const line = new PortLink<FromRunner, ToRunner>(start.line, start.lookout)
-  const box = new OutcomeBox(line, cloning, systemClock)
+  const box = new OutcomeBox(line, cloning, start.recycle, systemClock)
   const runner = new CallRunner(start, new ClaimBoard(start.board), box, systemClock, listenersTo(line, systemClock, start.logs))
   line.listen({
     heard(message) {
