@@ -49,14 +49,12 @@ export class Histogram {
 
   /** @param shares rising */
   #quantiles(shares: readonly number[]): number[] {
-    const found: number[] = []
     let seen = 0
-    for (let at = 0; at < this.#counts.length && found.length < shares.length; at++) {
-      seen += this.#counts[at]!
-      while (found.length < shares.length && seen > 0 && seen >= shares[found.length]! * this.#count) found.push(Math.min(upper(first + at), this.#max))
-    }
-    while (found.length < shares.length) found.push(0)
-    return found
+    let at = -1
+    return shares.map((share) => {
+      while (seen < share * this.#count) seen += this.#counts[++at]!
+      return at < 0 ? 0 : Math.min(upper(first + at), this.#max)
+    })
   }
 }
 
