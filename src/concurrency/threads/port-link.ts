@@ -40,7 +40,8 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
   readonly #out: RingWriter
   /** What came by message, with its number. */
   readonly #posted = new Fifo<readonly [number: number, message: In | undefined]>()
-  readonly #lookout: number
+  /** How long this end looks for more before it waits to be woken, in milliseconds. */
+  lookout: number
   #listener!: LinkListener<In>
   #nextIn = 0
   #turning = false
@@ -49,7 +50,7 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
 
   /** @param looks how long it looks for more before it waits to be woken, in milliseconds */
   constructor({ port, incoming, outgoing }: LinkEnd, looks: number = lookout) {
-    this.#lookout = looks
+    this.lookout = looks
     this.#port = port
     this.#in = new RingReader(incoming)
     this.#out = new RingWriter(outgoing)
@@ -168,7 +169,7 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
   #linger(): void {
     this.#in.state(awake)
     this.#drain()
-    this.#turnsUntil = systemClock.elapsed() + this.#lookout
+    this.#turnsUntil = systemClock.elapsed() + this.lookout
     if (!this.#turning) this.#turnSoon()
   }
 
@@ -177,7 +178,7 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
     setImmediate(() => {
       this.#turning = false
       if (this.#closed) return
-      if (this.#drain()) this.#turnsUntil = systemClock.elapsed() + this.#lookout
+      if (this.#drain()) this.#turnsUntil = systemClock.elapsed() + this.lookout
       if (systemClock.elapsed() < this.#turnsUntil) this.#turnSoon()
       else this.#sleepInLoop()
     })

@@ -112,6 +112,8 @@ export abstract class CallHost {
   protected abstract dismiss(): void
   /** Whether the program stays alive for it. */
   protected abstract hold(busy: boolean): void
+  /** About how long the next outcome takes to come, in milliseconds. */
+  protected expects(_ms: number): void {}
   /** That it ended while it was asked for the tasks of modules. */
   protected abstract lost(what: string, end: HostEnd): TreadleError
 
@@ -288,6 +290,7 @@ export abstract class CallHost {
     const value = outcome[2]
     this.received += value instanceof Uint8Array ? value.length : bytesOf(value)
     this.#forget(call)
+    this.expects(call.task.cost)
     this.#listener.onOutcome(call, outcomeOf(outcome))
   }
 

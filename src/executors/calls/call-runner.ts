@@ -13,8 +13,8 @@ import { RunningCall, runCall } from '../running-call.ts'
 import { type Heard, type RunnerStart, type SentCall, type StopReason, type ToRunner, call, encodedCall, other } from './messages.ts'
 import type { OutcomeBox } from './outcome-box.ts'
 
-/** The longest that an outcome waits for others while the thread works, in milliseconds: waking the host costs about a tenth of that. */
-const longestWait = 0.1
+/** The longest that an outcome waits for others while the thread works, in milliseconds: of the millisecond of work ahead, half is left when the host hears of it, and waking that costs little. */
+const longestWait = 0.25
 
 /** Calls that hold the thread for less than this, in milliseconds, may keep back the outcomes of others. */
 const short = 1

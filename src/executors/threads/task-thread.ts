@@ -33,6 +33,9 @@ export interface TaskThreadOptions {
   readonly recycle: WearLimits
 }
 
+/** While a call takes longer than this, in milliseconds, to look for its outcome would only take a core from it. */
+const worthLookingFor = 0.01
+
 /** How much of what is small may be on the way, in bytes each way: about a thousand calls. */
 const ringBytes = 131_072
 
@@ -85,6 +88,10 @@ export class TaskThread extends CallHost {
 
   get utilization(): number {
     return this.#worker.performance.eventLoopUtilization().utilization
+  }
+
+  protected override expects(ms: number): void {
+    this.line.lookout = ms <= worthLookingFor ? lookout : 0
   }
 
   protected terminate(): void {
