@@ -9,16 +9,18 @@ export class LocalCall implements Call, Caller {
   readonly args: readonly unknown[]
   readonly signal: CancelSignal | undefined
   readonly onProgress: ((progress: Progress) => void) | undefined
+  readonly isBounded: boolean
   /** Rejects with what its caller is to catch. */
   readonly result: Promise<unknown>
   #resolve!: (result: unknown) => void
   #reject!: (error: unknown) => void
 
-  constructor(task: TaskDefinition, args: readonly unknown[], signal: CancelSignal | undefined, onProgress: ((progress: Progress) => void) | undefined) {
+  constructor(task: TaskDefinition, args: readonly unknown[], signal: CancelSignal | undefined, onProgress: ((progress: Progress) => void) | undefined, isBounded = false) {
     this.task = task
     this.args = args
     this.signal = signal
     this.onProgress = onProgress
+    this.isBounded = isBounded
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject

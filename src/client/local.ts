@@ -328,7 +328,7 @@ export class LocalRunner implements Local {
         timeout: definition.rules.timeout,
         signal: around ? AbortSignal.any([signal, around]) : signal
       }
-      return resultOf({ ...call, task: definition }, await executor.execute(call))
+      return resultOf({ ...call, task: definition }, await executor.execute({ ...call, isBounded: true }))
     })
   }
 
@@ -401,7 +401,7 @@ export class LocalRunner implements Local {
     const signals = [signal, own.signal].filter((each) => each !== undefined)
     const outer = signals.length > 1 ? AbortSignal.any(signals) : signals[0]
     if (concurrency !== undefined || own.onProgress || rules.timeout !== Infinity || runs === 'loop' || runs === 'blocking') {
-      const call = (item: Item): Promise<Awaited<Result>> => this.#run(definition, [item], { ...own, signal: currentSignal() }) as Promise<Awaited<Result>>
+      const call = (item: Item): Promise<Awaited<Result>> => this.#run(definition, [item], { ...own, signal: currentSignal() }, runs, true) as Promise<Awaited<Result>>
       return oneByOne((ordered ? map : mapUnordered)(items, call, { concurrency: limit, ...(outer ? { signal: outer } : {}) }))
     }
     const chunks = new ChunkedMap({
@@ -426,11 +426,11 @@ export class LocalRunner implements Local {
     }
   }
 
-  #run(task: TaskDefinition, args: readonly unknown[], { signal: own, onProgress }: RunnerOptions, room: Room = task.runs): Promise<unknown> {
+  #run(task: TaskDefinition, args: readonly unknown[], { signal: own, onProgress }: RunnerOptions, room: Room = task.runs, isBounded = false): Promise<unknown> {
     const around = currentScope()?.signal
     const signal = own && around && own !== around ? AbortSignal.any([own, around]) : own ?? around
     if (signal?.aborted) return Promise.reject(signal.reason as Error)
-    const call = new LocalCall(task, args, signal, onProgress && telling(onProgress))
+    const call = new LocalCall(task, args, signal, onProgress && telling(onProgress), isBounded)
     const executor = this.#rooms.ready(room)
     if (executor) executor.submit(call, call)
     else this.#rooms.get(room).then((opened) => opened.submit(call, call), (error: unknown) => call.refused(error))

@@ -29,6 +29,8 @@ export interface Call {
   readonly timeout: number
   /** Of calls that wait, those of a higher one begin first. Default: 0. */
   readonly priority?: number
+  /** Its caller sees to it that there are not too many: it is never refused for want of room. */
+  readonly isBounded?: boolean
   /** Cancels the call: its own signal aborts, and after the grace it is stopped. */
   readonly signal?: CancelSignal | undefined
   /** The attempt at a job that this call is. Its version is that of the task which the job was made for; 1 where absent. */

@@ -35,7 +35,7 @@ export class FrameWriter {
   /** Where the message is small and plain. @returns whether it was */
   write(message: readonly unknown[]): boolean {
     if (this.#tryWrite(message)) return true
-    if (this.#writing || (this.#at === 0 && this.#room.byteLength >= mostRoom)) return false
+    if (this.#writing || !this.#writer.wantedRoom || (this.#at === 0 && this.#room.byteLength >= mostRoom)) return false
     this.flush()
     this.#use(new ArrayBuffer(mostRoom))
     return this.#tryWrite(message)

@@ -24,6 +24,8 @@ export type Others = (value: unknown) => Uint8Array | undefined
 export class SmallValueWriter {
   /** Where the next byte goes. */
   at = 0
+  /** Whether what could not be written last wanted more room. */
+  wantedRoom = false
   #end = 0
   readonly #others: Others | undefined
   #bytes!: Buffer
@@ -50,6 +52,7 @@ export class SmallValueWriter {
 
   /** As `write`, a message: a list that is no value itself, but holds values, and dense lists of values, which may share parts with each other. */
   writeMessage(message: readonly unknown[], at: number, end: number): boolean {
+    this.wantedRoom = false
     this.at = at
     this.#end = end
     if (!this.#head(tag.array, message.length)) return false
@@ -94,14 +97,19 @@ export class SmallValueWriter {
     }
   }
 
+  #wantRoom(): false {
+    this.wantedRoom = true
+    return false
+  }
+
   #tag(kind: number): boolean {
-    if (this.at >= this.#end) return false
+    if (this.at >= this.#end) return this.#wantRoom()
     this.#bytes[this.at++] = kind
     return true
   }
 
   #head(kind: number, length: number): boolean {
-    if (this.at + 5 > this.#end) return false
+    if (this.at + 5 > this.#end) return this.#wantRoom()
     this.#bytes[this.at] = kind
     this.#view.setUint32(this.at + 1, length, true)
     this.at += 5
@@ -110,7 +118,7 @@ export class SmallValueWriter {
 
   #number(value: number): boolean {
     const { at } = this
-    if (at + 9 > this.#end) return false
+    if (at + 9 > this.#end) return this.#wantRoom()
     if ((value | 0) === value && !Object.is(value, -0)) {
       if (value >= 0 && value < 256) {
         this.#bytes[at] = tag.byte
@@ -148,7 +156,7 @@ export class SmallValueWriter {
   }
 
   #utf16(text: string): boolean {
-    if (this.at + 5 + text.length * 2 > this.#end) return false
+    if (this.at + 5 + text.length * 2 > this.#end) return this.#wantRoom()
     this.#head(tag.utf16, text.length)
     this.at += this.#bytes.write(text, this.at, 'utf16le')
     return true
@@ -187,7 +195,8 @@ export class SmallValueWriter {
 
   #someBytes(value: Uint8Array): boolean {
     const { length, buffer } = value
-    if (length > longest || types.isSharedArrayBuffer(buffer) || buffer.detached || buffer.resizable || this.at + 5 + length > this.#end) return false
+    if (length > longest || types.isSharedArrayBuffer(buffer) || buffer.detached || buffer.resizable) return false
+    if (this.at + 5 + length > this.#end) return this.#wantRoom()
     // The same bytes, seen twice, are one to the other side too.
     if (this.#objects.length === mostObjects || this.#objects.includes(buffer)) return false
     this.#objects.push(buffer)
@@ -199,7 +208,8 @@ export class SmallValueWriter {
 
   #other(value: unknown): boolean {
     const bytes = this.#others?.(value)
-    if (!bytes || this.at + 5 + bytes.length > this.#end) return false
+    if (!bytes) return false
+    if (this.at + 5 + bytes.length > this.#end) return this.#wantRoom()
     this.#head(tag.other, bytes.length)
     this.#bytes.set(bytes, this.at)
     this.at += bytes.length

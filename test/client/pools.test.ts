@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { local } from '../../src/client/local.ts'
 import { VirtualClock } from '../../src/testing/index.ts'
 import { block } from '../fixtures/tasks/cells.ts'
-import { add, addSoon } from '../fixtures/tasks/arithmetic.ts'
-import { keep, keepInChild, note, whereAmI, whoRuns, whoRunsInChild } from '../fixtures/tasks/pools.ts'
+import { add, addSoon, double } from '../fixtures/tasks/arithmetic.ts'
+import { fieldOf, keep, keepInChild, longInChild, note, noteOf, whereAmI, whoRuns, whoRunsInChild } from '../fixtures/tasks/pools.ts'
 import { cells, letGo, reaches } from '../executors/support.ts'
 
 test('calls of a higher priority begin first, and those of one as they came', async () => {
@@ -46,6 +46,31 @@ describe('maxQueue', () => {
     letGo(own)
     await Promise.all([long, waiting])
     expect(await here.run(add, 4, 4)).toBe(8)
+  })
+
+  test('a thread that idles, or has yet to start, has room beside that; and so has who waits no more', async () => {
+    await using here = local({ threads: 2, maxQueue: 1 })
+    expect(await Promise.all([1, 2, 3].map((n) => here.run(add, n, n)))).toEqual([2, 4, 6])
+    const own = [cells(), cells()]
+    const long = own.map((each) => here.run(block, each))
+    for (const each of own) await reaches(each, 1)
+    const abort = new AbortController()
+    const waiting = here.with({ signal: abort.signal }).run(add, 1, 1)
+    await expect(here.run(add, 2, 2)).rejects.toMatchObject({ code: 'POOL_FULL' })
+    const room = here.ready(add)
+    abort.abort(new Error('not wanted'))
+    await expect(waiting).rejects.toThrow('not wanted')
+    await room
+    const last = here.run(add, 3, 3)
+    for (const each of own) letGo(each)
+    expect(await last).toBe(6)
+    await Promise.all(long)
+  })
+
+  test('map is bounded by itself, and never refused', async () => {
+    await using here = local({ threads: 1, maxQueue: 1 })
+    expect(await here.map(double, Array.from({ length: 5_000 }, (_, at) => at))).toHaveLength(5_000)
+    expect(await Array.fromAsync(here.map(double, [1, 2, 3, 4, 5, 6], { concurrency: 6 }))).toEqual([2, 4, 6, 8, 10, 12])
   })
 
   test('a close ends the waiting for room', async () => {
@@ -97,6 +122,35 @@ describe('warm and broadcast', () => {
   })
 })
 
+test('a broadcast to one that is busy is said once, however long that takes', async () => {
+  await using here = local({ processes: 1 })
+  await here.warm(whoRunsInChild, longInChild)
+  const long = here.run(longInChild, 300)
+  const everywhere = here.broadcast(whoRunsInChild)
+  await long
+  expect(await everywhere).toHaveLength(1)
+  const [worker] = here.statistics().process!.workers
+  expect(worker!.calls).toBe(2)
+})
+
+test('what a getter of an argument asks for is a call as any other, and each runs once', async () => {
+  await using here = local({ threads: 1 })
+  const counted = new Int32Array(new SharedArrayBuffer(4 * 4_000))
+  const inner: Promise<void>[] = []
+  const calls = Array.from({ length: 600 }, (_, index) => here.run(noteOf, counted, { get number() { inner.push(here.run(note, counted, index)); return index } }))
+  await Promise.all(calls)
+  await Promise.all(inner)
+  expect(counted[0]).toBe(600 + inner.length)
+  expect(inner.length).toBeGreaterThanOrEqual(600)
+})
+
+test('an argument with a field that is called byteLength is as any other', async () => {
+  await using here = local({ threads: 1 })
+  expect(await here.run(fieldOf, { byteLength: Number.NaN })).toBeNaN()
+  await expect(here.run(fieldOf, { get byteLength(): number { throw new RangeError('no') } })).rejects.toMatchObject({ code: 'UNCLONEABLE' })
+  expect(await here.run(add, 1, 1)).toBe(2)
+})
+
 test('threads that idle end, all but so many as are kept', async () => {
   const clock = new VirtualClock()
   await using here = local({ threads: 3, idleAfter: '1m', keepIdle: 1, clock })
@@ -106,6 +160,8 @@ test('threads that idle end, all but so many as are kept', async () => {
   const left = await Promise.all(Array.from({ length: 3 }, () => here.run(whoRuns)))
   expect(before.size).toBe(3)
   expect(before.has(left[0]!)).toBe(true)
+  await here.warm(whoRuns)
+  expect(new Set(await here.broadcast(whoRuns)).size).toBe(3)
 })
 
 describe('recycle', () => {

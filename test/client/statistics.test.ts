@@ -59,6 +59,10 @@ test('each end of a call, and each start and end of a thread, is published', asy
   for (const name of channels) subscribe(name, hear)
   const here = local({ threads: 1 })
   await here.run(add, 1, 1)
+  const abort = new AbortController()
+  const cancelled = here.with({ signal: abort.signal }).run(add, 2, 2)
+  abort.abort()
+  await expect(cancelled).rejects.toThrow()
   await here.close()
   for (const name of channels) unsubscribe(name, hear)
   const own = { worker: 'treadle 1', place: 'thread' }
@@ -66,6 +70,7 @@ test('each end of a call, and each start and end of a thread, is published', asy
   expect(heard).toEqual([
     ['treadle:worker:started', own],
     ['treadle:call:settled', { task: 'add', place: 'thread', outcome: 'returned', waiting: number, running: number, cpu: number }],
+    ['treadle:call:settled', { task: 'add', place: 'thread', outcome: 'cancelled', waiting: undefined, running: undefined, cpu: undefined }],
     ['treadle:worker:ended', own]
   ])
 })

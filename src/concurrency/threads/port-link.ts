@@ -122,6 +122,8 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
   catchUp(): void {
     this.#fetch()
     this.#drain()
+    // Whoever was to wake this end believes it awake.
+    if (!this.#turning && !this.#closed) this.#sleepInLoop()
   }
 
   close(): void {

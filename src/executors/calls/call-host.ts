@@ -112,6 +112,8 @@ export abstract class CallHost {
   protected abstract dismiss(): void
   /** Whether the program stays alive for it. */
   protected abstract hold(busy: boolean): void
+  /** Hears what can be seen by now, though nobody was woken for it. Not every host can. */
+  look(): void {}
   /** About how long the next outcome takes to come, in milliseconds. */
   protected expects(_ms: number): void {}
   /** That it ended while it was asked for the tasks of modules. */
@@ -197,14 +199,22 @@ export abstract class CallHost {
     return call.seq <= this.board.lastBegun
   }
 
-  /** Takes back what has not begun; undefined where that cannot be now: an earlier time has yet to be seen there, or what was moved would be lost. */
+  /** Takes back what has not begun; undefined where that cannot be now (an earlier time has yet to be seen there, or what was moved would be lost), or is for it alone. */
   takeBack(): HostCall[] | undefined {
+    if (!this.#holdsOthers) return undefined
     // Such a call is given to a host that has no other.
     const { head } = this.inFlight
     if (head?.moved && !this.hasBegun(head)) return undefined
     const begun = this.board.takeBack(this.#lastSaid)
     if (begun === undefined) return undefined
     return this.#notBegun(begun)
+  }
+
+  /** Whether a call that has not begun may run elsewhere. */
+  get #holdsOthers(): boolean {
+    const begun = this.board.lastBegun
+    for (const { seq, only } of this.inFlight) if (seq > begun && !only) return true
+    return false
   }
 
   describe(tasks: readonly (string | TaskRef)[]): Promise<TaskManifest[]> {

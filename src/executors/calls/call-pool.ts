@@ -16,7 +16,7 @@ import type { CallHost, HostCall, HostEnd, HostListener } from './call-host.ts'
 import { CallQueue } from './call-queue.ts'
 import { KnownTasks } from './known-task.ts'
 import type { StopReason, TaskManifest } from './messages.ts'
-import { PooledCall } from './pooled-call.ts'
+import { type Ledger, PooledCall } from './pooled-call.ts'
 
 export interface CallPoolOptions {
   readonly place: Place
@@ -92,8 +92,9 @@ export abstract class CallPool extends Service implements Executor {
   readonly #drain: Drain
   readonly #onAbort = (call: HostCall): void => this.#stop(call, 'cancelled')
   #dispatching = false
-  /** The time, as it was when something was heard or asked for last: a clock for what happens very often. */
-  #heardAt = 0
+  readonly #ledger: Ledger
+  /** Whether calls are being given: what a getter of their arguments asks for comes after them. */
+  #giving = false
   #watching: Timer | undefined
   #reaping: Timer | undefined
   #failedStarts = 0
@@ -106,6 +107,7 @@ export abstract class CallPool extends Service implements Executor {
     this.place = place
     this.concurrency = hosts * perHost
     this.#kind = kind
+    this.#ledger = { place, now: clock.elapsed() }
     this.#maxHosts = hosts
     this.#perHost = perHost
     this.#sendsAhead = sendsAhead
@@ -137,9 +139,11 @@ export abstract class CallPool extends Service implements Executor {
   submit(call: Call, caller: Caller): void {
     if (this.closing) return queueMicrotask(() => caller.settled(handedBack(new ClosedError('The executor'))))
     if (call.signal?.aborted) return queueMicrotask(() => caller.settled({ kind: 'cancelled' }))
+    if (!this.#dispatching) this.#ledger.now = this.clock.elapsed()
     const moved = 'args' in call.input ? takeMoved(call.input.args) : undefined
-    const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), this.#now(), this.#kind === 'thread' ? moved : undefined, caller)
-    if (this.#isFull(pooled.bytes)) return queueMicrotask(() => caller.settled(handedBack(new PoolFullError(`'${pooled.name}'`))))
+    const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), this.#ledger, this.#kind === 'thread' ? moved : undefined, caller)
+    if (!call.isBounded && this.#isFull(pooled.bytes)) this.#dispatch()
+    if (!call.isBounded && this.#isFull(pooled.bytes)) return queueMicrotask(() => caller.settled(handedBack(new PoolFullError(`'${pooled.name}'`))))
     pooled.onAbort(this.#onAbort)
     this.#queue.push(pooled)
     this.#wake()
@@ -163,8 +167,16 @@ export abstract class CallPool extends Service implements Executor {
     while (this.#isFull(0) && !this.closing) await new Promise<void>((resolve) => { this.#wantRoom.push(resolve) })
   }
 
+  /** What waits for hosts that start, or idle, does not count: it goes as soon as it can. */
   #isFull(bytes: number): boolean {
-    return this.#queue.size >= this.#maxQueue || (this.#queue.bytes > 0 && this.#queue.bytes + bytes >= this.#maxQueueBytes)
+    if (this.#maxQueue === Infinity && this.#maxQueueBytes === Infinity) return false
+    let free = this.#maxHosts
+    for (const host of this.#hosts) if (host.inFlight.size > 0 || host.worn) free--
+    return this.#queue.size >= this.#maxQueue + free * this.#perHost || (this.#queue.size > free && this.#queue.bytes + bytes >= this.#maxQueueBytes)
+  }
+
+  #tellRoom(): void {
+    if (this.#wantRoom.length > 0 && !this.#isFull(0)) for (const go of this.#wantRoom.splice(0)) go()
   }
 
   statistics(): ExecutorStatistics {
@@ -177,10 +189,6 @@ export abstract class CallPool extends Service implements Executor {
       tasks: Object.fromEntries(Array.from(this.#tasks, ({ ref: { name }, times }) => [name, times.statistics])),
       workers: Array.from(this.#hosts, ({ name, calls, running: ms, utilization, sent, received }) => ({ name, calls, running: ms, utilization, sent, received }))
     }
-  }
-
-  #now(): number {
-    return this.#dispatching ? this.#heardAt : this.#heardAt = this.clock.elapsed()
   }
 
   /**
@@ -198,7 +206,7 @@ export abstract class CallPool extends Service implements Executor {
   broadcast(call: Call): Promise<Outcome[]> {
     if (this.closing) return Promise.resolve([handedBack(new ClosedError('The executor'))])
     return Promise.all(Array.from(this.#hosts, (host) => new Promise<Outcome>((settled) => {
-      const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), this.#now(), undefined, { settled })
+      const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), this.#ledger, undefined, { settled })
       pooled.onAbort(this.#onAbort)
       pooled.only = host
       this.#putBack([pooled])
@@ -253,26 +261,35 @@ export abstract class CallPool extends Service implements Executor {
 
   /** Gives what waits to hosts with room, in order, and starts hosts where there is none. */
   #dispatch(): void {
-    const now = this.#heardAt = this.clock.elapsed()
+    if (this.#giving) return
+    this.#giving = true
+    try {
+      if (this.#giveAll()) {
+        for (const host of this.#hosts) host.send()
+        this.#watch()
+        this.onGiven()
+      }
+    } finally {
+      this.#giving = false
+    }
+    this.#tellRoom()
+    if (this.#queue.size > 0) this.#startHosts()
+    else if (this.closing && this.#idle()) this.#drain.end()
+  }
+
+  /** @returns whether any was given */
+  #giveAll(): boolean {
+    const now = this.#ledger.now = this.clock.elapsed()
     if (this.#queue.size === 0) this.#share(now)
     let given = false
     for (let call = this.#queue.peek(); call; call = this.#queue.peek()) {
-      if (!call.settled) {
-        const host = this.#hostFor(call)
-        if (!host) break
-        this.#give(call, host, now)
-        given = true
-      }
+      const host = this.#hostFor(call)
+      if (!host) break
       this.#queue.shift()
+      this.#give(call, host, now)
+      given = true
     }
-    if (given) {
-      for (const host of this.#hosts) host.send()
-      if (this.#wantRoom.length > 0 && !this.#isFull(0)) for (const go of this.#wantRoom.splice(0)) go()
-      this.#watch()
-      this.onGiven()
-    }
-    if (this.#queue.size > 0) this.#startHosts()
-    else if (this.closing && this.#idle()) this.#drain.end()
+    return given
   }
 
   #give(call: HostCall, host: CallHost, now: number): void {
@@ -335,7 +352,7 @@ export abstract class CallPool extends Service implements Executor {
 
   #startHost(): CallHost {
     const host = this.startHost({
-      onHeard: () => { this.#heardAt = this.clock.elapsed() },
+      onHeard: () => { this.#ledger.now = this.clock.elapsed() },
       onOutcome: (call, outcome) => this.#onOutcome(call, outcome),
       onRefused: (call, error) => {
         call.settle({ kind: 'threw', error: toPortable(error), thrown: error, mayRetry: false, spent: { wall: 0, cpu: 0 } })
@@ -358,7 +375,6 @@ export abstract class CallPool extends Service implements Executor {
   #onOutcome(call: HostCall, outcome: Outcome): void {
     this.#failedStarts = 0
     if ('spent' in outcome) call.task.learn(outcome.spent.wall)
-    call.task.times.record(call.name, this.place, outcome, this.#heardAt - call.askedAt)
     const { host } = call
     call.settle(outcome)
     if (host) this.#replaceDeserted(host)
@@ -443,7 +459,9 @@ export abstract class CallPool extends Service implements Executor {
       const latest = this.clock.elapsed() - this.#idleAfter
       for (const [host, since] of this.#idleSince) {
         if (since > latest || this.#hosts.size <= this.#keepIdle) break
-        this.#retire(host)
+        // One that is asked something rests again when it has answered.
+        if (this.#mayRetire(host)) this.#retire(host)
+        else this.#idleSince.delete(host)
       }
       this.#reap()
     }, { background: true })
@@ -470,6 +488,7 @@ export abstract class CallPool extends Service implements Executor {
     if (host && !host.hasBegun(call)) this.#takeBack(host)
     if (!call.host) {
       call.settle({ kind: why })
+      this.#queue.forget(call)
       return this.#wake()
     }
     call.stopping = why
@@ -526,6 +545,8 @@ export abstract class CallPool extends Service implements Executor {
     if (heads.size === 0) return
     this.#watching = this.clock.after(impatience, () => {
       this.#watching = undefined
+      // What ended before a call that turns out to be long was shown, and nobody woken for it.
+      for (const host of heads.keys()) host.look()
       for (const [host, head] of heads) {
         if (host.inFlight.size < 2 || host.board.lastBegun !== head || !this.#hosts.has(host)) continue
         // With nothing begun it was we who were slow to hear of it, not the thread.
@@ -570,6 +591,7 @@ export abstract class CallPool extends Service implements Executor {
   #giveUp(how: string, cause: unknown): void {
     this.#failedStarts = 0
     for (const call of this.#queue.drain()) call.settle(handedBack(this.startError(`'${call.name}'`, how, cause)))
+    this.#tellRoom()
   }
 }
 

@@ -3,6 +3,8 @@ import { Fifo } from '../../concurrency/fifo.ts'
 interface Waiting {
   readonly priority: number
   readonly bytes: number
+  /** It waits no more, and is passed over. */
+  readonly settled: boolean
 }
 
 interface Level<T> {
@@ -34,18 +36,28 @@ export class CallQueue<T extends Waiting> {
   }
 
   peek(): T | undefined {
-    return this.#first.calls.peek()
+    for (;;) {
+      const level = this.#first
+      const call = level.calls.peek()
+      if (!call?.settled) return call
+      this.#take(level)
+    }
   }
 
   shift(): T | undefined {
-    const first = this.#first
-    const call = first.calls.shift()
-    if (call) {
-      this.#size--
-      this.#bytes -= call.bytes
-    }
-    if (first.calls.size === 0 && first !== this.#usual) this.#levels = this.#levels.filter((level) => level !== first)
-    return call
+    const call = this.peek()
+    if (!call) return undefined
+    this.#size--
+    this.#bytes -= call.bytes
+    return this.#take(this.#first)
+  }
+
+  /** One that waits here was settled. */
+  forget(call: T): void {
+    this.#size--
+    this.#bytes -= call.bytes
+    const { calls } = this.#level(call.priority)
+    calls.sweep(Math.min(this.#size, calls.size), ({ settled }) => !settled)
   }
 
   /** Puts calls back where they came from: before all others of their priority, in their own order. */
@@ -57,7 +69,7 @@ export class CallQueue<T extends Waiting> {
 
   /** Takes all, in order. */
   drain(): T[] {
-    const all = this.#levels.flatMap(({ calls }) => calls.drain())
+    const all = this.#levels.flatMap(({ calls }) => calls.drain()).filter(({ settled }) => !settled)
     this.#levels = [this.#usual]
     this.#size = 0
     this.#bytes = 0
@@ -68,6 +80,12 @@ export class CallQueue<T extends Waiting> {
   get #first(): Level<T> {
     if (this.#levels.length === 1) return this.#usual
     return this.#levels.find(({ calls }) => calls.size > 0) ?? this.#usual
+  }
+
+  #take(level: Level<T>): T | undefined {
+    const call = level.calls.shift()
+    if (level.calls.size === 0 && level !== this.#usual) this.#levels = this.#levels.filter((each) => each !== level)
+    return call
   }
 
   #level(priority: number): Level<T> {

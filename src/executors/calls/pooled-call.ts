@@ -1,10 +1,19 @@
+import { types } from 'node:util'
 import type { Timer } from '../../kernel/clock.ts'
 import type { Call, Caller, LogLine, Outcome, Progress } from '../executor.ts'
+import type { Place } from '../../tasks/task.ts'
 import type { KnownTask } from './known-task.ts'
 import { type Heard, type StopReason, hears } from './messages.ts'
 
 /** About how much a copy moves in a millisecond. */
 const bytesPerMs = 1_000_000
+
+/** What a pool's calls know of it. */
+export interface Ledger {
+  readonly place: Place
+  /** The time, as it was when something was heard or asked for last, in milliseconds of its clock: read once for all that happens together. */
+  now: number
+}
 
 /**
  * A call in the pool's hands, from `execute` until it is settled, which happens once.
@@ -15,8 +24,9 @@ export class PooledCall<Host> {
   readonly call: Call
   readonly task: KnownTask
   readonly priority: number
+  readonly #ledger: Ledger
   /** When it was asked for, on the pool's clock. */
-  readonly askedAt: number
+  readonly #askedAt: number
   readonly #caller: Caller
   #onAbort: (() => void) | undefined
   /** Where it was sent to; undefined while it waits. */
@@ -39,11 +49,12 @@ export class PooledCall<Host> {
   beatsAtStop = 0
   settled = false
 
-  constructor(call: Call, task: KnownTask, askedAt: number, moved: readonly ArrayBuffer[] | undefined, caller: Caller) {
+  constructor(call: Call, task: KnownTask, ledger: Ledger, moved: readonly ArrayBuffer[] | undefined, caller: Caller) {
     this.call = call
     this.task = task
     this.priority = call.priority ?? 0
-    this.askedAt = askedAt
+    this.#ledger = ledger
+    this.#askedAt = ledger.now
     this.moved = moved
     const { input } = call
     this.bytes = 'encoded' in input ? input.encoded.length : bytesOf(input.args)
@@ -82,7 +93,9 @@ export class PooledCall<Host> {
     if (this.settled) return
     this.settled = true
     if (this.#onAbort) this.call.signal?.removeEventListener('abort', this.#onAbort)
-    this.#caller.settled(this.stopping ? { kind: this.stopping } : outcome)
+    const told: Outcome = this.stopping ? { kind: this.stopping } : outcome
+    this.task.times.record(this.name, this.#ledger.place, told, this.#ledger.now - this.#askedAt)
+    this.#caller.settled(told)
   }
 
   clearTimer(): void {
@@ -96,7 +109,7 @@ export function bytesOf(values: readonly unknown[]): number {
   let bytes = 0
   for (const value of values) {
     if (typeof value === 'string') bytes += value.length
-    else if (typeof value === 'object' && value !== null && 'byteLength' in value) bytes += Number(value.byteLength)
+    else if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) bytes += value.byteLength
   }
   return bytes
 }

@@ -90,6 +90,10 @@ export class TaskThread extends CallHost {
     return this.#worker.performance.eventLoopUtilization().utilization
   }
 
+  override look(): void {
+    this.line.catchUp()
+  }
+
   protected override expects(ms: number): void {
     this.line.lookout = ms <= worthLookingFor ? lookout : 0
   }
