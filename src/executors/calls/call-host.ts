@@ -134,6 +134,11 @@ export abstract class CallHost {
     return this.#describing.size > 0
   }
 
+  /** Whether it has started and has nothing to do. */
+  get isFree(): boolean {
+    return this.ready && this.inFlight.size === 0 && !this.describing
+  }
+
   /** Gives it a call; `send` then sends all that were given. */
   give(call: HostCall): void {
     const { task } = call

@@ -11,9 +11,11 @@ import type { Place, TaskRef } from '../../tasks/task.ts'
 import { takeMoved } from '../../wire/moving.ts'
 import { toPortable } from '../../wire/portable-error.ts'
 import type { Call, Caller, Executor, Outcome } from '../executor.ts'
-import { type ExecutorStatistics, type WorkerChange, workerEnded, workerStarted } from '../statistics.ts'
+import type { ExecutorStatistics } from '../statistics.ts'
+import { type HostRules, hostFor, toShare } from './balance.ts'
 import type { CallHost, HostCall, HostEnd, HostListener } from './call-host.ts'
 import { CallQueue } from './call-queue.ts'
+import { Hosts } from './hosts.ts'
 import { KnownTasks } from './known-task.ts'
 import type { StopReason, TaskManifest } from './messages.ts'
 import { type Ledger, PooledCall } from './pooled-call.ts'
@@ -41,14 +43,8 @@ export interface CallPoolOptions {
   readonly log: Logger
 }
 
-/** How much work a host is given beyond what it runs, in milliseconds: enough to hide a message's way, too little to wait behind. */
-const workAhead = 1
-
 /** When a host's current call takes longer than this, in milliseconds, what waits behind it goes to others. */
 const impatience = 1
-
-/** What is ahead of a host while another idles is shared where it is more than this, in expected milliseconds: to take it and give it costs about a quarter. */
-const worthSharing = 0.2
 
 /** So many calls, asked for in one tick, are given to hosts at once: these begin while the rest is asked for. */
 const eagerly = 128
@@ -60,12 +56,6 @@ const startsAtOnce = availableParallelism()
 const failedStartLimit = 3
 
 /**
- * How long hosts that were told to end may take, in milliseconds; then they are ended by force, and `close` waits as long once more: a thread inside native code ends when that returns,
- * and what was opened may take its time to close.
- */
-const lastWait = 1_000
-
-/**
  * Runs calls on hosts of its own: threads or child processes.
  *
  * Hosts start when there is work, and do not keep the program alive while they idle.
@@ -74,21 +64,15 @@ export abstract class CallPool extends Service implements Executor {
   readonly place: Place
   readonly concurrency: number
   readonly #kind: 'thread' | 'process'
-  readonly #maxHosts: number
   readonly #perHost: number
-  readonly #sendsAhead: boolean
+  readonly #rules: HostRules
   readonly #grace: number
-  readonly #idleAfter: number
-  readonly #keepIdle: number
   readonly #maxQueue: number
   readonly #maxQueueBytes: number
   readonly #log: Logger
   readonly #tasks = new KnownTasks()
   readonly #queue = new CallQueue<HostCall>()
-  readonly #hosts = new Set<CallHost>()
-  readonly #ending = new Map<CallHost, Promise<void>>()
-  /** In the order of the times, in milliseconds of the clock's `elapsed()`. */
-  readonly #idleSince = new Map<CallHost, number>()
+  readonly #hosts: Hosts
   readonly #drain: Drain
   readonly #onAbort = (call: HostCall): void => this.#stop(call, 'cancelled')
   #dispatching = false
@@ -96,7 +80,6 @@ export abstract class CallPool extends Service implements Executor {
   /** Whether calls are being given: what a getter of their arguments asks for comes after them. */
   #giving = false
   #watching: Timer | undefined
-  #reaping: Timer | undefined
   #failedStarts = 0
   /** Those that wait for room in the queue. */
   readonly #wantRoom: (() => void)[] = []
@@ -108,12 +91,10 @@ export abstract class CallPool extends Service implements Executor {
     this.concurrency = hosts * perHost
     this.#kind = kind
     this.#ledger = { place, now: clock.elapsed() }
-    this.#maxHosts = hosts
+    this.#hosts = new Hosts({ place, most: hosts, idleAfter, keepIdle, clock })
     this.#perHost = perHost
-    this.#sendsAhead = sendsAhead
+    this.#rules = { perHost, sendsAhead }
     this.#grace = grace
-    this.#idleAfter = idleAfter
-    this.#keepIdle = keepIdle
     this.#maxQueue = maxQueue
     this.#maxQueueBytes = maxQueueBytes
     this.#log = harmless(log)
@@ -170,8 +151,7 @@ export abstract class CallPool extends Service implements Executor {
   /** What waits for hosts that start, or idle, does not count: it goes as soon as it can. */
   #isFull(bytes: number): boolean {
     if (this.#maxQueue === Infinity && this.#maxQueueBytes === Infinity) return false
-    let free = this.#maxHosts
-    for (const host of this.#hosts) if (host.inFlight.size > 0 || host.worn) free--
+    const { free } = this.#hosts
     return this.#queue.size >= this.#maxQueue + free * this.#perHost || (this.#queue.size > free && this.#queue.bytes + bytes >= this.#maxQueueBytes)
   }
 
@@ -198,7 +178,7 @@ export abstract class CallPool extends Service implements Executor {
    */
   async warm(tasks: readonly TaskRef[]): Promise<void> {
     await this.start()
-    while (this.#hosts.size < this.#maxHosts) this.#startHost()
+    while (!this.#hosts.isFull) this.#startHost()
     await Promise.all(Array.from(this.#hosts, (host) => host.describe(tasks)))
   }
 
@@ -221,28 +201,18 @@ export abstract class CallPool extends Service implements Executor {
     this.#dispatch()
     await this.#drain.over
     this.#watching?.[Symbol.dispose]()
-    this.#reaping?.[Symbol.dispose]()
+    this.#hosts.stopReaping()
     const error = new ClosedError('The executor')
     for (const host of this.#hosts) {
-      if (this.#mayRetire(host)) {
-        this.#retire(host)
+      if (host.isFree) {
+        this.#hosts.retire(host)
         continue
       }
-      for (const call of this.#kill(host)) call.settle(handedBack(error))
+      for (const call of this.#hosts.kill(host)) call.settle(handedBack(error))
       for (const call of host.inFlight) call.settle(handedBack(error))
     }
     for (const call of this.#queue.drain()) call.settle(handedBack(error))
-    await this.#untilEnded()
-    // One that was let go and still has something to do of its own.
-    for (const host of this.#ending.keys()) host.kill()
-    await this.#untilEnded()
-  }
-
-  async #untilEnded(): Promise<void> {
-    if (this.#ending.size === 0) return
-    const waited = new AbortController()
-    await Promise.race([Promise.all(this.#ending.values()), this.clock.sleep(lastWait, waited.signal)])
-    waited.abort()
+    await this.#hosts.untilEnded()
   }
 
   protected override onHurry(deadline: Deadline): void {
@@ -280,10 +250,10 @@ export abstract class CallPool extends Service implements Executor {
   /** @returns whether any was given */
   #giveAll(): boolean {
     const now = this.#ledger.now = this.clock.elapsed()
-    if (this.#queue.size === 0) this.#share(now)
+    if (this.#queue.size === 0 && this.#perHost === 1 && this.#hosts.size > 1) this.#share(now)
     let given = false
     for (let call = this.#queue.peek(); call; call = this.#queue.peek()) {
-      const host = this.#hostFor(call)
+      const host = hostFor(call, this.#hosts, this.#rules)
       if (!host) break
       this.#queue.shift()
       this.#give(call, host, now)
@@ -295,22 +265,14 @@ export abstract class CallPool extends Service implements Executor {
   #give(call: HostCall, host: CallHost, now: number): void {
     if (host.inFlight.size === 0) host.heardAt = now
     host.give(call)
-    this.#idleSince.delete(host)
+    this.#hosts.works(host)
     if (this.#perHost > 1 || host.inFlight.size === 1) this.#startTimer(call)
   }
 
   /** While a host idles, what waits behind a call elsewhere is taken back. */
   #share(now: number): void {
-    if (this.#perHost > 1 || this.#hosts.size < 2) return
-    let idles = false
-    let fullest: CallHost | undefined
-    for (const host of this.#hosts) {
-      if (host.inFlight.size === 0) idles ||= host.ready && !host.worn
-      else if (host.inFlight.size > 1 && host.ahead > (fullest?.ahead ?? 0)) fullest = host
-    }
-    if (!idles || !fullest) return
-    const late = now - fullest.heardAt - fullest.ahead / fullest.inFlight.size
-    if (Math.max(fullest.ahead, late) > worthSharing && this.#takeBack(fullest)) fullest.stuck = late > worthSharing && fullest.inFlight.size > 0
+    const share = toShare(this.#hosts, now)
+    if (share && this.#takeBack(share.from)) share.from.stuck = share.isLate && share.from.inFlight.size > 0
   }
 
   #idle(): boolean {
@@ -318,30 +280,11 @@ export abstract class CallPool extends Service implements Executor {
     return this.#queue.size === 0
   }
 
-  /** The one that would come to the call first, if any may be given it. */
-  #hostFor({ task, carriage, moved, call: { timeout } }: HostCall): CallHost | undefined {
-    // A call's time is counted from when it is sent, so one whose time is limited is never sent ahead. What was moved cannot come back.
-    const mayWait = timeout === Infinity && !moved
-    let best: CallHost | undefined
-    for (const host of this.#hosts) {
-      if (!host.ready || host.stuck || host.worn) continue
-      const { size } = host.inFlight
-      // A hosted loop begins what waits in its inbox by itself, as others end.
-      const fits = this.#perHost > 1
-        ? size < this.#perHost || (mayWait && host.loaded.has(task.id) && (size - this.#perHost) * (task.cost + carriage) < workAhead * this.#perHost)
-        : size === 0 || (this.#sendsAhead && mayWait && !host.limited && host.ahead > 0 && host.loaded.has(task.id) && host.ahead + task.cost + carriage <= workAhead)
-      if (!fits) continue
-      if (size === 0 && host.loaded.has(task.id)) return host
-      if (!best || (this.#perHost > 1 ? size < best.inFlight.size : host.ahead < best.ahead || (size === 0 && best.inFlight.size > 0))) best = host
-    }
-    return best
-  }
-
   #startHosts(): void {
     let starting = 0
     for (const host of this.#hosts) if (!host.ready) starting++
     const wanted = Math.min(startsAtOnce, Math.ceil(this.#queue.size / this.#perHost))
-    for (; starting < wanted && this.#hosts.size < this.#maxHosts; starting++) {
+    for (; starting < wanted && !this.#hosts.isFull; starting++) {
       try {
         this.#startHost()
       } catch (error) {
@@ -364,11 +307,6 @@ export abstract class CallPool extends Service implements Executor {
       onEnd: (own, end) => this.#onEnd(own, end)
     })
     this.#hosts.add(host)
-    if (workerStarted.hasSubscribers) workerStarted.publish({ worker: host.name, place: this.place } satisfies WorkerChange)
-    this.#ending.set(host, host.ended.finally(() => {
-      this.#ending.delete(host)
-      if (workerEnded.hasSubscribers) workerEnded.publish({ worker: host.name, place: this.place } satisfies WorkerChange)
-    }))
     return host
   }
 
@@ -386,7 +324,7 @@ export abstract class CallPool extends Service implements Executor {
   #replaceDeserted(host: CallHost): void {
     if (this.#perHost === 1 || host.inFlight.size === 0 || !this.#hosts.has(host)) return
     for (const call of host.inFlight) if (!call.settled) return
-    this.#putBack(this.#kill(host))
+    this.#putBack(this.#hosts.kill(host))
     this.#wake()
   }
 
@@ -404,9 +342,9 @@ export abstract class CallPool extends Service implements Executor {
       const { head } = host.inFlight
       if (head) this.#startTimer(head)
     }
-    if (this.#mayRetire(host)) {
-      if (host.worn) this.#retire(host)
-      else this.#rests(host)
+    if (host.isFree) {
+      if (host.worn) this.#hosts.retire(host)
+      else this.#hosts.rests(host)
     }
     if (this.#queue.size > 0 || this.closing || (host.inFlight.size === 0 && this.#hosts.size > 1)) this.#wake()
   }
@@ -429,42 +367,6 @@ export abstract class CallPool extends Service implements Executor {
         only.send()
       }
     }
-  }
-
-  #mayRetire(host: CallHost): boolean {
-    return host.ready && host.inFlight.size === 0 && !host.describing
-  }
-
-  #rests(host: CallHost): void {
-    if (this.#idleAfter === Infinity) return
-    this.#idleSince.set(host, this.clock.elapsed())
-    this.#reap()
-  }
-
-  /** Another comes when there is work again. */
-  #retire(host: CallHost): void {
-    this.#hosts.delete(host)
-    this.#idleSince.delete(host)
-    host.retire()
-    const late = this.clock.after(lastWait, () => host.kill(), { background: true })
-    void host.ended.then(() => late[Symbol.dispose]())
-  }
-
-  /** Ends those that have idled for long. */
-  #reap(): void {
-    const [first] = this.#idleSince.values()
-    if (first === undefined || this.#reaping || this.#hosts.size <= this.#keepIdle) return
-    this.#reaping = this.clock.after(first + this.#idleAfter - this.clock.elapsed(), () => {
-      this.#reaping = undefined
-      const latest = this.clock.elapsed() - this.#idleAfter
-      for (const [host, since] of this.#idleSince) {
-        if (since > latest || this.#hosts.size <= this.#keepIdle) break
-        // One that is asked something rests again when it has answered.
-        if (this.#mayRetire(host)) this.#retire(host)
-        else this.#idleSince.delete(host)
-      }
-      this.#reap()
-    }, { background: true })
   }
 
   /** Counts a call's time. A thread that runs one at a time begins a call when the one before it has ended. */
@@ -518,16 +420,10 @@ export abstract class CallPool extends Service implements Executor {
       return this.#replaceDeserted(host)
     }
     this.#log.warn({ task: culprit.name, grace: this.#grace }, `a call did not end when it was told to: its ${this.#kind} is replaced`)
-    this.#putBack(this.#kill(host))
+    this.#putBack(this.#hosts.kill(host))
     culprit.settle({ kind: culprit.stopping ?? 'cancelled' })
     for (const call of host.inFlight) call.settle(handedBack(this.replacedError(`'${call.name}'`, `'${culprit.name}' did not end when it was told to`)))
     this.#wake()
-  }
-
-  #kill(host: CallHost): HostCall[] {
-    this.#hosts.delete(host)
-    this.#idleSince.delete(host)
-    return host.kill()
   }
 
   #takeBack(host: CallHost): boolean {
@@ -559,7 +455,6 @@ export abstract class CallPool extends Service implements Executor {
 
   #onEnd(host: CallHost, { how, error, culprit: known }: HostEnd): void {
     this.#hosts.delete(host)
-    this.#idleSince.delete(host)
     this.#log.warn({ how, err: error }, `a ${this.#kind} ended by itself`)
     this.#putBack(host.takeRest())
     // Ready or not: one that comes to no call would be started again and again.
@@ -574,7 +469,7 @@ export abstract class CallPool extends Service implements Executor {
 
   /** Ends a host and settles what it was at: the culprit is charged, the others are handed back. */
   protected replace(host: CallHost, culprit: HostCall | undefined, errorOf: (call: HostCall) => TreadleError): void {
-    this.#putBack(this.#kill(host))
+    this.#putBack(this.#hosts.kill(host))
     this.#settleBegun(host, culprit, errorOf)
     this.#wake()
   }
