@@ -36,7 +36,7 @@ export class Carrier {
   }
 
   async #run(task: TaskRef, args: readonly unknown[], signal: AbortSignal): Promise<unknown> {
-    const call: Call = { task, title: this.#definition.name, input: { args }, timeout: Infinity, isBounded: true, signal }
+    const call: Call = { task, title: this.#definition.name, input: { args }, timeout: Infinity, priority: this.#definition.rules.priority, isBounded: true, signal }
     for (let tries = 1; ; tries++) {
       const outcome = await this.#execute(call)
       if (outcome.kind === 'handedBack' && replaced.has(outcome.error.code) && tries < mostTries) continue

@@ -180,11 +180,14 @@ export class ChunkedMap {
     const { list, from, to } = isRead(chunk.items) ? { list: chunk.items as ArrayLike<unknown>, from: 0, to: lengthOf(chunk) } : chunk.items
     this.#runsHere = true
     this.#run(chunk.at, 1, async () => {
-      const report = await this.#here.chunk(list as ValueBatch, { budget: longestTurn, shares: true, within: { from, to } }, this.#calls.signal)
-      if (report.sharing || sizeOf(report.results) === 0) this.#mayRunHere = false
-      this.#came(chunk, report)
-      await new Promise((resolve) => { setImmediate(resolve) })
-      this.#runsHere = false
+      try {
+        const report = await this.#here.chunk(list as ValueBatch, { budget: longestTurn, shares: true, within: { from, to } }, this.#calls.signal)
+        if (report.sharing || sizeOf(report.results) === 0) this.#mayRunHere = false
+        this.#came(chunk, report)
+        await new Promise((resolve) => { setImmediate(resolve) })
+      } finally {
+        this.#runsHere = false
+      }
     })
   }
 

@@ -14,6 +14,7 @@ import { TaskLoader } from '../tasks/loader.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry } from '../tasks/registry.ts'
 import { type AnyTask, type Place, type Task, type TaskDefinition, type TaskRef, definitionOf } from '../tasks/task.ts'
+import { takeMoved } from '../wire/moving.ts'
 import { copying, cloning } from '../wire/uncloneable.ts'
 import { ChunkedMap } from './chunked-map.ts'
 import { LocalCall, resultOf } from './local-call.ts'
@@ -315,6 +316,7 @@ export class LocalRunner implements Local {
   }
 
   #stream(definition: TaskDefinition, args: readonly unknown[]): AsyncGenerator<unknown, void, undefined> {
+    takeMoved(args) // which are copied
     const place = definition.runs
     const streaming = definitionOf(streamItems, 'stream')
     const room = besides[place]
@@ -326,9 +328,11 @@ export class LocalRunner implements Local {
         title: definition.name,
         input: { args: [place === 'loop' ? definition : { name: definition.name, source: definition.source }, args, sink instanceof Promise ? await sink : sink] },
         timeout: definition.rules.timeout,
+        priority: definition.rules.priority,
+        isBounded: true,
         signal: around ? AbortSignal.any([signal, around]) : signal
       }
-      return resultOf({ ...call, task: definition }, await executor.execute({ ...call, isBounded: true }))
+      return resultOf({ ...call, task: definition }, await executor.execute(call))
     })
   }
 
@@ -354,6 +358,7 @@ export class LocalRunner implements Local {
     if (runs === 'loop') return [await this.#run(definition, args, nothing) as Awaited<Result>]
     const pool = await this.#rooms.pool(runs)
     if (runs !== 'blocking') await pool.warm([definition])
+    takeMoved(args) // which all get a copy of
     const call = new LocalCall(definition, args, currentScope()?.signal, undefined)
     return (await pool.broadcast(call)).map((outcome) => resultOf(call, outcome) as Awaited<Result>)
   }

@@ -89,6 +89,10 @@ export class FrameWriter {
     this.#writing = true
     try {
       if (!this.#writer.writeMessage(message, this.#at + headerLength, this.#room.byteLength)) return false
+    } catch (error) {
+      this.#writing = false
+      this.flush()
+      throw error
     } finally {
       this.#writing = false
     }

@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { isMarkedAsUntransferable } from 'node:worker_threads'
 import { InvalidOptionError } from '../kernel/errors.ts'
 import { sharedByCopies } from '../kernel/shared-by-copies.ts'
 
@@ -14,7 +15,7 @@ const marked = sharedByCopies('moving.1', () => ({ any: false, buffers: new Weak
  *
  * @param value a typed array, a DataView or an ArrayBuffer, or a list or plain object of such
  * @returns the value itself
- * @throws InvalidOptionError where there is nothing to move, such as for shared memory
+ * @throws InvalidOptionError where there is nothing to move, such as for shared memory and small Buffers, which share Node's pool
  *
  * @example
  * const numbers = new Float64Array(1_000_000)
@@ -25,9 +26,10 @@ export function move<T extends object>(value: T): T {
   const buffers = new Set<ArrayBuffer>()
   for (const each of isMemory(value) ? [value] : Object.values(value)) {
     const buffer: unknown = ArrayBuffer.isView(each) ? each.buffer : each
-    if (types.isArrayBuffer(buffer)) buffers.add(buffer)
+    // Node's own pool, of which small Buffers are parts, stays where it is.
+    if (types.isArrayBuffer(buffer) && !isMarkedAsUntransferable(buffer)) buffers.add(buffer)
   }
-  if (buffers.size === 0) throw new InvalidOptionError('value', value, 'a typed array, a DataView or an ArrayBuffer that is not shared, or a list or plain object of such')
+  if (buffers.size === 0) throw new InvalidOptionError('value', value, 'a typed array, a DataView or an ArrayBuffer that can be moved (neither shared memory, nor a small Buffer), or a list or plain object of such')
   marked.any = true
   marked.buffers.set(value, [...buffers])
   return value

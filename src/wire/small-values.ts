@@ -55,6 +55,13 @@ export class SmallValueWriter {
     this.wantedRoom = false
     this.at = at
     this.#end = end
+    const isWritten = this.#parts(message)
+    // What was sent is not kept alive.
+    if (this.#objects.length > 0) this.#objects.length = 0
+    return isWritten
+  }
+
+  #parts(message: readonly unknown[]): boolean {
     if (!this.#head(tag.array, message.length)) return false
     for (const each of message) {
       const isWritten = typeof each === 'number' ? this.#number(each) : Array.isArray(each) ? this.#list(each) : this.#whole(each)

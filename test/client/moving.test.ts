@@ -66,7 +66,7 @@ describe('move', () => {
     expect(await behind).toEqual(Float64Array.of(1))
   })
 
-  test.each([{}, [], new Float64Array(new SharedArrayBuffer(8)), [1]])('where there is nothing to move it says so: %o', (value) => {
+  test.each([{}, [], new Float64Array(new SharedArrayBuffer(8)), [1], Buffer.from('of the pool')])('where there is nothing to move it says so: %o', (value) => {
     expect(() => move(value)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
   })
 })

@@ -2,10 +2,11 @@ import { tmpdir } from 'node:os'
 import { realpathSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { local } from '../../src/client/local.ts'
+import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
 import { VirtualClock } from '../../src/testing/index.ts'
 import { block } from '../fixtures/tasks/cells.ts'
 import { add, addSoon, double } from '../fixtures/tasks/arithmetic.ts'
-import { fieldOf, keep, keepInChild, longInChild, note, noteOf, whereAmI, whoRuns, whoRunsInChild } from '../fixtures/tasks/pools.ts'
+import { fieldOf, keep, keepInChild, longInChild, note, noteOf, weigh, weighInChild, whereAmI, whoRuns, whoRunsInChild } from '../fixtures/tasks/pools.ts'
 import { cells, letGo, reaches } from '../executors/support.ts'
 
 test('calls of a higher priority begin first, and those of one as they came', async () => {
@@ -142,6 +143,51 @@ test('what a getter of an argument asks for is a call as any other, and each run
   await Promise.all(inner)
   expect(counted[0]).toBe(600 + inner.length)
   expect(inner.length).toBeGreaterThanOrEqual(600)
+})
+
+test('a getter of an argument that cancels another call harms no other', async () => {
+  await using here = local({ threads: 1 })
+  await here.warm(note)
+  const counted = new Int32Array(new SharedArrayBuffer(4 * 100))
+  const abort = new AbortController()
+  const first = here.with({ signal: abort.signal }).run(note, counted, 1)
+  const others = Array.from({ length: 20 }, (_, index) => here.run(noteOf, counted, { get number() { if (index === 3) abort.abort(new Error('not wanted')); return index } }))
+  await Promise.allSettled([first])
+  await Promise.all(others)
+  expect([20, 21]).toContain(counted[0])
+})
+
+test.each([['threads', weigh], ['child processes', weighInChild]] as const)('large plain objects go to busy %s, each once, however long they take to arrive', async (_, task) => {
+  await using here = local({ threads: 2, processes: 2 })
+  const list = Array.from({ length: 20_000 }, (_, at) => `text ${at}`)
+  expect(await Promise.all(Array.from({ length: 60 }, () => here.run(task, list)))).toEqual(Array.from({ length: 60 }, () => 20_000))
+  const { workers } = Object.values(here.statistics())[0]!
+  const all = (field: 'sent' | 'calls'): number => workers.reduce((sum, worker) => sum + worker[field], 0)
+  expect([all('sent'), all('calls')]).toEqual([0, 60])
+})
+
+test('map and streams go by the priority of their task', async () => {
+  await using here = local({ threads: 1 })
+  const own = cells()
+  const long = here.run(block, own)
+  await reaches(own, 1)
+  const order: string[] = []
+  const run = here.run(double.with({ priority: 5 }), 1).then(() => order.push('run'))
+  const mapped = here.map(double.with({ priority: 9 }), [1]).then(() => order.push('map'))
+  letGo(own)
+  await Promise.all([long, run, mapped])
+  expect(order).toEqual(['map', 'run'])
+})
+
+test('a broadcast within a scope that is cancelled begins nothing', async () => {
+  await using here = local({ threads: 1 })
+  await here.warm(whoRuns)
+  const scope = new CancelScope()
+  await scope.run(async () => {
+    scope.cancel()
+    await expect(here.broadcast(whoRuns)).rejects.toThrow()
+  })
+  expect(here.statistics().thread!.tasks.whoRuns).toBeUndefined()
 })
 
 test('an argument with a field that is called byteLength is as any other', async () => {

@@ -26,7 +26,7 @@ test('for each call exactly one side wins, whatever the order of claims and take
       } else {
         const last = host.takeBack(sent)
         for (const seq of open) {
-          if (seq <= last) continue
+          if (last === undefined || seq <= last) continue
           takenBack.push(seq)
           open.delete(seq)
         }

@@ -19,7 +19,7 @@ export function hostFor({ task, carriage, moved, call: { timeout } }: HostCall, 
   const mayWait = timeout === Infinity && !moved
   let best: CallHost | undefined
   for (const host of hosts) {
-    if (!host.ready || host.stuck || host.worn) continue
+    if (!host.ready || host.stuck || host.worn || host.board.takingBack) continue
     const { size } = host.inFlight
     // A hosted loop begins what waits in its inbox by itself, as others end.
     const fits = perHost > 1
@@ -43,7 +43,7 @@ export function toShare(hosts: Iterable<CallHost>, now: number): { readonly from
   let fullest: CallHost | undefined
   for (const host of hosts) {
     if (host.inFlight.size === 0) idles ||= host.ready && !host.worn
-    else if (host.inFlight.size > 1 && host.ahead > (fullest?.ahead ?? 0)) fullest = host
+    else if (host.inFlight.size > 1 && host.ahead > (fullest?.ahead ?? 0) && host.isAtCall) fullest = host
   }
   if (!idles || !fullest) return undefined
   const late = now - fullest.heardAt - fullest.ahead / fullest.inFlight.size

@@ -22,6 +22,8 @@ export interface HostBoard {
   readonly firstPart: number
   /** How often its event loop has shown that it turns; where nobody looks, 0. */
   readonly beats: number
+  /** Whether an earlier take-back has yet to be seen there: nothing may be sent meanwhile. */
+  readonly takingBack: boolean
   /**
    * Takes back every call up to `lastSent` that has not begun.
    *
@@ -143,7 +145,7 @@ export abstract class CallHost {
   give(call: HostCall): void {
     const { task } = call
     call.host = this
-    call.seq = ++this.#lastSeq
+    const seq = call.seq = ++this.#lastSeq
     this.sent += call.bytes
     call.expected = task.cost === Infinity ? 0 : task.cost + call.carriage
     this.ahead += call.expected
@@ -155,7 +157,7 @@ export abstract class CallHost {
     }
     try {
       this.#say(call)
-      this.#lastSaid = call.seq
+      this.#lastSaid = seq
     } catch (error) {
       this.#forget(call)
       this.#listener.onRefused(call, error as UncloneableError)
@@ -215,6 +217,12 @@ export abstract class CallHost {
     return this.#notBegun(begun)
   }
 
+  /** Whether it is at a call. With nothing begun it is we who are slow, or what was sent is still on its way. */
+  get isAtCall(): boolean {
+    const { head } = this.inFlight
+    return head !== undefined && this.hasBegun(head)
+  }
+
   /** Whether a call that has not begun may run elsewhere. */
   get #holdsOthers(): boolean {
     const begun = this.board.lastBegun
@@ -234,6 +242,7 @@ export abstract class CallHost {
 
   /** Ends it, wherever its code is. Returns what had not begun; the begun calls stay in `inFlight` for the pool to settle. */
   kill(): HostCall[] {
+    this.look()
     this.#killed = true
     const notBegun = this.takeBack() ?? this.#notBegun(this.board.lastBegun)
     this.hold(true)

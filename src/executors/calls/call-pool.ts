@@ -18,7 +18,7 @@ import { CallQueue } from './call-queue.ts'
 import { Hosts } from './hosts.ts'
 import { KnownTasks } from './known-task.ts'
 import type { StopReason, TaskManifest } from './messages.ts'
-import { type Ledger, PooledCall } from './pooled-call.ts'
+import { type Ledger, PooledCall, weightOf } from './pooled-call.ts'
 
 export interface CallPoolOptions {
   readonly place: Place
@@ -121,10 +121,9 @@ export abstract class CallPool extends Service implements Executor {
     if (this.closing) return queueMicrotask(() => caller.settled(handedBack(new ClosedError('The executor'))))
     if (call.signal?.aborted) return queueMicrotask(() => caller.settled({ kind: 'cancelled' }))
     if (!this.#dispatching) this.#ledger.now = this.clock.elapsed()
+    if (!call.isBounded && this.#refuses(call)) return queueMicrotask(() => caller.settled(handedBack(new PoolFullError(`'${call.title ?? call.task.name}'`))))
     const moved = 'args' in call.input ? takeMoved(call.input.args) : undefined
     const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), this.#ledger, this.#kind === 'thread' ? moved : undefined, caller)
-    if (!call.isBounded && this.#isFull(pooled.bytes)) this.#dispatch()
-    if (!call.isBounded && this.#isFull(pooled.bytes)) return queueMicrotask(() => caller.settled(handedBack(new PoolFullError(`'${pooled.name}'`))))
     pooled.onAbort(this.#onAbort)
     this.#queue.push(pooled)
     this.#wake()
@@ -150,13 +149,22 @@ export abstract class CallPool extends Service implements Executor {
 
   /** What waits for hosts that start, or idle, does not count: it goes as soon as it can. */
   #isFull(bytes: number): boolean {
-    if (this.#maxQueue === Infinity && this.#maxQueueBytes === Infinity) return false
     const { free } = this.#hosts
     return this.#queue.size >= this.#maxQueue + free * this.#perHost || (this.#queue.size > free && this.#queue.bytes + bytes >= this.#maxQueueBytes)
   }
 
+  #refuses({ input }: Call): boolean {
+    if (this.#maxQueue === Infinity && this.#maxQueueBytes === Infinity) return false
+    const bytes = weightOf(input)
+    if (!this.#isFull(bytes)) return false
+    this.#dispatch()
+    return this.#isFull(bytes)
+  }
+
   #tellRoom(): void {
-    if (this.#wantRoom.length > 0 && !this.#isFull(0)) for (const go of this.#wantRoom.splice(0)) go()
+    if (this.#wantRoom.length === 0 || this.#isFull(0)) return
+    // Each has a place: what they submit is not refused.
+    for (const go of this.#wantRoom.splice(0, this.#maxQueue + this.#hosts.free * this.#perHost - this.#queue.size)) go()
   }
 
   statistics(): ExecutorStatistics {
@@ -185,6 +193,7 @@ export abstract class CallPool extends Service implements Executor {
   /** Runs the call once on each host that there is. */
   broadcast(call: Call): Promise<Outcome[]> {
     if (this.closing) return Promise.resolve([handedBack(new ClosedError('The executor'))])
+    if (call.signal?.aborted) return Promise.resolve([{ kind: 'cancelled' }])
     return Promise.all(Array.from(this.#hosts, (host) => new Promise<Outcome>((settled) => {
       const pooled = new PooledCall<CallHost>(call, this.#tasks.of(call.task), this.#ledger, undefined, { settled })
       pooled.onAbort(this.#onAbort)
@@ -386,6 +395,8 @@ export abstract class CallPool extends Service implements Executor {
 
   #stop(call: HostCall, why: StopReason): void {
     if (call.settled || call.stopping) return
+    // A getter of what is being given says so: what is given now is taken back when that is done.
+    if (this.#giving) return queueMicrotask(() => this.#stop(call, why))
     const { host } = call
     if (host && !host.hasBegun(call)) this.#takeBack(host)
     if (!call.host) {
@@ -427,10 +438,11 @@ export abstract class CallPool extends Service implements Executor {
   }
 
   #takeBack(host: CallHost): boolean {
-    const calls = host.takeBack()
-    if (!calls) return false
+    const calls = host.takeBack() ?? []
+    if (calls.length === 0) return false
     this.#putBack(calls)
-    return calls.length > 0
+    this.#wake()
+    return true
   }
 
   /** Takes what waits behind a long call to other threads. */
@@ -444,8 +456,7 @@ export abstract class CallPool extends Service implements Executor {
       // What ended before a call that turns out to be long was shown, and nobody woken for it.
       for (const host of heads.keys()) host.look()
       for (const [host, head] of heads) {
-        if (host.inFlight.size < 2 || host.board.lastBegun !== head || !this.#hosts.has(host)) continue
-        // With nothing begun it was we who were slow to hear of it, not the thread.
+        if (host.inFlight.size < 2 || host.board.lastBegun !== head || !host.isAtCall || !this.#hosts.has(host)) continue
         if (this.#takeBack(host)) host.stuck = host.inFlight.size > 0
       }
       this.#watch()

@@ -99,9 +99,8 @@ export class CallRunner {
   /** Takes what was said to it; `run` then runs the calls. */
   receive(message: ToRunner): void {
     if (message[0] !== other) return this.#inbox.push(message)
-    const { tasks, calls, stops } = message[1]
+    const { tasks, stops } = message[1]
     if (tasks) for (const [id, ref] of tasks) this.#tasks.set(id, { ref, calls: 0, longest: 0 })
-    if (calls) for (const each of calls) this.#inbox.push(each)
     if (stops) {
       for (const [seq, why] of stops) {
         const begun = this.#active.get(seq)

@@ -60,6 +60,11 @@ export class ClaimBoard {
     }
   }
 
+  /** The host: whether the thread has yet to see a take-back. What were sent meanwhile could not be taken back. */
+  get takingBack(): boolean {
+    return Atomics.load(this.#cells, begun) < 0
+  }
+
   /** The last call that has begun. */
   get lastBegun(): number {
     const value = Atomics.load(this.#cells, begun)

@@ -46,7 +46,7 @@ export const encodedCall = 3
 export const hears = { progress: 1, lines: 2 } as const
 export type Heard = 0 | 1 | 2 | 3
 
-/** Host to thread or process: what is small goes by itself, all else as one message a tick. One count orders both. */
+/** Host to thread or process. One count orders what goes through a ring and what goes by message. */
 export type ToRunner = SentCall | readonly [kind: typeof other, message: HostWord]
 
 /** What stands before all that is said in words. */
@@ -55,7 +55,6 @@ export const other = 0
 export interface HostWord {
   /** Tasks that the calls name and it does not know yet. */
   readonly tasks?: readonly (readonly [task: number, ref: TaskRef])[]
-  readonly calls?: readonly SentCall[]
   /** Calls whose signal is to abort. */
   readonly stops?: readonly (readonly [seq: number, why: StopReason])[]
   /** All tasks that modules export, and single ones. */
@@ -80,13 +79,12 @@ export const returnedEncoded = 3
 export const threw = 4
 export const threwFinally = 5
 
-/** Thread or process to host: what is small goes by itself, all else as about one message a tick. One count orders both. */
+/** Thread or process to host. */
 export type FromRunner = SentOutcome | readonly [kind: typeof other, message: RunnerWord]
 
 export interface RunnerWord {
   /** It has started and listens. */
   readonly ready?: true
-  readonly outcomes?: readonly SentOutcome[]
   /** Tasks whose modules have been imported. */
   readonly loaded?: readonly number[]
   /** Calls that were taken back and have been passed over. */

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import type { Timer } from '../../kernel/clock.ts'
-import type { Call, Caller, LogLine, Outcome, Progress } from '../executor.ts'
+import type { Call, Caller, Input, LogLine, Outcome, Progress } from '../executor.ts'
 import type { Place } from '../../tasks/task.ts'
 import type { KnownTask } from './known-task.ts'
 import { type Heard, type StopReason, hears } from './messages.ts'
@@ -56,8 +56,7 @@ export class PooledCall<Host> {
     this.#ledger = ledger
     this.#askedAt = ledger.now
     this.moved = moved
-    const { input } = call
-    this.bytes = 'encoded' in input ? input.encoded.length : bytesOf(input.args)
+    this.bytes = weightOf(call.input)
     this.#caller = caller
   }
 
@@ -102,6 +101,10 @@ export class PooledCall<Host> {
     this.timer?.[Symbol.dispose]()
     this.timer = undefined
   }
+}
+
+export function weightOf(input: Input): number {
+  return 'encoded' in input ? input.encoded.length : bytesOf(input.args)
 }
 
 /** The bytes of texts and of arrays among values, as far as a glance shows them: enough to keep large ones from being sent far ahead. */

@@ -6,7 +6,7 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { Service } from '../../kernel/service.ts'
 import { callOf } from '../../tasks/call.ts'
 import { OpenResources } from '../../tasks/resource.ts'
-import type { Place, TaskDefinition, TaskRef } from '../../tasks/task.ts'
+import type { Place, TaskDefinition } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { takeMoved } from '../../wire/moving.ts'
 import { toPortable } from '../../wire/portable-error.ts'
@@ -37,6 +37,8 @@ interface LoopCall {
   readonly call: Call
   readonly settle: (outcome: Outcome) => void
   settled: boolean
+  /** It is in the queue. */
+  waits: boolean
   running?: RunningCall
 }
 
@@ -85,12 +87,14 @@ export class LoopExecutor extends Service implements Executor {
       priority: call.priority ?? 0,
       bytes: 0,
       settled: false,
+      waits: true,
       settle: (outcome) => {
         if (own.settled) return
         own.settled = true
         signal?.removeEventListener('abort', cancel)
         own.running?.end()
-        this.#record(call.task, outcome, askedAt)
+        if (own.waits) this.#waiting.forget(own)
+        this.#record(call.title ?? call.task.name, outcome, askedAt)
         caller.settled(outcome)
         if (this.#running.delete(own)) this.#next()
       }
@@ -110,7 +114,7 @@ export class LoopExecutor extends Service implements Executor {
     }
   }
 
-  #record({ name }: TaskRef, outcome: Outcome, askedAt: number): void {
+  #record(name: string, outcome: Outcome, askedAt: number): void {
     let times = this.#times.get(name)
     if (!times) this.#times.set(name, times = new TaskTimes())
     times.record(name, this.place, outcome, this.clock.elapsed() - askedAt)
@@ -122,7 +126,9 @@ export class LoopExecutor extends Service implements Executor {
     this.#drain.by(deadline)
     this.#next()
     await this.#drain.over
-    for (const own of [...this.#waiting.drain(), ...this.#running]) {
+    const waiting = this.#waiting.drain()
+    for (const own of waiting) own.waits = false
+    for (const own of [...waiting, ...this.#running]) {
       own.running?.abort(new ClosedError('The executor'))
       own.settle(closedOutcome())
     }
@@ -139,7 +145,7 @@ export class LoopExecutor extends Service implements Executor {
   #next(): void {
     while (this.#running.size < this.concurrency && this.#waiting.size > 0) {
       const own = this.#waiting.shift()!
-      if (own.settled) continue
+      own.waits = false
       this.#running.add(own)
       void this.#run(own)
     }

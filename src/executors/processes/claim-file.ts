@@ -43,6 +43,8 @@ export class ClaimFile implements HostBoard, Disposable {
   readonly firstPart = 0
   readonly #cells: Cells
   #last: number | undefined
+  /** The last call that was taken back, until it was passed over; else 0. */
+  #takenBack = 0
 
   /** Throws where no temporary file can be made. */
   constructor(name: string) {
@@ -57,9 +59,17 @@ export class ClaimFile implements HostBoard, Disposable {
     return this.#last ?? this.#cells.get(begun)
   }
 
-  takeBack(lastSent: number): number {
+  get takingBack(): boolean {
+    if (this.#takenBack > 0 && this.#takenBack <= this.lastBegun) this.#takenBack = 0
+    return this.#takenBack > 0
+  }
+
+  takeBack(lastSent: number): number | undefined {
+    if (this.takingBack) return undefined
     if (this.#last === undefined) this.#cells.set(takenBackThrough, lastSent)
-    return this.lastBegun
+    const begun = this.lastBegun
+    if (begun < lastSent) this.#takenBack = lastSent
+    return begun
   }
 
   /** The child is no more. */
