@@ -438,7 +438,7 @@ export class LocalRunner implements Local {
     const call = new LocalCall(task, args, signal, onProgress && telling(onProgress), isBounded)
     const executor = this.#rooms.ready(room)
     if (executor) executor.submit(call, call)
-    else this.#rooms.get(room).then((opened) => opened.submit(call, call), (error: unknown) => call.refused(error))
+    else this.#rooms.get(room).then((opened) => opened.submit(call, call)).catch((error: unknown) => call.refused(error))
     return call.result
   }
 

@@ -359,15 +359,15 @@ export abstract class CallPool extends Service implements Executor {
   }
 
   #onPassedOver(host: CallHost, calls: HostCall[]): void {
-    for (const call of calls) if (call.stopping) call.settle({ kind: call.stopping })
-    this.#putBack(calls.filter((call) => !call.settled))
+    this.#putBack(calls)
     this.#onRoom(host)
   }
 
   /** They did not begin: others are given them, before all that wait. */
   #putBack(calls: readonly HostCall[]): void {
-    const { some: bound = [], other: free = [] } = Object.groupBy(calls, ({ moved, only }) => moved || only ? 'some' : 'other')
+    const { bound = [], free = [], stopped = [] } = Object.groupBy(calls, ({ stopping, moved, only }) => stopping ? 'stopped' : moved || only ? 'bound' : 'free')
     this.#queue.putBack(free)
+    for (const call of stopped) call.settle({ kind: call.stopping! })
     for (const call of bound) {
       const { only } = call
       if (!only || !this.#hosts.has(only)) call.settle(handedBack(this.replacedError(`'${call.name}'`, 'it ended before the call began, which was for it alone')))
