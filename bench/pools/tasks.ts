@@ -1,4 +1,4 @@
-import { type Task, task } from 'treadle'
+import { type Task, move, task } from 'treadle'
 import * as work from './work.ts'
 
 type One = Task<[argument: unknown], unknown>
@@ -15,3 +15,5 @@ export const tinyAnywhere = task({ name: 'tinyAnywhere' }, work.tiny) as One
 
 export const noopInProcess = task({ name: 'noopInProcess', runs: 'process' }, work.noop) as One
 export const echoInProcess = task({ name: 'echoInProcess', runs: 'process' }, work.echo) as One
+
+export const echoMoved = task({ name: 'echoMoved', runs: 'thread' }, (value: Uint8Array): Uint8Array => move(value))

@@ -1,4 +1,4 @@
-import { local } from 'treadle'
+import { local, move } from 'treadle'
 import { measuring } from './load.ts'
 import * as tasks from './tasks.ts'
 
@@ -11,6 +11,7 @@ export const measure = measuring({
       call: (work, argument) => here.run(onThreads[work], argument),
       // Awaited, not iterated: all results are wanted at once. So small a task is left its default place.
       map: async (work, items) => await here.map(work === 'tiny' ? tinyAnywhere : onThreads[work], items),
+      move: (_, argument) => here.run(tasks.echoMoved, move(argument)),
       close: () => here.close()
     }
   },

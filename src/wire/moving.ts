@@ -1,5 +1,6 @@
 import { types } from 'node:util'
-import { isMarkedAsUntransferable } from 'node:worker_threads'
+// As a whole: an older Node, which is to be told so, lacks what is used of it.
+import * as threads from 'node:worker_threads'
 import { InvalidOptionError } from '../kernel/errors.ts'
 import { sharedByCopies } from '../kernel/shared-by-copies.ts'
 
@@ -27,7 +28,7 @@ export function move<T extends object>(value: T): T {
   for (const each of isMemory(value) ? [value] : Object.values(value)) {
     const buffer: unknown = ArrayBuffer.isView(each) ? each.buffer : each
     // Node's own pool, of which small Buffers are parts, stays where it is.
-    if (types.isArrayBuffer(buffer) && !isMarkedAsUntransferable(buffer)) buffers.add(buffer)
+    if (types.isArrayBuffer(buffer) && !threads.isMarkedAsUntransferable(buffer)) buffers.add(buffer)
   }
   if (buffers.size === 0) throw new InvalidOptionError('value', value, 'a typed array, a DataView or an ArrayBuffer that can be moved (neither shared memory, nor a small Buffer), or a list or plain object of such')
   marked.any = true
