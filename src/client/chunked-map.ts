@@ -20,6 +20,8 @@ export interface ChunkedMapOptions {
   readonly definition: TaskDefinition
   readonly ordered: boolean
   readonly signal: AbortSignal | undefined
+  /** Hears of so many items more that are done. */
+  readonly done: (items: number) => void
   /** How many threads or processes there are, and what can be sent to them. */
   readonly workers: number
   readonly rules: CopyRules
@@ -173,7 +175,10 @@ export class ChunkedMap {
     const item = this.#options.rules.shares && error instanceof UncloneableError ? onlyShared(chunk) : undefined
     if (!item) return this.#arrivals.fail(chunk.at, error)
     this.#later(after(chunk, 1))
-    this.#run(chunk.at, loneWeight, async () => this.#arrivals.add(chunk.at, [await this.#away.one(item, this.#calls.signal)]))
+    this.#run(chunk.at, loneWeight, async () => {
+      this.#arrivals.add(chunk.at, [await this.#away.one(item, this.#calls.signal)])
+      this.#options.done(1)
+    })
   }
 
   #runHere(chunk: Chunk): void {
@@ -200,6 +205,7 @@ export class ChunkedMap {
       this.#alone = true
       this.#arrivals.add(end++, [sharing.result])
     }
+    this.#options.done(end - chunk.at)
     if (waited) this.#mayRunHere = false
     if (error) this.#arrivals.fail(end, fromPortable(error))
     else this.#later(after(chunk, end - chunk.at))

@@ -66,6 +66,8 @@ export interface MapOptions {
   concurrency?: number
   /** Ends the iteration, with its reason. */
   signal?: AbortSignal
+  /** Hears how many items are done, of how many where that is known: after each chunk, or each item that goes alone. What it throws nothing catches. */
+  onProgress?: (progress: Progress) => void
 }
 
 /** What holds for all calls that are made through a runner. */
@@ -213,7 +215,7 @@ export interface Local extends Runner, AsyncDisposable {
 const localOptions = { threads: true, loopConcurrency: true, blocking: true, processes: true, memoryLimit: true, child: true, recycle: true, maxQueue: true, maxQueueBytes: true, idleAfter: true, keepIdle: true, clock: true, log: true } as const
 const childOptions = { cwd: true, env: true, execArgv: true } as const
 const recycleOptions = { calls: true, heap: true, external: true } as const
-const mapOptions = { concurrency: true, signal: true } as const
+const mapOptions = { concurrency: true, signal: true, onProgress: true } as const
 const nothing: RunnerOptions = {}
 const runnerOptions = { signal: true, onProgress: true } as const
 
@@ -398,7 +400,8 @@ export class LocalRunner implements Local {
   #map<Item, Result, Own extends unknown[]>(task: Task<[item: Item], Result, Own>, items: Iterable<Item> | AsyncIterable<Item>, options: MapOptions, own: RunnerOptions, ordered: boolean): MapResults<Awaited<Result>> {
     const where = ordered ? 'map()' : 'mapUnordered()'
     const definition = this.#known(task, ordered ? 'map' : 'mapUnordered')
-    const { concurrency, signal } = checkOptions(where, options, mapOptions)
+    const { concurrency, signal, onProgress } = checkOptions(where, options, mapOptions)
+    const done = countDone(items, onProgress && telling(onProgress))
     checkSignal(where, signal)
     checkItems(where, items)
     const { runs, rules } = definition
@@ -406,11 +409,15 @@ export class LocalRunner implements Local {
     const signals = [signal, own.signal].filter((each) => each !== undefined)
     const outer = signals.length > 1 ? AbortSignal.any(signals) : signals[0]
     if (concurrency !== undefined || own.onProgress || rules.timeout !== Infinity || runs === 'loop' || runs === 'blocking') {
-      const call = (item: Item): Promise<Awaited<Result>> => this.#run(definition, [item], { ...own, signal: currentSignal() }, runs, true) as Promise<Awaited<Result>>
+      const call = async (item: Item): Promise<Awaited<Result>> => {
+        const result = await this.#run(definition, [item], { ...own, signal: currentSignal() }, runs, true) as Awaited<Result>
+        done(1)
+        return result
+      }
       return oneByOne((ordered ? map : mapUnordered)(items, call, { concurrency: limit, ...(outer ? { signal: outer } : {}) }))
     }
     const chunks = new ChunkedMap({
-      source: items, definition, ordered, signal: outer,
+      source: items, definition, ordered, signal: outer, done,
       ...(runs === 'thread' ? { workers: this.#options.threads, rules: cloning } : { workers: this.#options.processes, rules: copying }),
       execute: (call) => this.#execute(runs, call),
       executeHere: (call) => this.#execute('beside the loop', call)
@@ -458,6 +465,17 @@ export class LocalRunner implements Local {
   #itemsFor(place: Place): number {
     const { threads, loopConcurrency, blocking, processes } = this.#options
     return { loop: loopConcurrency, thread: threads * itemsEach, blocking, process: processes * itemsEach }[place]
+  }
+}
+
+/** Counts what of these items is done, and tells of it. */
+function countDone(items: Iterable<unknown> | AsyncIterable<unknown>, tell: ((progress: Progress) => void) | undefined): (more: number) => void {
+  if (!tell) return () => {}
+  const total = 'length' in items ? items.length : 'size' in items ? items.size : undefined
+  let done = 0
+  return (more) => {
+    done += more
+    if (more > 0) tell(typeof total === 'number' ? { done, total } : { done })
   }
 }
 

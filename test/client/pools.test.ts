@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { local } from '../../src/client/local.ts'
 import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
+import type { Progress } from '../../src/tasks/progress.ts'
 import { VirtualClock } from '../../src/testing/index.ts'
 import { block } from '../fixtures/tasks/cells.ts'
 import { add, addSoon, double } from '../fixtures/tasks/arithmetic.ts'
@@ -177,6 +178,18 @@ test('map and streams go by the priority of their task', async () => {
   letGo(own)
   await Promise.all([long, run, mapped])
   expect(order).toEqual(['map', 'run'])
+})
+
+test.each([
+  ['an array', Array.from({ length: 3_000 }, (_, at) => at), {}, 3_000], ['a typed array', new Int32Array(3_000), {}, 3_000],
+  ['what has no length', { *[Symbol.iterator]() { for (let at = 0; at < 3_000; at++) yield at } }, {}, undefined],
+  ['items that go alone', Array.from({ length: 50 }, (_, at) => at), { concurrency: 4 }, 50]
+] as const)('map tells how far it has come: %s', async (_, items: Iterable<number>, options, total) => {
+  await using here = local({ threads: 2 })
+  const heard: Progress[] = []
+  const results = await here.map(double, items, { ...options, onProgress: (progress) => heard.push(progress) })
+  expect(heard.at(-1)).toEqual(total === undefined ? { done: 3_000 } : { done: results.length, total })
+  expect(heard.map(({ done }) => done)).toEqual(heard.map(({ done }) => done).toSorted((a, b) => a - b))
 })
 
 test('a broadcast within a scope that is cancelled begins nothing', async () => {
