@@ -40,13 +40,13 @@ type Measured = Readonly<Record<string, number>>
 type Open = (count?: number) => Pool
 
 const measures: Readonly<Record<string, (open: Open) => Promise<Measured>>> = {
-  burst: async (open) => ({ '': await withPool(open(), (pool) => burst(pool, 10_000, () => pool.call('noop'))) }),
+  burst: async (open) => ({ '': await withPool(open(), (pool) => burst(10_000, () => pool.call('noop'))) }),
   'outstanding-64': async (open) => ({ '': await withPool(open(), (pool) => outstanding(pool, 64, 20_000)) }),
   'outstanding-1': async (open) => await withPool(open(), async (pool) => ({
     '': await outstanding(pool, 1, 3_000),
     '-64b': await outstanding(pool, 1, 3_000, () => pool.call('echo', new Uint8Array(64)))
   })),
-  'array-64b': async (open) => ({ '': await withPool(open(), (pool) => burst(pool, 10_000, () => pool.call('echo', new Uint8Array(64)))) }),
+  'array-64b': async (open) => ({ '': await withPool(open(), (pool) => burst(10_000, () => pool.call('echo', new Uint8Array(64)))) }),
   'map-plain': (open) => mapped(open, 'small', () => Array.from({ length: items }, (_, at) => at)),
   'map-typed': (open) => mapped(open, 'small', () => Int32Array.from({ length: items }, (_, at) => at)),
   'map-tiny': (open) => mapped(open, 'tiny', () => Array.from({ length: items }, (_, at) => at)),
@@ -57,7 +57,7 @@ const measures: Readonly<Record<string, (open: Open) => Promise<Measured>>> = {
     const shared = new Uint8Array(new SharedArrayBuffer(2 ** 25))
     return { '': await one(200, () => pool.call('echo', shared)) }
   }),
-  processes: async (open) => ({ '': await withPool(open(), (pool) => burst(pool, 4_000, () => pool.call('echo', 'x'.repeat(64)))) }),
+  processes: async (open) => ({ '': await withPool(open(), (pool) => burst(4_000, () => pool.call('echo', 'x'.repeat(64)))) }),
   'first-result': async (open) => {
     const began = performance.now()
     return await withPool(open(), async (pool) => {
@@ -92,10 +92,14 @@ async function withPool<T>(pool: Pool, use: (pool: Pool) => Promise<T>): Promise
   return used
 }
 
+/** So many calls come before any is measured: all pools are compiled by then. */
+const warmUp = 150_000
+
 /** Microseconds each, many at once: the median of some times. */
-async function burst(pool: Pool, count: number, call: () => Promise<unknown>): Promise<number> {
-  for (let round = 0; round < 3; round++) await Promise.all(Array.from({ length: 2_000 }, () => pool.call('noop')))
-  return await repeated(7, () => Promise.all(Array.from({ length: count }, call))) * 1_000 / count
+async function burst(count: number, call: () => Promise<unknown>): Promise<number> {
+  const round = (): Promise<unknown> => Promise.all(Array.from({ length: count }, call))
+  for (let calls = 0; calls < warmUp; calls += count) await round()
+  return await repeated(15, round) * 1_000 / count
 }
 
 /** Microseconds each, so many at a time. */
@@ -104,7 +108,7 @@ async function outstanding(pool: Pool, at: number, count: number, call: () => Pr
     let left = calls
     return Promise.all(Array.from({ length: at }, async () => { while (left-- > 0) await call() }))
   }
-  await lanes(count / 10)
+  await lanes(at === 1 ? count : warmUp)
   return await repeated(3, () => lanes(count)) * 1_000 / count
 }
 

@@ -44,6 +44,8 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
   lookout: number
   #listener!: LinkListener<In>
   #nextIn = 0
+  /** Whether something was written that nobody was woken for. */
+  #written = false
   #turning = false
   #turnsUntil = 0
   #closed = false
@@ -72,7 +74,9 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
 
   /** As `post`, where that is small and plain, and there is room. @returns whether it was */
   write(message: Out): boolean {
-    return this.#out.write(message)
+    if (!this.#out.write(message)) return false
+    this.#written = true
+    return true
   }
 
   post(message: Out, transfer: readonly Transferable[] = []): void {
@@ -90,7 +94,10 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
 
   flush(): void {
     const state = this.#out.commit()
-    if (state === awake || !this.#out.claimWaking(state)) return
+    const isWritten = this.#written
+    this.#written = false
+    // What was posted wakes by itself who waits in the loop.
+    if (state === awake || (state === inLoop && !isWritten) || !this.#out.claimWaking(state)) return
     if (state === inSleep) this.#out.wakeSleeper()
     else this.#port.postMessage(bell, [])
   }
