@@ -14,6 +14,7 @@ import { Carrier, type Execute } from './carrier.ts'
 import { type Chunk, after, before, isRead, lengthOf, onlyShared, pack } from './chunk.ts'
 import { ChunkSizes, chunkLimit } from './chunk-sizes.ts'
 import { type ItemReader, readerOf } from './item-reader.ts'
+import { longestTurn } from './map-results.ts'
 
 export interface ChunkedMapOptions {
   readonly source: Iterable<unknown> | AsyncIterable<unknown>
@@ -44,9 +45,6 @@ const aheadEach = 8
 
 /** An item costs about this much on its way to a thread and back, in milliseconds: one that takes less is better run here. */
 const carriage = 0.000_06
-
-/** The loop has its turn after so long, in milliseconds. */
-const longestTurn = 4
 
 /**
  * Calls a task for each item of a source, on several threads or in several processes, many items at a time: each chunk of them is one call of

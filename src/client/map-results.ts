@@ -44,7 +44,7 @@ export function manyAtOnce<Result>(begin: (exit: Exit) => AsyncGenerator<ArrayLi
 const lookEvery = 256
 
 /** The loop has its turn after so long, in milliseconds: results that are there come without one. */
-const longestTurn = 4
+export const longestTurn = 4
 
 async function* each<Result>(batches: AsyncGenerator<ArrayLike<Result>, void, undefined>, begins: () => void): AsyncGenerator<Result, void, undefined> {
   begins()

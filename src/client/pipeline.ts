@@ -1,5 +1,5 @@
 import type { Task } from '../tasks/task.ts'
-import type { MapOptions, Runner } from './local.ts'
+import type { MapOptions, Runner } from './runner.ts'
 
 /** One stage more, given what comes out of those before it. */
 type Stage = (items: AsyncIterable<unknown> | Iterable<unknown>) => AsyncGenerator<unknown, void, undefined>

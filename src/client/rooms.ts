@@ -7,7 +7,7 @@ import { type Deadline, left, never } from '../kernel/deadline.ts'
 import { ClosedError } from '../kernel/errors.ts'
 import type { CloseOptions } from '../kernel/service.ts'
 import type { Place } from '../tasks/task.ts'
-import type { CheckedLocalOptions } from './local.ts'
+import type { CheckedLocalOptions } from './local-options.ts'
 
 /**
  * Which executor runs a call. What waits for other calls to go on must not take their places: a stream, which waits until its items are taken,

@@ -1,6 +1,7 @@
 import { refuseNestedStart } from '../tasks/own-thread.ts'
 import type { Task } from '../tasks/task.ts'
-import { LocalRunner, localDefaults } from './local.ts'
+import { localDefaults } from './local-options.ts'
+import { LocalRunner } from './local.ts'
 
 let shared: LocalRunner | undefined
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Local, local } from '../../src/client/local.ts'
+import { local } from '../../src/client/local.ts'
+import type { Local } from '../../src/client/runner.ts'
 import { double, failsHere, isHere, isHereOnThread, nameHere, objectsHere } from '../fixtures/tasks/mapped.ts'
 
 // Work that is too small to be carried to a thread runs where it is asked for.

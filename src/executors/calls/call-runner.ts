@@ -2,6 +2,7 @@ import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
 import { Fifo } from '../../concurrency/fifo.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { CancelledError, DeadlineExceededError, MalformedMessageError } from '../../kernel/errors.ts'
+import { isThenable } from '../../kernel/thenable.ts'
 import { callOf } from '../../tasks/call.ts'
 import { TaskLoader } from '../../tasks/loader.ts'
 import { OpenResources } from '../../tasks/resource.ts'
@@ -266,8 +267,4 @@ function stopError(name: string, why: StopReason): Error {
 function argsOf(args: unknown): readonly unknown[] {
   if (!Array.isArray(args)) throw new MalformedMessageError('The arguments of a call')
   return args
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -1,4 +1,5 @@
 import { systemClock } from '../../kernel/clock.ts'
+import { isThenable } from '../../kernel/thenable.ts'
 import { context } from '../../tasks/context.ts'
 import { TaskLoader } from '../../tasks/loader.ts'
 import { type Task, type TaskDefinition, type TaskRef, task } from '../../tasks/task.ts'
@@ -109,7 +110,7 @@ class Chunk {
       }
       const result = fn(item)
       if (typeof result === 'number') results.add(result)
-      else if (typeof result === 'object' && isThenable(result)) {
+      else if (isThenable(result)) {
         later = { result }
         break
       } else if (!this.#keep(result)) break
@@ -162,8 +163,4 @@ class Chunk {
     const sharing = this.#sharing
     return { results: this.#results.batch, ...(sharing ? { sharing } : {}), ms: systemClock.elapsed() - this.#began, waited: this.#waited }
   }
-}
-
-function isThenable(value: object | null): value is PromiseLike<unknown> {
-  return value !== null && 'then' in value && typeof value.then === 'function'
 }
