@@ -1,4 +1,5 @@
 import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
+import { type LinkEnd, PortLink, lookout } from '../../concurrency/threads/port-link.ts'
 import type { LogFields, LogLevel } from '../../kernel/logger.ts'
 import type { PortableError } from '../../wire/portable-error.ts'
 import type { Backend } from '../backend.ts'
@@ -11,65 +12,62 @@ export interface ThreadData {
   readonly path: string
   readonly durability: Durability
   readonly busyTimeout: number
+  readonly line: LinkEnd
 }
 
 /** The methods of a backend that answer. */
 export type Method = { [Name in keyof Backend]: Backend[Name] extends (...args: never[]) => Promise<unknown> ? Name : never }[keyof Backend]
 
-/** To the thread. `id` is the asker's: of a call, a listener or a watch. */
+/** To the thread. The id is the asker's: of a call, a listener or a watch. Lists, since these are many. */
 export type Request =
-  | { readonly kind: 'call', readonly id: number, readonly method: Method, readonly args: readonly unknown[] }
-  | { readonly kind: 'listen', readonly id: number, readonly queues: readonly string[] }
-  | { readonly kind: 'watch', readonly id: number }
-  | { readonly kind: 'add' | 'delete', readonly id: number, readonly job: string }
-  | { readonly kind: 'dispose', readonly id: number }
+  | readonly [kind: typeof call, id: number, method: Method, args: readonly unknown[]]
+  | readonly [kind: typeof listen, id: number, queues: readonly string[]]
+  | readonly [kind: typeof watch | typeof dispose, id: number]
+  | readonly [kind: typeof add | typeof remove, id: number, job: string]
 
 /** From the thread. */
 export type Reply =
-  | { readonly kind: 'done', readonly id: number, readonly value: unknown }
-  | { readonly kind: 'failed', readonly id: number, readonly error: PortableError }
-  | { readonly kind: 'wake', readonly id: number }
-  | { readonly kind: 'ended', readonly id: number, readonly endings: readonly Ending[] }
-  | { readonly kind: 'log', readonly level: LogLevel, readonly fields: LogFields, readonly message: string }
+  | readonly [kind: typeof done, id: number, value: unknown]
+  | readonly [kind: typeof failed, id: number, error: PortableError]
+  | readonly [kind: typeof wake, id: number]
+  | readonly [kind: typeof ended, id: number, endings: readonly Ending[]]
+  | readonly [kind: typeof log, level: LogLevel, fields: LogFields, message: string]
 
-/** For so long after a message each side expects the other's next one, in milliseconds, and its loop turns on. */
-export const expectation = 0.2
+export const call = 0
+export const listen = 1
+export const watch = 2
+export const add = 3
+export const remove = 4
+export const dispose = 5
+export const done = 6
+export const failed = 7
+export const wake = 8
+export const ended = 9
+export const log = 10
+
+/** For so long after a message each side looks for the other's next one, in milliseconds: a statement takes longer than most answers. */
+export const expectation: number = 2 * lookout
 
 /** The id of the reply that says whether the file could be opened. */
 export const opening = 0
 
-/** Sends what is posted in one tick as one message: a message costs more than what is in it. */
-export class Outbox<Item> {
-  readonly #send: (items: readonly Item[]) => void
-  readonly #refused: (item: Item, error: unknown) => void
-  #items: Item[] = []
+/** Says at the end of each tick what was posted in it: to wake the other side costs more than what it is woken for. */
+export class TickLine<Out extends readonly unknown[], In extends readonly unknown[]> {
+  readonly link: PortLink<Out, In>
+  #asked = false
 
-  /** @param refused is told of an item that holds what cannot be sent */
-  constructor(send: (items: readonly Item[]) => void, refused: (item: Item, error: unknown) => void) {
-    this.#send = send
-    this.#refused = refused
+  constructor(end: LinkEnd) {
+    this.link = new PortLink(end, expectation)
   }
 
-  post(item: Item): void {
-    if (this.#items.push(item) === 1) afterMicrotasks(() => this.#flush())
-  }
-
-  #flush(): void {
-    const items = this.#items
-    this.#items = []
-    try {
-      this.#send(items)
-    } catch {
-      // One of them spoils the message: each goes alone.
-      for (const item of items) this.#sendAlone(item)
-    }
-  }
-
-  #sendAlone(item: Item): void {
-    try {
-      this.#send([item])
-    } catch (error) {
-      this.#refused(item, error)
-    }
+  /** @throws what says why it cannot be sent: then it was not */
+  post(message: Out): void {
+    this.link.post(message)
+    if (this.#asked) return
+    this.#asked = true
+    afterMicrotasks(() => {
+      this.#asked = false
+      this.link.flush()
+    })
   }
 }

@@ -2,8 +2,7 @@ import { resolve } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import type { JobStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
-import { Wakefulness } from '../../concurrency/wakefulness.ts'
-import { systemClock } from '../../kernel/clock.ts'
+import { linkEnds } from '../../concurrency/threads/port-link.ts'
 import { milliseconds } from '../../kernel/duration.ts'
 import { BackendError, ClosedError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
@@ -13,7 +12,8 @@ import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Wat
 import { startThread } from '../../tasks/own-thread.ts'
 import { sqliteEntry } from './entry.ts'
 import { batchOf } from './job-batch.ts'
-import { type Method, Outbox, type Reply, type Request, type ThreadData, expectation, opening } from './messages.ts'
+import { type Method, type Reply, type Request, type ThreadData, TickLine, add, call, dispose, done, ended, failed, listen, log, opening, remove, wake, watch } from './messages.ts'
+import type { Durability } from './file.ts'
 import type { SqliteOptions } from './sqlite-backend.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
 
@@ -28,7 +28,7 @@ import { fromPortable } from '../../wire/portable-error.ts'
 export async function threadedSqlite(path: string, options: Omit<SqliteOptions, 'clock'> = {}): Promise<Backend> {
   const { log = silentLogger, durability = 'process', busyTimeout = '30s' } = options
   const file = path === '' || path === ':memory:' ? path : resolve(path)
-  const backend = new ThreadedSqlite({ entry: 'sqlite', path: file, durability, busyTimeout: milliseconds(busyTimeout, 'busyTimeout') }, log)
+  const backend = new ThreadedSqlite(file, durability, milliseconds(busyTimeout, 'busyTimeout'), log)
   await backend.opened()
   return backend
 }
@@ -44,34 +44,31 @@ class ThreadedSqlite implements Backend {
   readonly #path: string
   readonly #log: Logger
   readonly #worker: Worker
-  readonly #outbox: Outbox<Request>
+  readonly #line: TickLine<Request, Reply>
   readonly #opened = Promise.withResolvers<unknown>()
   /** Calls that are not answered yet: while there are any, the program stays alive. */
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>([[opening, this.#opened]])
   readonly #listeners = new Map<number, () => void>()
   readonly #watches = new Map<number, OpenWatch>()
-  readonly #awake = new Wakefulness(systemClock, expectation)
   #lastId = opening
   /** The thread is held: a new one is. */
   #awaited = true
   #lost: Error | undefined
   #closed: Promise<void> | undefined
 
-  constructor(data: ThreadData, log: Logger) {
-    this.#path = data.path
-    this.#log = log
+  constructor(path: string, durability: Durability, busyTimeout: number, logger: Logger) {
+    this.#path = path
+    this.#log = logger
+    const [own, line] = linkEnds()
+    const data: ThreadData = { entry: 'sqlite', path, durability, busyTimeout, line }
     // No flags of the program's: the entry needs none, and some, such as --input-type, would stop it.
-    this.#worker = startThread(sqliteEntry, { workerData: data, execArgv: [], name: 'treadle sqlite' })
-    this.#outbox = new Outbox(
-      (requests) => this.#worker.postMessage(requests, []),
-      ({ id }, cause) => {
-        this.#calls.get(id)?.reject(new BackendError(`What ${this.#path} was given is not plain data.`, { cause }))
-        this.#calls.delete(id)
-      }
-    )
-    this.#worker.on('message', (replies: readonly Reply[]) => {
-      for (const reply of replies) this.#receive(reply)
-      this.#stayOrGo()
+    this.#worker = startThread(sqliteEntry, { workerData: data, transferList: [line.port], execArgv: [], name: 'treadle sqlite' })
+    this.#line = new TickLine(own)
+    this.#line.link.listen({
+      heard: (reply) => this.#receive(reply),
+      caughtUp: () => this.#stayOrGo(),
+      // That it ended is told of apart.
+      closed: (why) => why === undefined || this.#lose(why)
     })
     this.#worker.on('error', (error) => this.#lose(error))
     this.#worker.on('exit', (code) => this.#lose(new Error(`it ended with code ${code}`)))
@@ -146,10 +143,10 @@ class ThreadedSqlite implements Backend {
     this.#checkOpen()
     const id = ++this.#lastId
     this.#listeners.set(id, wake)
-    this.#outbox.post({ kind: 'listen', id, queues })
+    this.#line.post([listen, id, queues])
     return {
       [Symbol.dispose]: () => {
-        if (this.#listeners.delete(id)) this.#outbox.post({ kind: 'dispose', id })
+        if (this.#listeners.delete(id)) this.#line.post([dispose, id])
       }
     }
   }
@@ -157,22 +154,22 @@ class ThreadedSqlite implements Backend {
   watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch {
     this.#checkOpen()
     const id = ++this.#lastId
-    const watch: OpenWatch = { jobs: new Set(), ended, failed }
-    this.#watches.set(id, watch)
-    this.#outbox.post({ kind: 'watch', id })
+    const open: OpenWatch = { jobs: new Set(), ended, failed }
+    this.#watches.set(id, open)
+    this.#line.post([watch, id])
     return {
       add: (job) => {
         if (this.#lost) return failed(this.#lost)
-        watch.jobs.add(job)
-        this.#outbox.post({ kind: 'add', id, job })
+        open.jobs.add(job)
+        this.#line.post([add, id, job])
         this.#stayOrGo()
       },
       delete: (job) => {
-        if (watch.jobs.delete(job)) this.#outbox.post({ kind: 'delete', id, job })
+        if (open.jobs.delete(job)) this.#line.post([remove, id, job])
         this.#stayOrGo()
       },
       [Symbol.dispose]: () => {
-        if (this.#watches.delete(id)) this.#outbox.post({ kind: 'dispose', id })
+        if (this.#watches.delete(id)) this.#line.post([dispose, id])
         this.#stayOrGo()
       }
     }
@@ -197,38 +194,43 @@ class ThreadedSqlite implements Backend {
 
   #ask<T>(method: Method, ...args: readonly unknown[]): Promise<T> {
     const id = ++this.#lastId
-    const call = Promise.withResolvers<unknown>()
-    this.#calls.set(id, call)
-    this.#outbox.post({ kind: 'call', id, method, args })
-    this.#awake.stay()
+    const asked = Promise.withResolvers<unknown>()
+    this.#calls.set(id, asked)
+    try {
+      this.#line.post([call, id, method, args])
+    } catch (cause) {
+      this.#calls.delete(id)
+      return Promise.reject(new BackendError(`What ${this.#path} was given is not plain data.`, { cause }))
+    }
+    this.#line.link.expect()
     this.#stayOrGo()
-    return call.promise as Promise<T>
+    return asked.promise as Promise<T>
   }
 
   #receive(reply: Reply): void {
-    switch (reply.kind) {
-      case 'done':
-        this.#calls.get(reply.id)?.resolve(reply.value)
-        this.#calls.delete(reply.id)
+    switch (reply[0]) {
+      case done:
+        this.#calls.get(reply[1])?.resolve(reply[2])
+        this.#calls.delete(reply[1])
         return
-      case 'failed': {
-        const error = fromPortable(reply.error)
-        this.#calls.get(reply.id)?.reject(error)
-        this.#calls.delete(reply.id)
-        this.#watches.get(reply.id)?.failed(error)
-        return
-      }
-      case 'wake':
-        this.#listeners.get(reply.id)?.()
-        return
-      case 'ended': {
-        const watch = this.#watches.get(reply.id)
-        const endings = reply.endings.filter(({ job }) => watch?.jobs.delete(job))
-        if (endings.length > 0) watch?.ended(endings)
+      case failed: {
+        const error = fromPortable(reply[2])
+        this.#calls.get(reply[1])?.reject(error)
+        this.#calls.delete(reply[1])
+        this.#watches.get(reply[1])?.failed(error)
         return
       }
-      case 'log':
-        this.#log[reply.level](reply.fields, reply.message)
+      case wake:
+        this.#listeners.get(reply[1])?.()
+        return
+      case ended: {
+        const open = this.#watches.get(reply[1])
+        const endings = reply[2].filter(({ job }) => open?.jobs.delete(job))
+        if (endings.length > 0) open?.ended(endings)
+        return
+      }
+      case log:
+        this.#log[reply[1]](reply[2], reply[3])
     }
   }
 
@@ -237,12 +239,15 @@ class ThreadedSqlite implements Backend {
     const awaited = this.#calls.size > 0 || this.#watches.values().some((watch) => watch.jobs.size > 0)
     if (awaited === this.#awaited) return
     this.#awaited = awaited
+    this.#line.link.hold(awaited)
     if (awaited) this.#worker.ref()
     else this.#worker.unref()
   }
 
   #lose(cause: unknown): void {
     if (this.#lost) return
+    this.#line.link.catchUp()
+    this.#line.link.close()
     this.#lost = new BackendError(this.#calls.has(opening)
       ? `The thread in which ${this.#path} was to be opened ended: ${cause instanceof Error ? cause.message : String(cause)}. If the program is one bundled file, put what only the program itself may do behind a guard: if (import.meta.main) { … }.`
       : `The thread in which ${this.#path} was open ended. Connect again; what was not acknowledged may or may not have been kept.`, { cause })

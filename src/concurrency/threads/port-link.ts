@@ -125,6 +125,15 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
     this.#linger()
   }
 
+  /** An answer comes soon: looks for it from now on. */
+  expect(): void {
+    if (this.lookout === 0 || this.#closed) return
+    this.#turnsUntil = systemClock.elapsed() + this.lookout
+    if (this.#turning) return
+    this.#in.state(awake)
+    this.#turnSoon()
+  }
+
   /** Hears what has come by now. */
   catchUp(): void {
     this.#fetch()
