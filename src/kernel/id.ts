@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { Clock } from './clock.ts'
 
 /** Crockford's base 32: no letters that look like digits, and in the order of their codes, so that text order is number order. */
@@ -20,7 +19,7 @@ function base32(value: number, width: number): string {
  * nextId() < nextId()   // true
  */
 export function idMaker(clock: Pick<Clock, 'now'>): () => string {
-  const maker = Array.from(randomBytes(10), (byte) => digits[byte % 32]).join('')
+  const maker = Array.from(crypto.getRandomValues(new Uint8Array(10)), (byte) => digits[byte % 32]).join('')
   let time = -1
   let timeText = ''
   let counter = 0

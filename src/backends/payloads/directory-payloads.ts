@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { mkdir, open, opendir, readFile, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { BackendError } from '../../kernel/errors.ts'
@@ -35,7 +34,7 @@ class DirectoryPayloads implements PayloadStore {
 
   async put(name: string, bytes: Uint8Array): Promise<void> {
     const path = this.#pathOf(name)
-    const part = `${path}.${randomUUID()}.part`
+    const part = `${path}.${crypto.randomUUID()}.part`
     try {
       await write(part, bytes)
       await rename(part, path)

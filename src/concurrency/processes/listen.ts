@@ -4,7 +4,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { type Server, type Socket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { randomUUID } from 'node:crypto'
 import { systemClock } from '../../kernel/clock.ts'
 import { type Shareable, servableOf } from '../remote/servable.ts'
 import { type Servable, ServedEnd } from '../remote/served-end.ts'
@@ -45,7 +44,7 @@ export async function listen<T>(thing: Shareable<T>): Promise<Listener> {
 /** As `listen`, for whatever may be asked of something. */
 export async function listenFor(servable: Servable): Promise<Listener> {
   const folder = process.platform === 'win32' ? undefined : await newFolder()
-  const address = folder === undefined ? `\\\\.\\pipe\\treadle-${randomUUID()}` : join(folder, 'socket')
+  const address = folder === undefined ? `\\\\.\\pipe\\treadle-${crypto.randomUUID()}` : join(folder, 'socket')
   const ends = new Map<Socket, ServedEnd>()
   const server = createServer((socket) => {
     const end = new ServedEnd(new SocketLink(socket), servable)

@@ -20,6 +20,9 @@ const usualBytes = 65_536
 /** How long an end looks for more before it waits to be woken, in milliseconds: an answer mostly comes sooner. On a single core it would only keep the other from its work. */
 export const lookout: number = availableParallelism() > 1 ? 0.1 : 0
 
+/** After a lookout in vain the next is left out, after two in a row the next three, and so on, up to so many. */
+const mostLeftOut = 7
+
 /** A message that only wakes. */
 const bell = 0
 
@@ -48,6 +51,9 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
   #written = false
   #turning = false
   #turnsUntil = 0
+  /** How many lookouts are left out after the next in vain, and how many still are. */
+  #leavesOut = 0
+  #leftOut = 0
   #closed = false
 
   /** @param looks how long it looks for more before it waits to be woken, in milliseconds */
@@ -127,11 +133,7 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
 
   /** An answer comes soon: looks for it from now on. */
   expect(): void {
-    if (this.lookout === 0 || this.#closed) return
-    this.#turnsUntil = systemClock.elapsed() + this.lookout
-    if (this.#turning) return
-    this.#in.state(awake)
-    this.#turnSoon()
+    if (!this.#closed) this.#lookOut()
   }
 
   /** Hears what has come by now. */
@@ -187,8 +189,22 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
   #linger(): void {
     this.#in.state(awake)
     this.#drain()
+    this.#lookOut()
+  }
+
+  /**
+   * A lookout takes a core, which the other side may wait for, and whoever sleeps meanwhile is woken on another, which takes long: in vain it makes all
+   * slower. So the more of them were, the fewer follow.
+   */
+  #lookOut(): void {
     this.#turnsUntil = systemClock.elapsed() + this.lookout
-    if (!this.#turning) this.#turnSoon()
+    if (this.#turning || this.#closed) return
+    if (this.lookout === 0 || this.#leftOut > 0) {
+      this.#leftOut--
+      return this.#sleepInLoop()
+    }
+    this.#in.state(awake)
+    this.#turnSoon()
   }
 
   #turnSoon(): void {
@@ -196,9 +212,14 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
     setImmediate(() => {
       this.#turning = false
       if (this.#closed) return
-      if (this.#drain()) this.#turnsUntil = systemClock.elapsed() + this.lookout
-      if (systemClock.elapsed() < this.#turnsUntil) this.#turnSoon()
-      else this.#sleepInLoop()
+      if (this.#drain()) {
+        this.#turnsUntil = systemClock.elapsed() + this.lookout
+        this.#leavesOut = 0
+      } else if (systemClock.elapsed() >= this.#turnsUntil) {
+        this.#leftOut = this.#leavesOut = Math.min(mostLeftOut, 2 * this.#leavesOut + 1)
+        return this.#sleepInLoop()
+      }
+      this.#turnSoon()
     })
   }
 

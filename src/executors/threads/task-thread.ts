@@ -34,7 +34,7 @@ export interface TaskThreadOptions {
 }
 
 /** While a call takes longer than this, in milliseconds, to look for its outcome would only take a core from it. */
-const worthLookingFor = 0.01
+const worthLookingFor = 0.05
 
 /** How much of what is small may be on the way, in bytes each way: about a thousand calls. */
 const ringBytes = 131_072
