@@ -200,7 +200,7 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
     this.#turnsUntil = systemClock.elapsed() + this.lookout
     if (this.#turning || this.#closed) return
     if (this.lookout === 0 || this.#leftOut > 0) {
-      this.#leftOut--
+      this.#leftOut = Math.max(0, this.#leftOut - 1)
       return this.#sleepInLoop()
     }
     this.#in.state(awake)
@@ -225,7 +225,9 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
 
   #sleepInLoop(): void {
     this.#in.state(inLoop)
-    // Written before that could be seen, it wakes nobody.
-    if (!this.#in.isEmpty) this.#linger()
+    if (this.#in.isEmpty) return
+    // Written before that could be seen, it wakes nobody. Or what was posted before it has yet to come.
+    this.#in.state(awake)
+    this.#turnSoon()
   }
 }
