@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { ProcessExecutor, type ProcessExecutorOptions } from '../../src/executors/processes/process-executor.ts'
 import type { Outcome } from '../../src/executors/executor.ts'
@@ -40,6 +42,11 @@ describe('child processes', () => {
       // The child writes to the same pipe as its parent, so it ends when both are gone.
       await once(parent.child.stdout!, 'close')
     }
+  })
+
+  test('children keep the program alive until what was taken back from all of them has been given again', { timeout: 60_000 }, async () => {
+    const script = fileURLToPath(new URL('../fixtures/scripts/waits-for-pool.ts', import.meta.url))
+    expect((await promisify(execFile)(process.execPath, [script])).stdout).toBe('480\n')
   })
 
   test('a child whose parent is gone has nothing to say about it', async () => {

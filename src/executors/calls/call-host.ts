@@ -349,9 +349,9 @@ export abstract class CallHost {
     this.inFlight.get(seq)?.logged(line)
   }
 
-  /** The program stays alive for one that starts or works, and not for one that idles. */
+  /** The program stays alive for one that starts, works, or has yet to see what was taken back from it (before that it is given nothing), and not for one that idles. */
   #hold(): void {
-    const busy = !this.ready || this.inFlight.size > 0 || this.#describing.size > 0
+    const busy = !this.ready || this.inFlight.size > 0 || this.#describing.size > 0 || this.board.takingBack
     if (busy === this.#held || this.#killed) return
     this.#held = busy
     this.hold(busy)
