@@ -27,7 +27,7 @@ export class Carrier {
 
   /** Many, as far as they get in the time that they have. */
   async chunk(items: ValueBatch, rules: ChunkRules, signal: AbortSignal): Promise<ChunkReport> {
-    return await this.#run(mapping, [this.#ref, items, rules], signal) as ChunkReport
+    return await this.#run(mapping, [this.#ref, items, rules], signal, { budget: rules.budget }) as ChunkReport
   }
 
   /** One alone. */
@@ -35,8 +35,8 @@ export class Carrier {
     return await this.#run(this.#definition, [item], signal)
   }
 
-  async #run(task: TaskRef, args: readonly unknown[], signal: AbortSignal): Promise<unknown> {
-    const call: Call = { task, title: this.#definition.name, input: { args }, timeout: Infinity, priority: this.#definition.rules.priority, isBounded: true, signal }
+  async #run(task: TaskRef, args: readonly unknown[], signal: AbortSignal, more: Pick<Call, 'budget'> = {}): Promise<unknown> {
+    const call: Call = { ...more, task, title: this.#definition.name, input: { args }, timeout: Infinity, priority: this.#definition.rules.priority, isBounded: true, signal }
     for (let tries = 1; ; tries++) {
       const outcome = await this.#execute(call)
       if (outcome.kind === 'handedBack' && replaced.has(outcome.error.code) && tries < mostTries) continue

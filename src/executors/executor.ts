@@ -31,6 +31,8 @@ export interface Call {
   readonly priority?: number
   /** Its caller sees to it that there are not too many: it is never refused for want of room. */
   readonly isBounded?: boolean
+  /** It ends by itself when it has run for so long, in milliseconds, or soon after: one more such call may wait behind it. Absent where that is not known. */
+  readonly budget?: number
   /** Cancels the call: its own signal aborts, and after the grace it is stopped. */
   readonly signal?: CancelSignal | undefined
   /** The attempt at a job that this call is. Its version is that of the task which the job was made for; 1 where absent. */

@@ -14,17 +14,18 @@ export interface HostRules {
 }
 
 /** The host that would come to the call first, if any may be given it. */
-export function hostFor({ task, carriage, moved, call: { timeout } }: HostCall, hosts: Iterable<CallHost>, { perHost, sendsAhead }: HostRules): CallHost | undefined {
+export function hostFor({ task, carriage, moved, call }: HostCall, hosts: Iterable<CallHost>, { perHost, sendsAhead }: HostRules): CallHost | undefined {
   // A call's time is counted from when it is sent, so one whose time is limited is never sent ahead. What was moved cannot come back.
-  const mayWait = timeout === Infinity && !moved
+  const mayWait = call.timeout === Infinity && !moved
   let best: CallHost | undefined
   for (const host of hosts) {
     if (!host.ready || host.stuck || host.worn || host.board.takingBack) continue
     const { size } = host.inFlight
+    const follows = size === 1 && call.budget !== undefined && host.inFlight.head?.call.budget !== undefined
     // A hosted loop begins what waits in its inbox by itself, as others end.
     const fits = perHost > 1
       ? size < perHost || (mayWait && host.loaded.has(task.id) && (size - perHost) * (task.cost + carriage) < workAhead * perHost)
-      : size === 0 || (sendsAhead && mayWait && !host.limited && host.ahead > 0 && host.loaded.has(task.id) && host.ahead + task.cost + carriage <= workAhead)
+      : size === 0 || (sendsAhead && mayWait && !host.limited && host.ahead > 0 && host.loaded.has(task.id) && (follows || host.ahead + task.cost + carriage <= workAhead))
     if (!fits) continue
     if (size === 0 && host.loaded.has(task.id)) return host
     if (!best || (perHost > 1 ? size < best.inFlight.size : host.ahead < best.ahead || (size === 0 && best.inFlight.size > 0))) best = host

@@ -449,7 +449,7 @@ export abstract class CallPool extends Service implements Executor {
   #watch(): void {
     if (this.#perHost > 1 || this.#watching) return
     const heads = new Map<CallHost, number>()
-    for (const host of this.#hosts) if (host.inFlight.size > 1) heads.set(host, host.board.lastBegun)
+    for (const host of this.#hosts) if (host.inFlight.size > 1 && host.inFlight.head?.call.budget === undefined) heads.set(host, host.board.lastBegun)
     if (heads.size === 0) return
     this.#watching = this.clock.after(impatience, () => {
       this.#watching = undefined
