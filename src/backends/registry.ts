@@ -1,8 +1,8 @@
-import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock } from '../kernel/clock.ts'
-import { InvalidOptionError, UnknownBackendError } from '../kernel/errors.ts'
+import { InvalidOptionError, MissingPackageError, UnknownBackendError } from '../kernel/errors.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import type { Backend } from './backend.ts'
+import { redisParts, sqliteParts, withoutPassword } from './urls.ts'
 import './sqlite/entry.ts'
 
 export interface OpenOptions {
@@ -16,7 +16,7 @@ export interface OpenOptions {
   readonly durability?: 'process' | 'disk'
 }
 
-const forms = ['memory:', 'sqlite:app.db', 'sqlite:/data/app.db?durability=disk']
+const forms = ['memory:', 'sqlite:app.db', 'sqlite:/data/app.db?durability=disk', 'redis://localhost:6379', 'rediss://user:password@host/0?prefix=shop']
 
 /**
  * Opens the backend that a URL names. Loads only that one's code. `connect` and `startWorker` take the URL too; a backend that is handed to
@@ -47,6 +47,14 @@ export async function openBackend(url: string, options: OpenOptions = {}): Promi
       const { sqlite } = await import('./sqlite/sqlite-backend.ts')
       return sqlite(path, { clock, log, durability })
     }
+    case 'redis':
+    case 'rediss': {
+      const { server, prefix } = redisParts(url)
+      const { redis } = await import('./redis/redis-backend.ts').catch((error: unknown) => {
+        throw (error as { code?: unknown }).code === 'ERR_MODULE_NOT_FOUND' ? new MissingPackageError('A redis: URL', '@redis/client') : error
+      })
+      return redis(server, { clock, log, ...(prefix === undefined ? {} : { prefix }) })
+    }
     default:
       throw new UnknownBackendError(withoutPassword(url), forms)
   }
@@ -59,23 +67,4 @@ export async function openBackend(url: string, options: OpenOptions = {}): Promi
 export function checkWhere(where: string | Backend, what: string): void {
   const isBackend = typeof where === 'object' && where !== null && (['publish', 'reserve', 'settle', 'read', 'watch', 'close'] as const).every((method) => typeof where[method] === 'function')
   if (typeof where !== 'string' && !isBackend) throw new InvalidOptionError(what, where, "a URL, such as 'sqlite:app.db', or a backend that is open")
-}
-
-/** The path is written as it is, not percent-encoded, save after `//`, where it is a URL's. */
-export function sqliteParts(rest: string): { path: string, durability?: 'process' | 'disk' } {
-  const mark = rest.lastIndexOf('?')
-  const query = new URLSearchParams(mark < 0 ? '' : rest.slice(mark + 1))
-  const written = mark < 0 ? rest : rest.slice(0, mark)
-  for (const key of query.keys()) if (key !== 'durability') throw new InvalidOptionError('A sqlite: URL', `?${key}`, 'one option: ?durability=process or ?durability=disk')
-  const path = written.startsWith('///') ? fileURLToPath(`file:${written}`) : written
-  const durability = query.get('durability')
-  if (durability === null) return { path }
-  if (durability !== 'process' && durability !== 'disk') throw new InvalidOptionError('durability', durability, "'process' or 'disk'")
-  return { path, durability }
-}
-
-/** For people to read, and for logs. */
-export function withoutPassword(url: string): string {
-  // A password may hold an @ or a slash, though it should not.
-  return url.replace(/(\/\/[^/@:]*):.*@/, '$1:***@').replace(/([?&][^=&]*(?:password|token|secret)[^=&]*=)[^&]*/gi, '$1***')
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
-import { openBackend, sqliteParts } from '../backends/registry.ts'
+import { openBackend } from '../backends/registry.ts'
+import { sqliteParts } from '../backends/urls.ts'
 import type { Client } from '../client/client.ts'
 import { connect } from '../client/connect.ts'
 import { BackendError } from '../kernel/errors.ts'

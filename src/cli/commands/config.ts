@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { withoutPassword } from '../../backends/registry.ts'
+import { withoutPassword } from '../../backends/urls.ts'
 import { type ConfigFile, shownPath } from '../config/config-file.ts'
 import { type Setting, settings, variableOf } from '../config/settings.ts'
 import { toJson } from '../output.ts'

@@ -1,0 +1,211 @@
+import { type Script, script } from './script.ts'
+
+/** Takes jobs for a worker: also after a settling, in the same breath. */
+const reserveLua = String.raw`
+local lines = { 'loop', 'thread', 'blocking', 'process', 'suspect' }
+
+local function promote()
+  local left = asked.mostAtOnce
+  for _, queue in ipairs(queues()) do
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'due'), '-inf', number(now), 'LIMIT', 0, left)) do
+      change(load(queue, id), { event = 'due' })
+      left = left - 1
+    end
+  end
+end
+
+local function nextDue()
+  local first
+  for _, queue in ipairs(queues()) do
+    local due = redis.call('ZRANGE', at(queue, 'due'), 0, 0, 'WITHSCORES')[2]
+    if due and (not first or tonumber(due) < first) then first = tonumber(due) end
+  end
+  return first and number(math.max(0, first - now)) or false
+end
+
+-- The first of several queues, as one line.
+local function front(own, line, most)
+  local all = {}
+  for _, queue in ipairs(own) do
+    local some = redis.call('ZRANGE', at(queue, 'line:' .. line), 0, most - 1, 'WITHSCORES')
+    for index = 1, #some, 2 do all[#all + 1] = { queue = queue, id = some[index], rank = tonumber(some[index + 1]) } end
+  end
+  if #own > 1 then table.sort(all, function(a, b) if a.rank ~= b.rank then return a.rank < b.rank end return a.id < b.id end) end
+  return all
+end
+
+local function reserve(request)
+  redis.call('ZADD', P .. ':workers', number(now + request.lease), request.worker)
+  promote()
+  local deliveries, buried, complete = {}, 0, true
+  for _, line in ipairs(lines) do
+    local left = request.room[line] or 0
+    while left > 0 and complete do
+      local some = front(request.queues, line, left)
+      for index = 1, math.min(left, #some) do
+        local job = load(some[index].queue, some[index].id)
+        if hasExpired(job) then
+          change(job, { event = 'bury', error = bytes(asked.expired) })
+          buried = buried + 1
+        else
+          change(job, { event = 'reserve', worker = request.worker })
+          left = left - 1
+          deliveries[#deliveries + 1] = {
+            job.id, number(job.token), job.task, job.place, number(job.attempt), job.suspect and '1' or false, number(job.deaths), number(job.deferrals), job.payload, job.queue
+          }
+        end
+      end
+      if #some == 0 then break end
+      if buried >= asked.mostAtOnce then complete = false end
+    end
+  end
+  local cancelling = {}
+  for id, queue in pairs(hash(P .. ':held:' .. request.worker)) do
+    local job = load(queue, id)
+    if job.cancelling then cancelling[#cancelling + 1] = { job.id, number(job.token) } end
+  end
+  if not complete then return { deliveries, cancelling, '0' } end
+  return { deliveries, cancelling, nextDue() }
+end
+`
+
+/** A hash as a table. */
+const hashLua = String.raw`
+local function hash(key)
+  local flat, table = redis.call('HGETALL', key), {}
+  for index = 1, #flat, 2 do table[flat[index]] = flat[index + 1] end
+  return table
+end
+`
+
+const forgetLua = String.raw`
+local function forget(worker)
+  redis.call('ZREM', P .. ':workers', worker)
+  redis.call('SREM', P .. ':announced', worker)
+  redis.call('DEL', P .. ':held:' .. worker)
+end
+`
+
+export const publish: Script = script(String.raw`
+local function has(list, value)
+  for _, each in ipairs(list) do if each == value then return true end end
+  return false
+end
+
+local all = queues()
+for _, job in ipairs(asked.jobs) do
+  if not has(all, job.queue) then all[#all + 1] = job.queue end
+  local dueAt, expiresAt = now + job.delay, job.expires and now + job.expires or false
+  local fixed = { job.task, job.place, job.priority, now, dueAt, expiresAt, job.tags, bytes(job.payload) }
+  local known = false
+  for _, queue in ipairs(all) do known = known or redis.call('HEXISTS', at(queue, 'jobs'), job.id) == 1 end
+  if not known then
+    redis.call('HSET', at(job.queue, 'jobs'), job.id, cmsgpack.pack(fixed))
+    redis.call('ZADD', at(job.queue, 'ids'), 0, job.id)
+    redis.call('SADD', P .. ':queues', job.queue)
+    local made = born(job.id, job.queue, unpack(fixed))
+    made.state = job.delay > 0 and 'scheduled' or 'ready'
+    file(made)
+  end
+  news[job.queue] = true
+end
+tell()
+`)
+
+export const reserve: Script = script(hashLua + reserveLua + String.raw`
+local reservation = reserve(asked.request)
+tell()
+return reservation
+`)
+
+export const settle: Script = script(hashLua + reserveLua + String.raw`
+local stale = {}
+for index, one in ipairs(asked.settlements) do
+  local job = find(one.job, one.queue)
+  if job and job.state == 'active' and job.token == one.token then
+    change(job, { event = one.event, delay = one.delay, died = one.died, wall = one.wall, cpu = one.cpu, result = bytes(one.result), error = bytes(one.error) })
+  else
+    stale[#stale + 1] = index - 1
+  end
+end
+local reservation = asked.request and reserve(asked.request) or false
+tell()
+return { stale, reservation }
+`)
+
+export const extend: Script = script(String.raw`
+redis.call('ZADD', P .. ':workers', number(now + asked.lease), asked.worker)
+local lost = {}
+for index, one in ipairs(asked.held) do
+  local queue = redis.call('HGET', P .. ':held:' .. asked.worker, one.job)
+  local job = queue and load(queue, one.job)
+  if not job or job.token ~= one.token then lost[#lost + 1] = index - 1 end
+end
+return lost
+`)
+
+export const sweep: Script = script(hashLua + forgetLua + String.raw`
+local rescued, buried = {}, {}
+local lost = asked.stalled and {} or redis.call('ZRANGEBYSCORE', P .. ':workers', '-inf', number(now))
+for _, worker in ipairs(lost) do
+  local announced = redis.call('SISMEMBER', P .. ':announced', worker) == 1
+  for id, queue in pairs(hash(P .. ':held:' .. worker)) do
+    local job = load(queue, id)
+    local before = copy(job)
+    happen(job, { event = 'rescue', announced = announced })
+    if not final[job.state] and job.rescues >= asked.rescueLimit then happen(job, { event = 'bury', error = bytes(asked.lost) }) end
+    become(before, 'rescue', job)
+    if job.state == 'ready' then rescued[#rescued + 1] = { id, number(job.token) }
+    elseif job.state == 'dead' then buried[#buried + 1] = id end
+  end
+  forget(worker)
+end
+local left = asked.mostAtOnce
+for _, queue in ipairs(queues()) do
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'expiring'), '-inf', number(now), 'LIMIT', 0, left)) do
+    change(load(queue, id), { event = 'bury', error = bytes(asked.expired) })
+    buried[#buried + 1] = id
+    left = left - 1
+  end
+end
+tell()
+return { rescued, buried }
+`)
+
+export const leave: Script = script(hashLua + forgetLua + String.raw`
+for id, queue in pairs(hash(P .. ':held:' .. asked.worker)) do change(load(queue, id), { event = 'release' }) end
+forget(asked.worker)
+tell()
+`)
+
+export const announce: Script = script(String.raw`
+if redis.call('ZSCORE', P .. ':workers', asked.worker) then redis.call('SADD', P .. ':announced', asked.worker) end
+`)
+
+export const report: Script = script(String.raw`
+for _, one in ipairs(asked.reports) do
+  local job = find(one.job, one.queue)
+  if job and job.state == 'active' and job.token == one.token then
+    if one.progress then redis.call('HSET', at(job.queue, 'progress'), job.id, one.progress) end
+    local key = at(job.queue, 'logs:' .. job.id)
+    for _, line in ipairs(one.logs) do redis.call('RPUSH', key, line) end
+    if #one.logs > 0 then redis.call('LTRIM', key, -asked.logLimit, -1) end
+  end
+end
+`)
+
+/** A line of waiting jobs is looked at no further than this many for the oldest. */
+export const stats: Script = script(String.raw`
+local all, oldest = {}, now
+for _, queue in ipairs(queues()) do
+  all[#all + 1] = { queue, redis.call('HGETALL', at(queue, 'counts')) }
+  for _, line in ipairs({ 'loop', 'thread', 'blocking', 'process', 'suspect' }) do
+    for _, id in ipairs(redis.call('ZRANGE', at(queue, 'line:' .. line), 0, asked.looksAt - 1)) do oldest = math.min(oldest, load(queue, id).dueAt) end
+  end
+end
+local workers, found = {}, redis.call('ZRANGEBYSCORE', P .. ':workers', '(' .. number(now), '+inf', 'WITHSCORES')
+for index = 1, #found, 2 do
+  workers[#workers + 1] = { found[index], number(tonumber(found[index + 1]) - now), redis.call('HLEN', P .. ':held:' .. found[index]) }
+end
+return { all, workers, number(now - oldest) }
+`)

@@ -1,0 +1,218 @@
+import { historyLimit, logLimit, type JobStory } from '../../jobs/history.ts'
+import type { Job, NewJob } from '../../jobs/job.ts'
+import { expired, rescueLimit, workerLost } from '../../jobs/limits.ts'
+import { type Clock, systemClock } from '../../kernel/clock.ts'
+import { type Logger, silentLogger } from '../../kernel/logger.ts'
+import { encode } from '../../wire/codec.ts'
+import type { Backend } from '../backend.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import { Listeners } from '../listeners.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
+import * as broker from './broker-scripts.ts'
+import { EndingWatch } from './ending-watch.ts'
+import type { Script } from './script.ts'
+import * as replies from './replies.ts'
+import { Server } from './server.ts'
+import * as store from './store-scripts.ts'
+
+export interface RedisOptions {
+  /** What all keys and channels begin with: several applications can share a server. Default: `'treadle'`. */
+  prefix?: string
+  /** Leases and delays run on it. Default: the server's own. */
+  clock?: Clock
+  log?: Logger
+}
+
+/** A script never moves more than this many jobs of itself (those that fell due, those that expired), nor looks at more: others wait meanwhile. */
+const mostAtOnce = 1_000
+
+/**
+ * A Redis or Valkey server as a backend. Each method is one script, so it happens as a whole, or not at all.
+ *
+ * @param url as `redis://user:password@host:6379/0`, or `rediss://` for TLS
+ * @throws BackendError where nothing answers there, it may evict keys, or is too old; InvalidOptionError where that is no URL
+ */
+export async function redis(url: string, options: RedisOptions = {}): Promise<Backend> {
+  const { prefix = 'treadle', clock = systemClock, log = silentLogger } = options
+  return new RedisBackend(await Server.connect(url, prefix, log), clock)
+}
+
+class RedisBackend implements Backend {
+  readonly capabilities: BrokerCapabilities = { settleIsCommit: true, durable: true }
+  readonly #server: Server
+  readonly #clock: Clock
+  readonly #listeners = new Listeners()
+  readonly #watches = new Set<EndingWatch>()
+  /** The queues of jobs that were published, or taken, through this handle: others are looked for. */
+  readonly #queues = new Map<string, string>()
+  readonly #listening = new Set<string>()
+  #closed: Promise<void> | undefined
+
+  constructor(server: Server, clock: Clock) {
+    this.#server = server
+    this.#clock = clock
+  }
+
+  async publish(jobs: readonly NewJob[]): Promise<void> {
+    if (jobs.length === 0) return this.#server.checkOpen()
+    await this.#run(broker.publish, { jobs: jobs.map(published) }, jobs.map(({ payload }) => payload))
+  }
+
+  async reserve(request: ReserveRequest): Promise<Reservation> {
+    return this.#took(await this.#run(broker.reserve, { request: asked(request), expired: 0, mostAtOnce }, [expiredBytes]))
+  }
+
+  async settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled> {
+    if (settlements.length === 0 && !next) {
+      this.#server.checkOpen()
+      return { stale: [] }
+    }
+    const blobs: Uint8Array[] = [expiredBytes]
+    const [stale, reservation] = await this.#run<[number[], replies.ReservationReply | null]>(broker.settle, {
+      settlements: settlements.map(({ job, token, outcome }) => ({ job, token, queue: this.#queues.get(job), ...told(outcome, blobs) })),
+      ...(next ? { request: asked(next) } : {}), expired: 0, mostAtOnce
+    }, blobs)
+    for (const { job } of settlements) this.#queues.delete(job)
+    return {
+      stale: stale.map((at) => ({ job: settlements[at]!.job, token: settlements[at]!.token })),
+      ...(reservation ? { reservation: this.#took(reservation) } : {})
+    }
+  }
+
+  async extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]> {
+    return (await this.#run<number[]>(broker.extend, { worker, lease, held: held.map(({ job, token }) => ({ job, token })) })).map((at) => held[at]!)
+  }
+
+  async sweep(patience: number): Promise<Sweep> {
+    const began = this.#clock.elapsed()
+    await this.#server.ping()
+    const stalled = this.#clock.elapsed() - began > patience
+    return replies.sweepOf(await this.#run(broker.sweep, { stalled, rescueLimit, expired: 0, lost: 1, mostAtOnce }, [expiredBytes, lostBytes]), stalled)
+  }
+
+  async announce(worker: string): Promise<void> {
+    await this.#run(broker.announce, { worker })
+  }
+
+  async report(reports: readonly Report[]): Promise<void> {
+    await this.#run(broker.report, {
+      reports: reports.map(({ job, token, progress, logs = [] }) => ({
+        job, token, queue: this.#queues.get(job), ...(progress ? { progress: JSON.stringify(progress) } : {}), logs: logs.map((line) => JSON.stringify(line))
+      })),
+      logLimit
+    })
+  }
+
+  async leave(worker: string): Promise<void> {
+    await this.#run(broker.leave, { worker })
+  }
+
+  async stats(): Promise<BrokerStats> {
+    return replies.statsOf(await this.#run(broker.stats, { looksAt: mostAtOnce }))
+  }
+
+  async commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {
+    const states = await this.#run<replies.Bulk[]>(store.commit, { changes: changes.map(({ job, event }) => ({ job, event, queue: this.#queues.get(job) })) })
+    return states.map((state) => state === null ? undefined : String(state) as ChangeOutcome)
+  }
+
+  async read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]> {
+    const found = await this.#run<(replies.JobReply | null)[]>(store.read, { jobs: this.#named(jobs) })
+    return found.map((job) => job === null ? undefined : replies.jobOf(job))
+  }
+
+  async list({ limit, ...filter }: JobFilter): Promise<readonly Job[]> {
+    const jobs: Job[] = []
+    for (let { after } = filter; ;) {
+      const [found, last] = await this.#run<[replies.JobReply[], replies.Bulk]>(store.list, { ...filter, after, limit: limit - jobs.length, looksAt: mostAtOnce })
+      jobs.push(...found.map(replies.jobOf))
+      if (last === null || jobs.length >= limit) return jobs
+      after = String(last)
+    }
+  }
+
+  async purge({ states, olderThan, from, ...filter }: PurgeFilter): Promise<Purged> {
+    const asked = { ...filter, states: Object.fromEntries(states.map((state) => [state, true])), endedBefore: olderThan, after: from, looksAt: mostAtOnce }
+    const [found, last] = await this.#run<[Buffer[], replies.Bulk]>(store.purge, asked)
+    return { jobs: found.map(String), ...(last === null ? {} : { next: String(last) }) }
+  }
+
+  async story(job: string): Promise<JobStory | undefined> {
+    return replies.storyOf(await this.#run<replies.StoryReply>(store.story, { job, queue: this.#queues.get(job) }))
+  }
+
+  listen(queues: readonly string[], wake: () => void): Disposable {
+    this.#server.checkOpen()
+    for (const queue of queues) this.#listening.add(queue)
+    this.#server.attend({
+      news: (queue) => this.#listeners.tell([queue]),
+      ended: (jobs) => { for (const watch of this.#watches) watch.tell(jobs) },
+      // What was told meanwhile nobody heard.
+      connected: () => {
+        this.#listeners.tell(this.#listening)
+        for (const watch of this.#watches) watch.tellAll()
+      }
+    })
+    return this.#listeners.listen(queues, wake)
+  }
+
+  watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch {
+    this.listen([], () => {})[Symbol.dispose]()
+    const watch = new EndingWatch({
+      look: async (jobs) => (await this.#run<replies.EndingReply[]>(store.endings, { jobs: this.#named(jobs) })).map(replies.endingOf),
+      ended, failed,
+      disposed: () => this.#watches.delete(watch)
+    })
+    this.#watches.add(watch)
+    return watch
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= this.#shut()
+  }
+
+  async #shut(): Promise<void> {
+    this.#listeners.clear()
+    for (const watch of this.#watches) watch[Symbol.dispose]()
+    await this.#server.close()
+  }
+
+  #run<T>(script: Script, asked: object, blobs: readonly Uint8Array[] = []): Promise<T> {
+    const now = this.#clock === systemClock ? {} : { now: this.#clock.now() }
+    return this.#server.run<T>(script, { ...now, historyLimit, ...asked }, blobs)
+  }
+
+  #took(reply: replies.ReservationReply): Reservation {
+    for (const [job, , , , , , , , , queue] of reply[0]) this.#queues.set(String(job), String(queue))
+    return replies.reservationOf(reply)
+  }
+
+  #named(jobs: readonly string[]): object[] {
+    return jobs.map((job) => ({ job, queue: this.#queues.get(job) }))
+  }
+}
+
+const expiredBytes = encode(expired)
+const lostBytes = encode(workerLost(rescueLimit))
+
+function asked({ worker, queues, room, lease }: ReserveRequest): object {
+  return { worker, lease, room, queues: [...new Set(queues)] }
+}
+
+function published({ id, task, queue, place, priority, delay, expires, tags }: NewJob, at: number): object {
+  return { id, task, queue, place, priority, delay, ...(expires === Infinity ? {} : { expires }), tags: JSON.stringify(tags), payload: at }
+}
+
+/** An outcome, its bytes named by their places among the blobs. */
+function told(outcome: Settlement['outcome'], blobs: Uint8Array[]): object {
+  const place = (bytes: Uint8Array): number => blobs.push(bytes) - 1
+  const { event } = outcome
+  return {
+    event,
+    ...('delay' in outcome ? { delay: outcome.delay } : {}),
+    ...('died' in outcome && outcome.died ? { died: true } : {}),
+    ...('spent' in outcome ? outcome.spent : {}),
+    ...('result' in outcome ? { result: place(outcome.result) } : {}),
+    ...('error' in outcome ? { error: place(encode(outcome.error)) } : {})
+  }
+}

@@ -1,0 +1,106 @@
+import { type HistoryEntry, type JobLogLine, type JobStory, historyOf } from '../../jobs/history.ts'
+import type { Job } from '../../jobs/job.ts'
+import type { FinalState, JobState } from '../../jobs/states.ts'
+import type { Progress } from '../../tasks/progress.ts'
+import type { Place } from '../../tasks/task.ts'
+import { decode } from '../../wire/codec.ts'
+import type { PortableError } from '../../wire/portable-error.ts'
+import { noJobs } from '../queue-counts.ts'
+import type { AttemptRef, BrokerStats, Delivery, QueueStats, Reservation, Sweep } from '../broker.ts'
+import type { Ending } from '../store.ts'
+
+/** A text or bytes; null where there is none. */
+export type Bulk = Buffer | null
+
+export type DeliveryReply = readonly [job: Buffer, token: Buffer, task: Buffer, place: Buffer, attempt: Buffer, suspect: Bulk, deaths: Buffer, deferrals: Buffer, payload: Buffer, queue: Buffer]
+export type RefReply = readonly [job: Buffer, token: Buffer]
+export type ReservationReply = readonly [deliveries: readonly DeliveryReply[], cancelling: readonly RefReply[], nextDue: Bulk]
+export type SweepReply = readonly [rescued: readonly RefReply[], buried: readonly Buffer[]]
+export type StatsReply = readonly [queues: readonly (readonly [queue: Buffer, counts: readonly Buffer[]])[], workers: readonly (readonly [id: Buffer, leaseLeft: Buffer, active: number])[], oldestReady: Buffer]
+export type EndingReply = readonly [job: Buffer, state: Buffer, result: Bulk, error: Bulk, attempt: Buffer]
+export type JobReply = readonly Bulk[]
+export type StoryReply = readonly [job: JobReply, history: readonly (readonly Bulk[])[], logs: readonly Buffer[]] | null
+
+export function reservationOf([deliveries, cancelling, nextDue]: ReservationReply): Reservation {
+  return { deliveries: deliveries.map(deliveryOf), cancelling: cancelling.map(refOf), nextDue: maybeNumber(nextDue) ?? Infinity }
+}
+
+function deliveryOf([job, token, task, place, attempt, suspect, deaths, deferrals, payload]: DeliveryReply): Delivery {
+  return {
+    job: String(job), token: Number(token), task: String(task), place: String(place) as Place, attempt: Number(attempt), suspect: suspect !== null,
+    deaths: Number(deaths), deferrals: Number(deferrals), payload: bytesOf(payload)
+  }
+}
+
+export function refOf([job, token]: RefReply): AttemptRef {
+  return { job: String(job), token: Number(token) }
+}
+
+export function sweepOf([rescued, buried]: SweepReply, stalled: boolean): Sweep {
+  return { rescued: rescued.map(refOf), buried: buried.map(String), stalled }
+}
+
+export function statsOf([queues, workers, oldestReady]: StatsReply): BrokerStats {
+  return {
+    queues: Object.fromEntries(queues.map(([queue, counts]) => [String(queue), queueStatsOf(counts)])),
+    workers: workers.map(([id, leaseLeft, active]) => ({ id: String(id), leaseLeft: Number(leaseLeft), active })),
+    oldestReady: Number(oldestReady)
+  }
+}
+
+function queueStatsOf(flat: readonly Buffer[]): QueueStats {
+  const counts = noJobs()
+  for (let at = 0; at < flat.length; at += 2) counts[String(flat[at]) as JobState] = Number(flat[at + 1])
+  return counts
+}
+
+export function endingOf([job, state, result, error, attempt]: EndingReply): Ending {
+  return { job: String(job), state: String(state) as FinalState, result: result === null ? undefined : bytesOf(result), error: errorOf(error), attempt: Number(attempt) }
+}
+
+/** As `shown` in job-lua.ts tells it. */
+export function jobOf(reply: JobReply): Job {
+  const [id, task, queue, place, priority, tags, state, dueAt, expiresAt, createdAt, startedAt, finishedAt, attempt, token, rescues, deaths, deferrals, suspect, worker, cancelling, result, error, wall, cpu, progress] = reply
+  return {
+    id: String(id), task: String(task), queue: String(queue), place: String(place) as Place, priority: Number(priority), tags: JSON.parse(String(tags)) as string[],
+    state: String(state) as JobState, dueAt: Number(dueAt), expiresAt: maybeNumber(expiresAt) ?? Infinity, createdAt: Number(createdAt),
+    startedAt: maybeNumber(startedAt), finishedAt: maybeNumber(finishedAt), attempt: Number(attempt), token: Number(token), rescues: Number(rescues),
+    deaths: Number(deaths), deferrals: Number(deferrals), suspect: given(suspect), worker: given(worker) ? String(worker) : undefined, cancelling: given(cancelling),
+    result: given(result) ? bytesOf(result) : undefined, error: errorOf(error), spent: spentOf(wall, cpu),
+    progress: given(progress) ? JSON.parse(String(progress)) as Progress : undefined
+  }
+}
+
+export function storyOf(reply: StoryReply): JobStory | undefined {
+  if (reply === null) return undefined
+  const [job, history, logs] = reply
+  return { history: historyOf(jobOf(job), history.map(entryOf)), logs: logs.map((line) => JSON.parse(String(line)) as JobLogLine) }
+}
+
+function entryOf([at, event, attempt, token, worker, startedAt, error, wall, cpu]: readonly Bulk[]): HistoryEntry {
+  return {
+    at: Number(at), event: String(event) as HistoryEntry['event'], attempt: Number(attempt), token: Number(token), worker: given(worker) ? String(worker) : undefined,
+    startedAt: maybeNumber(startedAt), error: errorOf(error), spent: spentOf(wall, cpu)
+  }
+}
+
+function given(value: Bulk | undefined): value is Buffer {
+  return value !== null && value !== undefined
+}
+
+function maybeNumber(value: Bulk | undefined): number | undefined {
+  return given(value) ? Number(value) : undefined
+}
+
+function spentOf(wall: Bulk | undefined, cpu: Bulk | undefined): Job['spent'] {
+  return given(wall) ? { wall: Number(wall), cpu: Number(cpu) } : undefined
+}
+
+function errorOf(bytes: Bulk | undefined): PortableError | undefined {
+  return given(bytes) ? decode(bytes) as PortableError : undefined
+}
+
+/** A copy of its own: what the client gives is a view of all that arrived with it. */
+function bytesOf(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer)
+}
