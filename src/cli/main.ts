@@ -6,7 +6,6 @@ import type { ConfigFile } from './config/config-file.ts'
 import { addSettings, collected, duration, settingNames, whole } from './config/settings.ts'
 import { misuses } from './errors.ts'
 import { toJson } from './output.ts'
-import { packageFolder } from './package-folder.ts'
 
 /** What was asked for failed: a job, a backend. */
 const failed = 1
@@ -34,7 +33,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 function program(): Command {
-  const { version } = JSON.parse(readFileSync(new URL('package.json', packageFolder), 'utf8')) as { version: string }
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
   const treadle = new Command('treadle')
     .description('Runs plain functions where they belong: on the event loop, on threads, or through a durable task queue.')
     .version(version)

@@ -1,4 +1,3 @@
-import { dirname } from 'node:path/posix'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { NestedStartError } from '../kernel/errors.ts'
 import { inCall } from './context.ts'
@@ -62,8 +61,6 @@ export function entry(here: string, there: string, load: () => Promise<unknown>)
     marks[wanted] = undefined
     void load()
   }
-  // As it is published, the package's modules lie joined in a folder beside its others: see build.ts.
-  if (/\/treadle\.chunks\/[^/]+$/.test(home)) return { file: new URL(`..${dirname(here)}/${there}.js`, home) }
   const [found, extension] = /\.([jt]s)$/.exec(home) ?? []
   if (found && home.endsWith(here + found)) return { file: new URL(`${there}.${extension}`, home) }
   return { code: bundleLoader(home, name) }

@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect } from 'vitest'
 import { redis } from '../../src/backends/redis/redis-backend.ts'
 import { backendConformance } from '../../src/testing/backend-conformance.ts'
 import { RedisServer } from '../support/redis-server.ts'
+import { testWith } from '../support/requirements.ts'
 
-let server: RedisServer
-beforeAll(async () => { server = await RedisServer.start() })
-afterAll(() => server[Symbol.asyncDispose]())
+let server: Promise<RedisServer> | undefined
+afterAll(async () => (await server)?.[Symbol.asyncDispose]())
 
 backendConformance({
   name: 'redis',
-  open: (where, clock) => redis(server.url, { prefix: where, clock })
-}, { describe, test, expect })
+  open: async (where, clock) => redis((await (server ??= RedisServer.start())).url, { prefix: where, clock })
+}, { describe, test: testWith(['redis-server', '--version'], 'apt-get install redis-server'), expect })

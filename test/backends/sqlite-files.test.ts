@@ -118,8 +118,8 @@ describe('URLs', () => {
   })
 
   test('another one is refused with those that there are, and without its password', async () => {
-    const error = await open('redis://me:secret@host/0').catch((error: unknown) => error)
-    expect(error).toMatchObject({ code: 'UNKNOWN_BACKEND', message: expect.stringMatching(/redis:\/\/me:\*\*\*@host.*sqlite:app\.db/) })
+    const error = await open('amqp://me:secret@host/0').catch((error: unknown) => error)
+    expect(error).toMatchObject({ code: 'UNKNOWN_BACKEND', message: expect.stringMatching(/amqp:\/\/me:\*\*\*@host.*sqlite:app\.db/) })
     expect((error as Error).message).not.toContain('secret')
     await expect(open('app.db')).rejects.toMatchObject({ code: 'UNKNOWN_BACKEND' })
   })

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { threadedSqlite } from '../../src/backends/sqlite/threaded-sqlite.ts'
 import { backendConformance } from '../../src/testing/backend-conformance.ts'
+import { TestProcess } from '../support/processes.ts'
 import { sharedFolder } from '../support/temporary-folder.ts'
 
 const folder = sharedFolder()
@@ -17,3 +19,9 @@ backendConformance({
     'the oldest go first, as many as the limit says; young ones stay': ownClock
   }
 }, { describe, test, expect })
+
+test('what a listener throws is an uncaught error of the program, and the backend goes on', async () => {
+  await using program = new TestProcess(fileURLToPath(new URL('../fixtures/backends/throwing-listener.ts', import.meta.url)), [join(folder, 'throwing.db')])
+  expect(await program.ended()).toBe(0)
+  expect(program.lines).toEqual(['of the listener', '1'])
+})

@@ -45,7 +45,7 @@ export const wake = 8
 export const ended = 9
 export const log = 10
 
-/** For so long after a message each side looks for the other's next one, in milliseconds: a statement takes longer than most answers. */
+/** For so long after a message each side looks for the other's next one, in milliseconds: twice as long as others do, since a transaction takes longer than most answers. */
 export const expectation: number = 2 * lookout
 
 /** The id of the reply that says whether the file could be opened. */
@@ -54,10 +54,13 @@ export const opening = 0
 /** Says at the end of each tick what was posted in it: to wake the other side costs more than what it is woken for. */
 export class TickLine<Out extends readonly unknown[], In extends readonly unknown[]> {
   readonly link: PortLink<Out, In>
+  readonly #expects: boolean
   #asked = false
 
-  constructor(end: LinkEnd) {
+  /** @param expects whether what is said is answered soon */
+  constructor(end: LinkEnd, expects: boolean) {
     this.link = new PortLink(end, expectation)
+    this.#expects = expects
   }
 
   /** @throws what says why it cannot be sent: then it was not */
@@ -68,6 +71,7 @@ export class TickLine<Out extends readonly unknown[], In extends readonly unknow
     afterMicrotasks(() => {
       this.#asked = false
       this.link.flush()
+      if (this.#expects) this.link.expect()
     })
   }
 }

@@ -1,6 +1,7 @@
 import { workerData } from 'node:worker_threads'
 import { type LogFields, type LogLevel, type Logger } from '../../kernel/logger.ts'
 import { toPortable } from '../../wire/portable-error.ts'
+import { cloneableError } from '../../wire/uncloneable.ts'
 import type { Watch } from '../store.ts'
 import { type Reply, type Request, type ThreadData, TickLine, add, call, dispose, done, ended, failed, listen, log, opening, remove, wake, watch } from './messages.ts'
 import { sqlite } from './sqlite-backend.ts'
@@ -10,7 +11,7 @@ import { sqlite } from './sqlite-backend.ts'
 if ((workerData as ThreadData | null)?.entry === 'sqlite') serve(workerData as ThreadData)
 
 function serve({ path, durability, busyTimeout, line: end }: ThreadData): void {
-  const line = new TickLine<Reply, Request>(end)
+  const line = new TickLine<Reply, Request>(end, false)
   const watches = new Map<number, Watch>()
   const listeners = new Map<number, Disposable>()
   const opened = sqlite(path, { durability, busyTimeout, log: lineLogger({}) })
@@ -62,11 +63,17 @@ function serve({ path, durability, busyTimeout, line: end }: ThreadData): void {
   }
 
   function fail(id: number, error: unknown): void {
-    line.post([failed, id, toPortable(error)])
+    line.post([failed, id, cloneableError(toPortable(error))])
   }
 
   function lineLogger(bindings: LogFields): Logger {
-    const at = (level: LogLevel) => (fields: LogFields, message: string): void => line.post([log, level, { ...bindings, ...fields }, message])
+    const at = (level: LogLevel) => (fields: LogFields, message: string): void => {
+      try {
+        line.post([log, level, { ...bindings, ...fields }, message])
+      } catch {
+        line.post([log, level, {}, message])
+      }
+    }
     return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: (more) => lineLogger({ ...bindings, ...more }) }
   }
 }

@@ -5,7 +5,7 @@ import type { Job, NewJob } from '../../jobs/job.ts'
 import { linkEnds } from '../../concurrency/threads/port-link.ts'
 import { milliseconds } from '../../kernel/duration.ts'
 import { BackendError, ClosedError } from '../../kernel/errors.ts'
-import { type Logger, silentLogger } from '../../kernel/logger.ts'
+import { type Logger, harmless, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
@@ -58,17 +58,21 @@ class ThreadedSqlite implements Backend {
 
   constructor(path: string, durability: Durability, busyTimeout: number, logger: Logger) {
     this.#path = path
-    this.#log = logger
+    this.#log = harmless(logger)
     const [own, line] = linkEnds()
     const data: ThreadData = { entry: 'sqlite', path, durability, busyTimeout, line }
     // No flags of the program's: the entry needs none, and some, such as --input-type, would stop it.
     this.#worker = startThread(sqliteEntry, { workerData: data, transferList: [line.port], execArgv: [], name: 'treadle sqlite' })
-    this.#line = new TickLine(own)
+    this.#line = new TickLine(own, true)
     this.#line.link.listen({
-      heard: (reply) => this.#receive(reply),
+      heard: (reply) => this.#hear(reply),
       caughtUp: () => this.#stayOrGo(),
       // That it ended is told of apart.
-      closed: (why) => why === undefined || this.#lose(why)
+      closed: (why) => {
+        if (why === undefined) return
+        this.#lose(why)
+        void this.#worker.terminate()
+      }
     })
     this.#worker.on('error', (error) => this.#lose(error))
     this.#worker.on('exit', (code) => this.#lose(new Error(`it ended with code ${code}`)))
@@ -142,8 +146,8 @@ class ThreadedSqlite implements Backend {
   listen(queues: readonly string[], wake: () => void): Disposable {
     this.#checkOpen()
     const id = ++this.#lastId
-    this.#listeners.set(id, wake)
     this.#line.post([listen, id, queues])
+    this.#listeners.set(id, wake)
     return {
       [Symbol.dispose]: () => {
         if (this.#listeners.delete(id)) this.#line.post([dispose, id])
@@ -160,8 +164,8 @@ class ThreadedSqlite implements Backend {
     return {
       add: (job) => {
         if (this.#lost) return failed(this.#lost)
-        open.jobs.add(job)
         this.#line.post([add, id, job])
+        open.jobs.add(job)
         this.#stayOrGo()
       },
       delete: (job) => {
@@ -202,9 +206,17 @@ class ThreadedSqlite implements Backend {
       this.#calls.delete(id)
       return Promise.reject(new BackendError(`What ${this.#path} was given is not plain data.`, { cause }))
     }
-    this.#line.link.expect()
     this.#stayOrGo()
     return asked.promise as Promise<T>
+  }
+
+  /** What a listener throws is the program's affair, and no fault of the line. */
+  #hear(reply: Reply): void {
+    try {
+      this.#receive(reply)
+    } catch (error) {
+      queueMicrotask(() => { throw error })
+    }
   }
 
   #receive(reply: Reply): void {

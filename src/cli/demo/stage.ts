@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { TreadleError } from '../../kernel/errors.ts'
-import { packageFolder, runsSources } from '../package-folder.ts'
 
 /** A module of the demo's folder, as source or as built. */
 export function demoModule(name: string): string {
-  return fileURLToPath(new URL(runsSources ? `src/cli/demo/${name}.ts` : `dist/cli/demo/${name}.js`, packageFolder))
+  const kind = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  return fileURLToPath(new URL(`./${name}.${kind}`, import.meta.url))
 }
 
 const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const

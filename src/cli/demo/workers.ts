@@ -3,7 +3,6 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { TreadleError } from '../../kernel/errors.ts'
 import type { LogFields } from '../../kernel/logger.ts'
-import { packageFolder } from '../package-folder.ts'
 import { journalVariable } from './journal.ts'
 import { type Stage, demoModule } from './stage.ts'
 
@@ -17,7 +16,7 @@ export interface WorkerProcess {
   kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
 }
 
-const command = fileURLToPath(new URL('bin/treadle.js', packageFolder))
+const command = fileURLToPath(new URL('../../../bin/treadle.js', import.meta.url))
 
 /** How many lines of a worker's log are kept for the error, should it end too early. */
 const kept = 5

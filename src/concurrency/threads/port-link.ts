@@ -20,8 +20,8 @@ const usualBytes = 65_536
 /** How long an end looks for more before it waits to be woken, in milliseconds: an answer mostly comes sooner. On a single core it would only keep the other from its work. */
 export const lookout: number = availableParallelism() > 1 ? 0.1 : 0
 
-/** After a lookout in vain the next is left out, after two in a row the next three, and so on, up to so many. */
-const mostLeftOut = 7
+/** After a lookout in vain the next is skipped, after two in a row the next three, and so on, up to so many. */
+const mostSkipped = 7
 
 /** A message that only wakes. */
 const bell = 0
@@ -51,9 +51,9 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
   #written = false
   #turning = false
   #turnsUntil = 0
-  /** How many lookouts are left out after the next in vain, and how many still are. */
-  #leavesOut = 0
-  #leftOut = 0
+  /** How many lookouts were skipped after the last in vain, and how many of these are still to be. */
+  #skipped = 0
+  #skipsLeft = 0
   #closed = false
 
   /** @param looks how long it looks for more before it waits to be woken, in milliseconds */
@@ -131,9 +131,9 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
     this.#linger()
   }
 
-  /** An answer comes soon: looks for it from now on. */
+  /** An answer comes soon: looks out for it, unless that has been in vain of late. */
   expect(): void {
-    if (!this.#closed) this.#lookOut()
+    this.#lookOut()
   }
 
   /** Hears what has come by now. */
@@ -199,10 +199,9 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
   #lookOut(): void {
     this.#turnsUntil = systemClock.elapsed() + this.lookout
     if (this.#turning || this.#closed) return
-    if (this.lookout === 0 || this.#leftOut > 0) {
-      this.#leftOut = Math.max(0, this.#leftOut - 1)
-      return this.#sleepInLoop()
-    }
+    const isSkipped = this.#skipsLeft > 0
+    if (isSkipped) this.#skipsLeft--
+    if (isSkipped || this.lookout === 0) return this.#sleepInLoop()
     this.#in.state(awake)
     this.#turnSoon()
   }
@@ -214,9 +213,9 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
       if (this.#closed) return
       if (this.#drain()) {
         this.#turnsUntil = systemClock.elapsed() + this.lookout
-        this.#leavesOut = 0
+        this.#skipped = 0
       } else if (systemClock.elapsed() >= this.#turnsUntil) {
-        this.#leftOut = this.#leavesOut = Math.min(mostLeftOut, 2 * this.#leavesOut + 1)
+        if (this.lookout > 0) this.#skipsLeft = this.#skipped = Math.min(mostSkipped, 2 * this.#skipped + 1)
         return this.#sleepInLoop()
       }
       this.#turnSoon()
@@ -226,7 +225,8 @@ export class PortLink<Out extends readonly unknown[] = Message, In extends reado
   #sleepInLoop(): void {
     this.#in.state(inLoop)
     if (this.#in.isEmpty) return
-    // Written before that could be seen, it wakes nobody. Or what was posted before it has yet to come.
+    // Written before that could be seen, it wakes nobody. Or what was posted before it has yet to come: this end turns until it is here, since nothing
+    // that is written meanwhile would wake it.
     this.#in.state(awake)
     this.#turnSoon()
   }

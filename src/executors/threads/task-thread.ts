@@ -33,7 +33,7 @@ export interface TaskThreadOptions {
   readonly recycle: WearLimits
 }
 
-/** While a call takes longer than this, in milliseconds, to look for its outcome would only take a core from it. */
+/** While a call takes longer than this, in milliseconds, to look for its outcome would only take a core from it. Half of a lookout: the first calls of a task, which are being compiled, take some ten microseconds. */
 const worthLookingFor = 0.05
 
 /** How much of what is small may be on the way, in bytes each way: about a thousand calls. */
