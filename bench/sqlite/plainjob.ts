@@ -4,7 +4,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { type Connection, JobStatus, defineQueue, defineWorker } from 'plainjob'
 import { type Measure, percentiles, perSecond } from '../suite.ts'
-import { awaited, backlog, bulk, bulkTotal, concurrent, concurrentTotal, drained, freshFile, idleShare, pause, payload, probes, sharedNow } from './load.ts'
+import { awaited, backlog, bulk, bulkTotal, concurrent, concurrentTotal, drained, freshFile, idleShare, pause, payload, probes, sharedNow } from '../queue/load.ts'
 
 const silent = { error() {}, warn() {}, info() {}, debug() {} }
 

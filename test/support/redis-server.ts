@@ -7,13 +7,13 @@ import { temporaryFolder } from './temporary-folder.ts'
 /** A server of the test's own, on the loopback, with a port and a folder of its own. */
 export class RedisServer implements AsyncDisposable {
   readonly url: string
-  readonly #port: number
+  readonly port: number
   readonly #flags: readonly string[]
   readonly #folder = temporaryFolder()
   #process: ChildProcess | undefined
 
   private constructor(port: number, flags: readonly string[]) {
-    this.#port = port
+    this.port = port
     this.#flags = flags
     this.url = `redis://127.0.0.1:${port}`
   }
@@ -24,10 +24,14 @@ export class RedisServer implements AsyncDisposable {
     return server
   }
 
-  /** Resolves when it answers. */
-  async start(): Promise<void> {
-    this.#process = spawn('redis-server', ['--port', String(this.#port), '--bind', '127.0.0.1', '--dir', this.#folder.path, '--save', '', ...this.#flags], { stdio: 'ignore' })
-    while (!await this.#answers()) await wait(10)
+  /** Resolves when it answers as given: by default, when it has loaded its data. */
+  async start(answer = /^(\+PONG|-NOAUTH)/): Promise<void> {
+    const child = spawn('redis-server', ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder.path, '--save', '', ...this.#flags], { stdio: 'ignore' })
+    this.#process = child
+    while (!answer.test(await this.say('PING').catch(String))) {
+      if (child.exitCode !== null) throw new Error(`redis-server ${this.#flags.join(' ')} ended with ${child.exitCode}`)
+      await wait(10)
+    }
   }
 
   /** As by a crash. */
@@ -39,23 +43,30 @@ export class RedisServer implements AsyncDisposable {
     await once(child, 'exit')
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill()
-    this.#folder[Symbol.dispose]()
+  /** It stays connected, and answers nothing: so does one whose host has gone. */
+  stop(): void {
+    this.#process?.kill('SIGSTOP')
   }
 
-  async #answers(): Promise<boolean> {
-    const socket = connect(this.#port, '127.0.0.1')
+  continue(): void {
+    this.#process?.kill('SIGCONT')
+  }
+
+  /** A command of one line, on a connection of its own; what arrives first of the answer. */
+  async say(command: string): Promise<string> {
+    const socket = connect(this.port, '127.0.0.1')
     try {
-      await once(socket, 'connect')
-      socket.write('PING\r\n')
-      const [answer] = await once(socket, 'data') as [Buffer]
-      return answer.toString().startsWith('+PONG')
-    } catch {
-      return false
+      socket.write(`${command}\r\n`)
+      for await (const answer of socket) return String(answer)
+      throw new Error('the connection ended without an answer')
     } finally {
       socket.destroy()
     }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+    this.#folder[Symbol.dispose]()
   }
 }
 

@@ -7,10 +7,10 @@ local lines = { 'loop', 'thread', 'blocking', 'process', 'suspect' }
 local function promote()
   local left = asked.mostAtOnce
   for _, queue in ipairs(queues()) do
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'due'), '-inf', number(now), 'LIMIT', 0, left)) do
-      change(load(queue, id), { event = 'due' })
-      left = left - 1
-    end
+    local ids = redis.call('ZRANGEBYSCORE', at(queue, 'due'), '-inf', number(now), 'LIMIT', 0, left)
+    loadAll(queue, ids)
+    for _, id in ipairs(ids) do change(load(queue, id), { event = 'due' }) end
+    left = left - #ids
   end
 end
 
@@ -28,7 +28,12 @@ local function front(own, line, most)
   local all = {}
   for _, queue in ipairs(own) do
     local some = redis.call('ZRANGE', at(queue, 'line:' .. line), 0, most - 1, 'WITHSCORES')
-    for index = 1, #some, 2 do all[#all + 1] = { queue = queue, id = some[index], rank = tonumber(some[index + 1]) } end
+    local ids = {}
+    for index = 1, #some, 2 do
+      all[#all + 1] = { queue = queue, id = some[index], rank = tonumber(some[index + 1]) }
+      ids[#ids + 1] = some[index]
+    end
+    loadAll(queue, ids)
   end
   if #own > 1 then table.sort(all, function(a, b) if a.rank ~= b.rank then return a.rank < b.rank end return a.id < b.id end) end
   return all
@@ -36,11 +41,13 @@ end
 
 local function reserve(request)
   redis.call('ZADD', P .. ':workers', number(now + request.lease), request.worker)
+  writeSets()
   promote()
   local deliveries, buried, complete = {}, 0, true
   for _, line in ipairs(lines) do
     local left = request.room[line] or 0
     while left > 0 and complete do
+      writeSets()
       local some = front(request.queues, line, left)
       for index = 1, math.min(left, #some) do
         local job = load(some[index].queue, some[index].id)
@@ -59,6 +66,7 @@ local function reserve(request)
       if buried >= asked.mostAtOnce then complete = false end
     end
   end
+  writeSets()
   local cancelling = {}
   for id, queue in pairs(hash(P .. ':held:' .. request.worker)) do
     local job = load(queue, id)
@@ -87,39 +95,43 @@ end
 `
 
 export const publish: Script = script(String.raw`
-local function has(list, value)
-  for _, each in ipairs(list) do if each == value then return true end end
-  return false
+local served, there, ids = {}, {}, {}
+for index, job in ipairs(asked.jobs) do ids[index] = job.id end
+for _, queue in ipairs(queues()) do
+  served[queue] = true
+  for first = 1, #ids, most do
+    for index, found in ipairs(redis.call('HMGET', at(queue, 'jobs'), unpack(ids, first, math.min(first + most - 1, #ids)))) do
+      if found then there[ids[first + index - 1]] = true end
+    end
+  end
 end
-
-local all = queues()
 for _, job in ipairs(asked.jobs) do
-  if not has(all, job.queue) then all[#all + 1] = job.queue end
-  local dueAt, expiresAt = now + job.delay, job.expires and now + job.expires or false
-  local fixed = { job.task, job.place, job.priority, now, dueAt, expiresAt, job.tags, bytes(job.payload) }
-  local known = false
-  for _, queue in ipairs(all) do known = known or redis.call('HEXISTS', at(queue, 'jobs'), job.id) == 1 end
-  if not known then
-    redis.call('HSET', at(job.queue, 'jobs'), job.id, cmsgpack.pack(fixed))
-    redis.call('ZADD', at(job.queue, 'ids'), 0, job.id)
-    redis.call('SADD', P .. ':queues', job.queue)
+  if not there[job.id] then
+    there[job.id] = true
+    if not served[job.queue] then
+      served[job.queue] = true
+      redis.call('SADD', P .. ':queues', job.queue)
+    end
+    local fixed = { job.task, job.place, job.priority, now, now + job.delay, job.expires and now + job.expires or false, job.tags, bytes(job.payload) }
+    fresh[job.id] = { queue = job.queue, fixed = fixed }
     local made = born(job.id, job.queue, unpack(fixed))
     made.state = job.delay > 0 and 'scheduled' or 'ready'
-    file(made)
+    place(made, true)
   end
   news[job.queue] = true
 end
-tell()
+finish()
 `)
 
 export const reserve: Script = script(hashLua + reserveLua + String.raw`
 local reservation = reserve(asked.request)
-tell()
+finish()
 return reservation
 `)
 
 export const settle: Script = script(hashLua + reserveLua + String.raw`
 local stale = {}
+prefetch(asked.settlements, 'job')
 for index, one in ipairs(asked.settlements) do
   local job = find(one.job, one.queue)
   if job and job.state == 'active' and job.token == one.token then
@@ -129,7 +141,7 @@ for index, one in ipairs(asked.settlements) do
   end
 end
 local reservation = asked.request and reserve(asked.request) or false
-tell()
+finish()
 return { stale, reservation }
 `)
 
@@ -151,15 +163,16 @@ for _, worker in ipairs(lost) do
   local announced = redis.call('SISMEMBER', P .. ':announced', worker) == 1
   for id, queue in pairs(hash(P .. ':held:' .. worker)) do
     local job = load(queue, id)
-    local before = copy(job)
-    happen(job, { event = 'rescue', announced = announced })
-    if not final[job.state] and job.rescues >= asked.rescueLimit then happen(job, { event = 'bury', error = bytes(asked.lost) }) end
-    become(before, 'rescue', job)
+    change(job, { event = 'rescue', announced = announced }, function()
+      if not final[job.state] and job.rescues >= asked.rescueLimit then happen(job, { event = 'bury', error = bytes(asked.lost) }) end
+    end)
     if job.state == 'ready' then rescued[#rescued + 1] = { id, number(job.token) }
     elseif job.state == 'dead' then buried[#buried + 1] = id end
   end
+  writeSets()
   forget(worker)
 end
+writeSets()
 local left = asked.mostAtOnce
 for _, queue in ipairs(queues()) do
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'expiring'), '-inf', number(now), 'LIMIT', 0, left)) do
@@ -168,14 +181,15 @@ for _, queue in ipairs(queues()) do
     left = left - 1
   end
 end
-tell()
+finish()
 return { rescued, buried }
 `)
 
 export const leave: Script = script(hashLua + forgetLua + String.raw`
 for id, queue in pairs(hash(P .. ':held:' .. asked.worker)) do change(load(queue, id), { event = 'release' }) end
+writeSets()
 forget(asked.worker)
-tell()
+finish()
 `)
 
 export const announce: Script = script(String.raw`

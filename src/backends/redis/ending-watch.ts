@@ -1,4 +1,6 @@
+import { systemClock } from '../../kernel/clock.ts'
 import type { Ending, Watch } from '../store.ts'
+import { mayPass } from './errors.ts'
 
 interface EndingWatchParts {
   /** How they ended, of those that have. */
@@ -11,11 +13,15 @@ interface EndingWatchParts {
 /** So many jobs are looked up at once. */
 const mostAtOnce = 1_000
 
+/** Milliseconds before a look that found no server is repeated; it has waited for one itself. */
+const pause = 500
+
 /** Waits for the ends of jobs: each is looked up when it is added, and when it was told that it ended; all of them after the line was broken. */
 export class EndingWatch implements Watch {
   readonly #parts: EndingWatchParts
   readonly #jobs = new Set<string>()
   readonly #told = new Set<string>()
+  readonly #disposed = new AbortController()
   #looking = false
 
   constructor(parts: EndingWatchParts) {
@@ -32,6 +38,7 @@ export class EndingWatch implements Watch {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed.abort()
     this.#jobs.clear()
     this.#told.clear()
     this.#parts.disposed()
@@ -54,13 +61,26 @@ export class EndingWatch implements Watch {
       while (this.#told.size > 0) {
         const jobs = [...this.#told].slice(0, mostAtOnce)
         for (const job of jobs) this.#told.delete(job)
-        const endings = (await this.#parts.look(jobs)).filter(({ job }) => this.#jobs.delete(job))
+        const endings = (await this.#found(jobs)).filter(({ job }) => this.#jobs.delete(job))
         if (endings.length > 0) this.#parts.ended(endings)
       }
     } catch (error) {
-      this.#parts.failed(error)
+      if (!this.#disposed.signal.aborted) this.#parts.failed(error)
     } finally {
       this.#looking = false
+    }
+  }
+
+  /** A server that is away is waited for: whoever waits for a job would otherwise give up at each restart. */
+  async #found(jobs: readonly string[]): Promise<readonly Ending[]> {
+    const { signal } = this.#disposed
+    for (;;) {
+      try {
+        return await this.#parts.look(jobs)
+      } catch (error) {
+        if (signal.aborted || !mayPass(error)) throw error
+        await systemClock.sleep(pause, signal)
+      }
     }
   }
 }

@@ -1,24 +1,60 @@
+import { ClientClosedError, ClientOfflineError, DisconnectsClientError, ErrorReply } from '@redis/client'
 import { BackendError, TreadleError } from '../../kernel/errors.ts'
 
 /** What the server says first in an error (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors), or the system's code of a failed connection, and what to do. */
 const advice: Readonly<Record<string, string>> = {
   OOM: 'the server has no memory left. Nothing of this call was kept; raise maxmemory, or purge jobs that have ended, and repeat it.',
-  READONLY: 'this server is a replica and may not be written. Connect to the primary.',
-  LOADING: 'the server is still loading its data from the disk. Repeat the call when it has.',
+  READONLY: 'this server is a replica and may not be written. Nothing of this call was kept; connect to the primary, or make this one it: REPLICAOF NO ONE.',
+  LOADING: 'the server is still loading its data from the disk. Nothing of this call was kept; repeat it when that is done.',
+  BUSY: 'a script keeps the server busy. Nothing of this call was kept; see what else uses this server.',
   MISCONF: 'the server cannot save its data to the disk, and so takes no more. See its log; make room on its disk.',
   NOAUTH: 'the server asks for a password. Put it into the URL: redis://:PASSWORD@HOST.',
   WRONGPASS: 'the server refuses this user and password. Mend the URL.',
-  NOPERM: 'this user may not run what is needed: allow it scripts (@scripting), @read, @write and @pubsub on the keys and channels that begin with the prefix.',
+  NOPERM: 'this user may not run what is needed. Allow it, with the prefix in use for treadle: ACL SETUSER NAME ~treadle:* &treadle:* +@read +@write +@scripting +@pubsub +@connection +time.',
   CROSSSLOT: 'this is a Redis Cluster, which is not supported yet. Connect to a single server.',
   MOVED: 'this is a Redis Cluster, which is not supported yet. Connect to a single server.',
   ECONNREFUSED: 'nothing listens there. Start the server, or mend the URL.',
   ENOTFOUND: 'there is no such host. Mend the URL.'
 }
 
-/** What a failure of the server, or of the way there, means for the user; an error of ours as it is. */
-export function redisError(error: unknown, where: string): unknown {
+/**
+ * What a failure of the server, or of the way there, means for the user; an error of ours as it is.
+ *
+ * @param otherwise what to say besides, where that is not known
+ */
+export function redisError(error: unknown, where: string, otherwise = ''): unknown {
   if (error instanceof TreadleError) return error
   const { message, code, cause } = error as Error & { code?: string, cause?: { code?: string } }
-  const known = advice[/^[A-Z]+/.exec(message)?.[0] ?? ''] ?? advice[code ?? cause?.code ?? '']
-  return new BackendError(`${where}: ${known ?? `${message || String(error)}. Whether this call was kept cannot be told; it may be repeated.`}`, { cause: error })
+  const known = advice[firstWord(error)] ?? advice[code ?? cause?.code ?? '']
+  return new BackendError(`${where}: ${known ?? `${happened(error, message || String(error))}. ${otherwise}`.trim()}`, { cause: error })
+}
+
+function happened(error: unknown, message: string): string {
+  if (error instanceof ErrorReply) return message
+  if (error instanceof DisconnectsClientError) return 'the server did not answer any more, and the connection was given up'
+  return message.startsWith('Unknown RESP type') ? 'what answers there is not Redis' : `the connection broke (${message})`
+}
+
+/** The call did nothing, and will once the server is ready, or another connection is. */
+export function hasNotBegun(error: unknown): boolean {
+  return ['LOADING', 'BUSY'].includes(firstWord(error)) || error instanceof ClientOfflineError || error instanceof ClientClosedError
+}
+
+export function isReplica(error: unknown): boolean {
+  return firstWord(error) === 'READONLY'
+}
+
+/** The user lacks the right, or the command has been renamed. */
+export function mayNotAsk(error: unknown): boolean {
+  return firstWord(error) === 'NOPERM' || (error instanceof ErrorReply && error.message.startsWith('ERR unknown command'))
+}
+
+/** What `redisError` made of the loss of a connection: there will be another one, unlike an end to what the server refuses. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof BackendError && (!(error.cause instanceof ErrorReply) || hasNotBegun(error.cause))
+}
+
+/** Of what the server says. */
+function firstWord(error: unknown): string {
+  return error instanceof ErrorReply ? /^[A-Z]+/.exec(error.message)?.[0] ?? '' : ''
 }

@@ -24,19 +24,63 @@ local function bytes(place) return place and ARGV[place + 2] end
 local function at(queue, name) return P .. ':{' .. queue .. '}:' .. name end
 local function queues() return redis.call('SMEMBERS', P .. ':queues') end
 
--- What is told to others once the script has done its work.
-local news, ended, counts = {}, {}, {}
-local function count(queue, state, more)
-  local key = at(queue, 'counts')
-  counts[key] = counts[key] or {}
-  counts[key][state] = (counts[key][state] or 0) + more
-end
-local function tell()
-  for key, states in pairs(counts) do
-    for state, more in pairs(states) do if more ~= 0 then redis.call('HINCRBY', key, state, more) end end
+-- What is to be written, told and counted is gathered, and done at once when the script has come so far: so an error leaves nothing behind, and a
+-- thousand jobs are few commands.
+local known, changed, fresh = {}, {}, {}
+local indexes, fields, counts, news, ended = {}, {}, {}, {}, {}
+local most = 1000
+
+local function note(all, key, member, value)
+  local of = all[key]
+  if not of then
+    of = {}
+    all[key] = of
   end
-  for queue in pairs(news) do redis.call('PUBLISH', P .. ':news', queue) end
-  if #ended > 0 then redis.call('PUBLISH', P .. ':ended', table.concat(ended, '\n')) end
+  of[member] = value
+end
+
+local function count(queue, state, more)
+  local of = counts[queue]
+  if not of then
+    of = {}
+    counts[queue] = of
+  end
+  of[state] = (of[state] or 0) + more
+end
+
+local function each(command, key, list)
+  for first = 1, #list, most do redis.call(command, key, unpack(list, first, math.min(first + most - 1, #list))) end
+end
+
+-- Sets are written where they are read next.
+local function writeSets()
+  for key, members in pairs(indexes) do
+    local added, removed = {}, {}
+    for member, score in pairs(members) do
+      if score then
+        added[#added + 1] = score
+        added[#added + 1] = member
+      else
+        removed[#removed + 1] = member
+      end
+    end
+    each('ZREM', key, removed)
+    each('ZADD', key, added)
+  end
+  for key, members in pairs(fields) do
+    local set, removed = {}, {}
+    for member, value in pairs(members) do
+      if value then
+        set[#set + 1] = member
+        set[#set + 1] = value
+      else
+        removed[#removed + 1] = member
+      end
+    end
+    each('HDEL', key, removed)
+    each('HSET', key, set)
+  end
+  indexes, fields = {}, {}
 end
 
 local moving = { 'state', 'dueAt', 'expiresAt', 'startedAt', 'finishedAt', 'attempt', 'token', 'rescues', 'deaths', 'deferrals', 'suspect', 'worker', 'cancelling', 'result', 'error', 'wall', 'cpu' }
@@ -48,36 +92,77 @@ local function born(id, queue, task, place, priority, createdAt, dueAt, expiresA
   }
 end
 
-local function load(queue, id)
-  local fixed = redis.call('HGET', at(queue, 'jobs'), id)
-  if not fixed then return nil end
-  local job = born(id, queue, unpack(cmsgpack.unpack(fixed)))
-  local moved = redis.call('HGET', at(queue, 'moved'), id)
-  if moved then
-    local values = cmsgpack.unpack(moved)
-    for index, name in ipairs(moving) do job[name] = values[index] or nil end
-  else
-    job.state = redis.call('ZSCORE', at(queue, 'due'), id) and 'scheduled' or 'ready'
+-- Of those that are known, by id; what never changed is told by what it was born with.
+local function loadAll(queue, ids)
+  local unknown = {}
+  for _, id in ipairs(ids) do if not known[id] then unknown[#unknown + 1] = id end end
+  for first = 1, #unknown, most do
+    local last = math.min(first + most - 1, #unknown)
+    local fixed = redis.call('HMGET', at(queue, 'jobs'), unpack(unknown, first, last))
+    local moved = redis.call('HMGET', at(queue, 'moved'), unpack(unknown, first, last))
+    for index = 1, #fixed do
+      if fixed[index] then
+        local id = unknown[first + index - 1]
+        local job = born(id, queue, unpack(cmsgpack.unpack(fixed[index])))
+        if moved[index] then
+          local values = cmsgpack.unpack(moved[index])
+          for place, name in ipairs(moving) do job[name] = values[place] or nil end
+        else
+          job.state = job.dueAt > job.createdAt and 'scheduled' or 'ready'
+        end
+        known[id] = job
+      end
+    end
   end
-  return job
 end
 
-local function save(job)
-  local values = {}
-  for index, name in ipairs(moving) do values[index] = job[name] or false end
-  redis.call('HSET', at(job.queue, 'moved'), job.id, cmsgpack.pack(values))
+local function load(queue, id)
+  if not known[id] then loadAll(queue, { id }) end
+  return known[id]
 end
 
 -- Its queue is known to whoever published or took it; others look.
 local function find(id, queue)
-  if queue then
-    local job = load(queue, id)
+  if known[id] then return known[id] end
+  local job = queue and load(queue, id)
+  if job then return job end
+  for _, one in ipairs(queues()) do
+    job = load(one, id)
     if job then return job end
   end
-  for _, each in ipairs(queues()) do
-    local job = load(each, id)
-    if job then return job end
+end
+
+-- Before many are looked for one by one.
+local function prefetch(list, name)
+  local byQueue = {}
+  for _, one in ipairs(list) do
+    if one.queue then
+      local ids = byQueue[one.queue] or {}
+      byQueue[one.queue] = ids
+      ids[#ids + 1] = one[name]
+    end
   end
+  for queue, ids in pairs(byQueue) do loadAll(queue, ids) end
+end
+
+local function finish()
+  local keys = {}
+  for id, job in pairs(changed) do
+    local values = {}
+    for place, name in ipairs(moving) do values[place] = job[name] or false end
+    note(fields, at(job.queue, 'moved'), id, cmsgpack.pack(values))
+  end
+  for id, one in pairs(fresh) do
+    note(fields, at(one.queue, 'jobs'), id, cmsgpack.pack(one.fixed))
+    note(indexes, at(one.queue, 'ids'), id, 0)
+  end
+  writeSets()
+  for queue, states in pairs(counts) do
+    local key = at(queue, 'counts')
+    for state, more in pairs(states) do if more ~= 0 then redis.call('HINCRBY', key, state, more) end end
+  end
+  for queue in pairs(news) do redis.call('PUBLISH', P .. ':news', queue) end
+  if #ended > 0 then redis.call('PUBLISH', P .. ':ended', table.concat(ended, '\n')) end
 end
 
 local function lineOf(job) return job.suspect and 'suspect' or job.place end
@@ -86,21 +171,15 @@ local function hasExpired(job) return job.attempt == 0 and job.expiresAt and job
 
 local final = { succeeded = true, failed = true, cancelled = true, dead = true }
 
-local function file(job)
-  if job.state == 'ready' then redis.call('ZADD', at(job.queue, 'line:' .. lineOf(job)), -job.priority, job.id)
-  elseif job.state == 'scheduled' then redis.call('ZADD', at(job.queue, 'due'), number(job.dueAt), job.id)
-  elseif job.state == 'active' then redis.call('HSET', P .. ':held:' .. job.worker, job.id, job.queue)
-  else ended[#ended + 1] = job.id end
-  if expires(job) then redis.call('ZADD', at(job.queue, 'expiring'), number(job.expiresAt), job.id) end
-  count(job.queue, job.state, 1)
-end
-
-local function unfile(job)
-  if job.state == 'ready' then redis.call('ZREM', at(job.queue, 'line:' .. lineOf(job)), job.id)
-  elseif job.state == 'scheduled' then redis.call('ZREM', at(job.queue, 'due'), job.id)
-  elseif job.state == 'active' then redis.call('HDEL', P .. ':held:' .. job.worker, job.id) end
-  if expires(job) then redis.call('ZREM', at(job.queue, 'expiring'), job.id) end
-  count(job.queue, job.state, -1)
+-- What the state says of where a job is found; with no score it is found there no longer.
+local function place(job, isThere)
+  local state, queue, id = job.state, job.queue, job.id
+  if state == 'ready' then note(indexes, at(queue, 'line:' .. lineOf(job)), id, isThere and -job.priority)
+  elseif state == 'scheduled' then note(indexes, at(queue, 'due'), id, isThere and number(job.dueAt))
+  elseif state == 'active' then note(fields, P .. ':held:' .. job.worker, id, isThere and queue)
+  elseif isThere then ended[#ended + 1] = id end
+  if job.expiresAt and expires(job) then note(indexes, at(queue, 'expiring'), id, isThere and number(job.expiresAt)) end
+  count(queue, state, isThere and 1 or -1)
 end
 
 local transitions = {
@@ -165,7 +244,7 @@ end
 local untold = { due = true, reserve = true, succeed = true }
 local told = { retry = true, fail = true, defer = true, bury = true }
 local function entry(before, event, after)
-  if untold[event] or (event == 'cancel' and before.cancelling) then return end
+  if event == 'cancel' and before.cancelling then return end
   if before.state == 'active' and after.state == 'cancelled' then event = 'stop' elseif after.state == 'dead' then event = 'bury' end
   local spent = told[event] and event ~= 'defer'
   local key = at(after.queue, 'history:' .. after.id)
@@ -182,20 +261,18 @@ local function copy(job)
   return same
 end
 
--- It has become what it is now by that event.
-local function become(before, event, job)
-  entry(before, event, job)
-  unfile(before)
-  file(job)
-  save(job)
-  if event == 'reserve' or event == 'revive' then redis.call('HDEL', at(job.queue, 'progress'), job.id) end
-  if (before.state == 'active' or final[before.state]) and not final[job.state] then news[job.queue] = true end
-end
-
-local function change(job, what)
-  local before = copy(job)
+-- Lets an event happen to a job, and perhaps another with it.
+local function change(job, what, more)
+  local event, state = what.event, job.state
+  local before = not untold[event] and copy(job)
+  place(job, false)
   happen(job, what)
-  become(before, what.event, job)
+  if more then more() end
+  place(job, true)
+  changed[job.id] = job
+  if before then entry(before, event, job) end
+  if event == 'reserve' or event == 'revive' then note(fields, at(job.queue, 'progress'), job.id, false) end
+  if (state == 'active' or final[state]) and not final[job.state] then news[job.queue] = true end
 end
 
 local function shown(job)

@@ -1,8 +1,9 @@
-import { RESP_TYPES, type RedisClientType, createClient } from '@redis/client'
+import { RESP_TYPES, type RedisClientOptions, type RedisClientType, createClient } from '@redis/client'
+import { type Timer, systemClock } from '../../kernel/clock.ts'
 import { BackendError, ClosedError, InvalidOptionError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import { withoutPassword } from '../urls.ts'
-import { redisError } from './errors.ts'
+import { hasNotBegun, isReplica, mayNotAsk, redisError } from './errors.ts'
 import type { Script } from './script.ts'
 
 /** What others tell. */
@@ -13,67 +14,56 @@ export interface ServerListener {
   connected(): void
 }
 
-/** The longest pause before the way to the server is tried again, in milliseconds. */
-const longestPause = 2_000
+/** In milliseconds. */
+export interface ServerTimes {
+  /** The first connection is given up after so long. */
+  readonly connect: number
+  /** A call waits so long for the server to be there again, or to have loaded its data. */
+  readonly patience: number
+  /** How often the server is asked whether it still answers. */
+  readonly heartbeat: number
+}
+
+const usual: ServerTimes = { connect: 5_000, patience: 5_000, heartbeat: 5_000 }
 
 /** The connections to a server: one for scripts, and one, where somebody listens, for what others tell. Both are made again where they are lost. */
 export class Server {
-  readonly #where: string
+  readonly #line: Line
   readonly #prefix: string
-  readonly #client: RedisClientType
-  readonly #log: Logger
-  #subscriber: RedisClientType | undefined
+  readonly #calls = new Set<Promise<unknown>>()
+  #subscriber: Line | undefined
   #closed = false
 
-  private constructor(where: string, prefix: string, client: RedisClientType, log: Logger) {
-    this.#where = where
+  private constructor(line: Line, prefix: string) {
+    this.#line = line
     this.#prefix = prefix
-    this.#client = client
-    this.#log = log
   }
 
-  static async connect(url: string, prefix: string, log: Logger): Promise<Server> {
-    const where = withoutPassword(url)
-    if (!URL.canParse(url)) throw new InvalidOptionError('A redis: URL', where, 'a URL, such as redis://localhost:6379')
-    // The first connection is not tried again: where nothing listens, that is said at once.
-    let opened = false
-    const client = createClient({
-      url,
-      RESP: 2,
-      socket: { reconnectStrategy: (tries) => opened ? Math.min(50 * 2 ** tries, longestPause) : false, connectTimeout: 5_000 }
-    }) as unknown as RedisClientType
-    client.on('error', (error: unknown) => log.warn({ where, err: error }, 'the connection to Redis failed; it is made again'))
-    try {
-      await client.connect()
-      opened = true
-      await checkPolicy(client, where)
-    } catch (error) {
-      if (client.isOpen) client.destroy()
-      throw redisError(error, where)
-    }
-    return new Server(where, `${prefix}:1`, client, log)
+  static async connect(url: string, prefix: string, log: Logger, times: Partial<ServerTimes> = {}): Promise<Server> {
+    const line = new Line(url, { ...usual, ...times }, log)
+    await line.open()
+    return new Server(line, `${prefix}:1`)
   }
 
   /** @throws ClosedError */
   checkOpen(): void {
-    if (this.#closed) throw new ClosedError(this.#where)
+    if (this.#closed) throw new ClosedError(this.#line.where)
   }
 
   async ping(): Promise<void> {
-    this.checkOpen()
-    await this.#say(() => this.#client.ping())
+    await this.#say((client) => client.ping())
   }
 
   /** Runs a script: see job-lua.ts. */
-  async run<T>({ text, sha1 }: Script, asked: object, blobs: readonly Uint8Array[]): Promise<T> {
-    this.checkOpen()
+  run<T>({ text, sha1 }: Script, asked: object, blobs: readonly Uint8Array[]): Promise<T> {
     const rest = ['1', this.#prefix, JSON.stringify(asked), ...blobs.map((blob) => Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength))]
-    return await this.#say(async () => {
+    return this.#say(async (client) => {
+      const send = (...first: string[]): Promise<T> => client.sendCommand<T>([...first, ...rest], { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } })
       try {
-        return await this.#send<T>(['EVALSHA', sha1, ...rest])
+        return await send('EVALSHA', sha1)
       } catch (error) {
         // The server was restarted, or has never seen it.
-        if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return await this.#send<T>(['EVAL', text, ...rest])
+        if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return await send('EVAL', text)
         throw error
       }
     })
@@ -82,44 +72,201 @@ export class Server {
   /** Hears what others tell, from soon on. Only the first listener is heard. */
   attend(listener: ServerListener): void {
     if (this.#subscriber) return
-    const subscriber = this.#subscriber = this.#client.duplicate()
-    subscriber.on('error', (error: unknown) => this.#log.debug({ where: this.#where, err: error }, 'the connection that listens to Redis failed; it is made again'))
-    // Also when it was lost: it subscribes by itself.
-    subscriber.on('ready', () => setImmediate(() => { if (!this.#closed) listener.connected() }))
-    const begin = async (): Promise<void> => {
-      await subscriber.connect()
-      await subscriber.subscribe(`${this.#prefix}:news`, (queue: string) => listener.news(queue))
-      await subscriber.subscribe(`${this.#prefix}:ended`, (jobs: string) => listener.ended(jobs.split('\n')))
+    const news = (queue: string): void => listener.news(queue)
+    const ended = (jobs: string): void => listener.ended(jobs.split('\n'))
+    this.#subscriber = this.#line.another(async (client) => {
+      // Where it has subscribed again by itself, that is kept as it is.
+      await client.subscribe(`${this.#prefix}:news`, news)
+      await client.subscribe(`${this.#prefix}:ended`, ended)
       if (!this.#closed) listener.connected()
-    }
-    begin().catch((error: unknown) => {
-      if (!this.#closed) this.#log.error({ where: this.#where, err: error }, 'Redis cannot be listened to')
     })
   }
 
   /** What was asked is still done. */
   async close(): Promise<void> {
     this.#closed = true
-    if (this.#subscriber?.isOpen) this.#subscriber.destroy()
-    if (this.#client.isOpen) await this.#client.close()
+    this.#subscriber?.close()
+    await Promise.allSettled(this.#calls)
+    this.#line.close()
   }
 
-  #send<T>(command: (string | Buffer)[]): Promise<T> {
-    return this.#client.sendCommand<T>(command, { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } })
-  }
-
-  async #say<T>(what: () => Promise<T>): Promise<T> {
+  async #say<T>(what: (client: RedisClientType) => Promise<T>): Promise<T> {
+    this.checkOpen()
+    const call = this.#line.say(what)
+    this.#calls.add(call)
     try {
-      return await what()
-    } catch (error) {
-      throw redisError(error, this.#where)
+      return await call
+    } finally {
+      this.#calls.delete(call)
     }
   }
 }
 
+/** The longest pause before the way to the server is tried again, and the one before a call is, in milliseconds. */
+const longestPause = 2_000
+const callPause = 50
+
+/**
+ * A connection that is made again, until it is closed: where it was lost, where what arrives makes no sense, and where the server has owed an answer for two
+ * heartbeats, since a connection can break without either end being told. Heartbeats are counted, not measured: a stall of this process is not the server's.
+ */
+class Line {
+  readonly where: string
+  readonly #url: string
+  readonly #times: ServerTimes
+  readonly #log: Logger
+  readonly #begun: (client: RedisClientType) => Promise<void>
+  #client: RedisClientType
+  #ready = Promise.withResolvers<void>()
+  #opened = false
+  #closed = false
+  #owes = false
+  #missed = 0
+  #heart: Timer | undefined
+
+  /** @param begun called with each new connection */
+  constructor(url: string, times: ServerTimes, log: Logger, begun: (client: RedisClientType) => Promise<void> = async () => {}) {
+    this.where = withoutPassword(url)
+    this.#url = url
+    this.#times = times
+    this.#log = log
+    this.#begun = begun
+    this.#client = this.#made()
+  }
+
+  /** The first connection is not tried again: where nothing listens, that is said at once. */
+  async open(): Promise<void> {
+    const { promise: failed, reject } = Promise.withResolvers<never>()
+    this.#client.once('error', reject)
+    const { connect } = this.#times
+    using _ = systemClock.after(connect, () => reject(new BackendError(`${this.where}: nothing answered there as Redis does, for ${connect} ms. Mend the URL, or see what holds the server up.`)))
+    try {
+      await Promise.race([failed, this.#client.connect().then((client) => refuseEviction(client, this.where, this.#log))])
+    } catch (error) {
+      this.close()
+      throw redisError(error, this.where)
+    }
+    this.#opened = true
+    this.#beat()
+  }
+
+  /** One more to the same server; it is there soon. */
+  another(begun: (client: RedisClientType) => Promise<void>): Line {
+    const line = new Line(this.#url, this.#times, this.#log, begun)
+    line.#opened = true
+    line.#connect()
+    line.#beat()
+    return line
+  }
+
+  /** Says it when the server is there; again, for a while, where that answers that it has not begun. */
+  async say<T>(what: (client: RedisClientType) => Promise<T>): Promise<T> {
+    const until = systemClock.elapsed() + this.#times.patience
+    for (;;) {
+      const client = await this.#whenReady(until)
+      try {
+        return await what(client)
+      } catch (error) {
+        // After a failover the host's name may mean another server.
+        if (isReplica(error) && client === this.#client) this.#renew()
+        if (!hasNotBegun(error) || systemClock.elapsed() >= until) throw redisError(error, this.where, 'Whether this call was kept cannot be told; it may be repeated.')
+        await systemClock.sleep(callPause)
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#heart?.[Symbol.dispose]()
+    this.#client.destroy()
+  }
+
+  async #whenReady(until: number): Promise<RedisClientType> {
+    while (!this.#client.isReady) {
+      const left = until - systemClock.elapsed()
+      if (left <= 0) throw new BackendError(`${this.where}: nothing answered there for ${this.#times.patience} ms. Nothing of this call was kept; the connection is made again as soon as it can be.`)
+      const waiting = new AbortController()
+      await Promise.race([this.#ready.promise, systemClock.sleep(left, waiting.signal)])
+      waiting.abort()
+    }
+    return this.#client
+  }
+
+  #made(): RedisClientType {
+    const socket = { reconnectStrategy: (tries: number) => this.#opened && Math.min(50 * 2 ** tries, longestPause), connectTimeout: this.#times.connect }
+    const client = clientOf(this.#url, this.where, socket)
+    const own = (): boolean => client === this.#client && this.#opened && !this.#closed
+    client.on('connect', () => { if (own()) this.#owes = true })
+    client.on('ready', () => {
+      if (!own()) return
+      this.#answered()
+      this.#ready.resolve()
+      this.#ready = Promise.withResolvers()
+      // Where it was lost meanwhile, the next one is begun.
+      this.#begun(client).catch((error: unknown) => { if (own() && client.isReady) this.#log.error({ where: this.where, err: error }, 'what others tell through Redis cannot be heard') })
+    })
+    client.on('error', (error: unknown) => {
+      if (!own()) return
+      this.#log.warn({ where: this.where, err: error }, 'the connection to Redis failed; it is made again')
+      this.#answered()
+      // It stands: what arrived made no sense, and nothing after it would.
+      if (client.isReady) this.#renew()
+    })
+    return client
+  }
+
+  #connect(): void {
+    // It rejects only when it is closed.
+    this.#client.connect().catch(() => {})
+  }
+
+  #renew(): void {
+    const old = this.#client
+    this.#client = this.#made()
+    this.#answered()
+    old.destroy()
+    this.#connect()
+  }
+
+  #answered(): void {
+    this.#owes = false
+    this.#missed = 0
+  }
+
+  #beat(): void {
+    this.#heart = systemClock.after(this.#times.heartbeat, () => {
+      const client = this.#client
+      if (this.#owes && ++this.#missed === 2) {
+        this.#log.warn({ where: this.where }, 'Redis has not answered for two heartbeats; the connection is made again')
+        this.#renew()
+      } else if (!this.#owes && client.isReady) {
+        this.#owes = true
+        const answered = (): void => { if (client === this.#client) this.#answered() }
+        client.ping().then(answered, answered)
+      }
+      this.#beat()
+    }, { background: true })
+  }
+}
+
+/** Calls wait in `Line.say`, not in the client: what was given to that was sent. */
+function clientOf(url: string, where: string, socket: NonNullable<RedisClientOptions['socket']>): RedisClientType {
+  try {
+    return createClient({ url, RESP: 2, socket, disableOfflineQueue: true, commandOptions: { timeout: 0 } }) as unknown as RedisClientType
+  } catch {
+    // What it throws may show the password.
+    throw new InvalidOptionError('A redis: URL', where, "a URL, such as redis://localhost:6379, in which a password's special characters are written as %XX")
+  }
+}
+
 /** A server that may forget jobs to make room is none that keeps them. */
-async function checkPolicy(client: RedisClientType, where: string): Promise<void> {
-  const policy = /^maxmemory_policy:(\S+)/m.exec(await client.info('memory'))?.[1]
+async function refuseEviction(client: RedisClientType, where: string, log: Logger): Promise<void> {
+  const info = await client.info('memory').catch((error: unknown) => {
+    if (!mayNotAsk(error)) throw error
+    log.info({ where }, 'this user may not run INFO, so whether the maxmemory-policy of Redis is noeviction was not checked')
+    return ''
+  })
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
   if (policy === undefined || policy === 'noeviction') return
   throw new BackendError(`${where} may drop keys when its memory is full (maxmemory-policy ${policy}), and jobs with them. Set: CONFIG SET maxmemory-policy noeviction, and the same in redis.conf.`)
 }

@@ -2,17 +2,19 @@ import { type Script, script } from './script.ts'
 
 export const commit: Script = script(String.raw`
 local states = {}
+prefetch(asked.changes, 'job')
 for index, one in ipairs(asked.changes) do
   local job = find(one.job, one.queue)
   if job and transitions[job.state][one.event] then change(job, { event = one.event }) end
   states[index] = job and job.state or false
 end
-tell()
+finish()
 return states
 `)
 
 export const read: Script = script(String.raw`
 local jobs = {}
+prefetch(asked.jobs, 'job')
 for index, one in ipairs(asked.jobs) do
   local job = find(one.job, one.queue)
   jobs[index] = job and shown(job) or false
@@ -65,7 +67,7 @@ for index, job in ipairs(found) do
   count(job.queue, job.state, -1)
   found[index] = job.id
 end
-tell()
+finish()
 return { found, last }
 `)
 
@@ -84,6 +86,7 @@ return { shown(job), entries, redis.call('LRANGE', at(job.queue, 'logs:' .. job.
 /** How jobs ended, of those that have. */
 export const endings: Script = script(String.raw`
 local all = {}
+prefetch(asked.jobs, 'job')
 for _, one in ipairs(asked.jobs) do
   local job = find(one.job, one.queue)
   if job and final[job.state] then all[#all + 1] = { job.id, job.state, job.result or false, job.error or false, number(job.attempt) } end
