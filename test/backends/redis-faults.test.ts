@@ -1,6 +1,4 @@
 import { spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Backend } from '../../src/backends/backend.ts'
@@ -8,7 +6,7 @@ import { type RedisOptions, redis } from '../../src/backends/redis/redis-backend
 import { Server, type ServerTimes } from '../../src/backends/redis/server.ts'
 import { type LogFields, lineLogger, silentLogger } from '../../src/kernel/logger.ts'
 import { deliver, ids, newJob, read, request, settlement, succeed, watched, woken } from '../../src/testing/backend-conformance/bench.ts'
-import { RedisServer } from '../support/redis-server.ts'
+import { RedisServer, relay, to } from '../support/redis-server.ts'
 import { testWith } from '../support/requirements.ts'
 
 const test = testWith(['redis-server', '--version'], 'apt-get install redis-server')
@@ -66,6 +64,8 @@ test('a user needs no more rights than the error names, and is told them where i
 test('a full memory refuses new jobs and keeps nothing of them; what makes room goes on', async () => {
   await using server = await RedisServer.start('--maxmemory', '4mb')
   await using backend = await open(server.url)
+  const ended = await deliver(backend)
+  await backend.settle([succeed(ended)])
   const delivery = await deliver(backend)
   const kept: string[] = []
   const fill = async (): Promise<never> => {
@@ -77,8 +77,10 @@ test('a full memory refuses new jobs and keeps nothing of them; what makes room 
   }
   await fails(fill(), /has no memory left\. Nothing of this call was kept; raise maxmemory, or purge/)
   expect((await backend.stats()).queues['default']).toMatchObject({ ready: kept.length, active: 1 })
-  expect(await backend.settle([succeed(delivery)])).toEqual({ stale: [] })
-  expect((await backend.purge({ states: ['succeeded'], olderThan: 0, limit: 10 })).jobs).toEqual([delivery.job])
+  expect((await backend.purge({ states: ['succeeded'], olderThan: 0, limit: 10 })).jobs).toEqual([ended.job])
+  // Redis refuses a script only at its first command, where that may take memory. So what becomes of this one is not known; but not the half of it.
+  const settled = await backend.settle([succeed(delivery)]).then(() => true, () => false)
+  expect((await read(backend, delivery.job)).state).toBe(settled ? 'succeeded' : 'active')
   await server.say('CONFIG SET maxmemory 0')
   const after = newJob()
   await backend.publish([after])
@@ -150,7 +152,7 @@ test('an end that came while the connection was down is told once it is back', a
 })
 
 test('a primary that became a replica says so, and where its name means the new one by then, that is found', async () => {
-  await using first = await RedisServer.start()
+  await using first = await RedisServer.start('--repl-diskless-sync-delay', '0')
   await using second = await RedisServer.start()
   let primary = first
   await using name = await relay((socket) => to(primary)(socket))
@@ -233,32 +235,4 @@ async function open(url: string, options: RedisOptions = {}): Promise<Backend & 
 async function connected({ url }: RedisServer, times: Partial<ServerTimes>, lines: LogFields[] = []): Promise<Server & AsyncDisposable> {
   const server = await Server.connect(url, 'treadle', lineLogger('warn', (line) => lines.push(line)), times)
   return Object.assign(server, { [Symbol.asyncDispose]: () => server.close() })
-}
-
-/** A way to a server that can be cut. */
-async function relay(handle: (socket: Socket) => void): Promise<{ url: string, cut(): Promise<void>, restore(): Promise<void> } & AsyncDisposable> {
-  const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
-    sockets.add(socket.on('error', () => {}))
-    handle(socket)
-  })
-  const listening = async (port: number): Promise<number> => {
-    await once(server.listen(port, '127.0.0.1'), 'listening')
-    return (server.address() as AddressInfo).port
-  }
-  const port = await listening(0)
-  const cut = async (): Promise<void> => {
-    if (!server.listening) return
-    for (const socket of sockets) socket.destroy()
-    server.close()
-    await once(server, 'close')
-  }
-  return { url: `redis://127.0.0.1:${port}`, cut, restore: async () => { await listening(port) }, [Symbol.asyncDispose]: cut }
-}
-
-function to({ port }: RedisServer): (socket: Socket) => void {
-  return (socket) => {
-    const onward = connect(port, '127.0.0.1').on('error', () => socket.destroy()).on('close', () => socket.destroy())
-    socket.on('close', () => onward.destroy()).pipe(onward).pipe(socket)
-  }
 }

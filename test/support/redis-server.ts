@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -67,6 +67,35 @@ export class RedisServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill()
     this.#folder[Symbol.dispose]()
+  }
+}
+
+/** A way to a server that can be cut; `handle` says what becomes of each connection. */
+export async function relay(handle: (socket: Socket) => void): Promise<{ url: string, cut(): Promise<void>, restore(): Promise<void> } & AsyncDisposable> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => {}))
+    handle(socket)
+  })
+  const listen = async (port: number): Promise<number> => {
+    await once(server.listen(port, '127.0.0.1'), 'listening')
+    return (server.address() as AddressInfo).port
+  }
+  const port = await listen(0)
+  const cut = async (): Promise<void> => {
+    if (!server.listening) return
+    for (const socket of sockets) socket.destroy()
+    server.close()
+    await once(server, 'close')
+  }
+  return { url: `redis://127.0.0.1:${port}`, cut, restore: async () => void await listen(port), [Symbol.asyncDispose]: cut }
+}
+
+/** Passes on what comes and goes. */
+export function to({ port }: RedisServer): (socket: Socket) => void {
+  return (socket) => {
+    const onward = connect(port, '127.0.0.1').on('error', () => socket.destroy()).on('close', () => socket.destroy())
+    socket.on('close', () => onward.destroy()).pipe(onward).pipe(socket)
   }
 }
 

@@ -58,7 +58,7 @@ local function reserve(request)
           change(job, { event = 'reserve', worker = request.worker })
           left = left - 1
           deliveries[#deliveries + 1] = {
-            job.id, number(job.token), job.task, job.place, number(job.attempt), job.suspect and '1' or false, number(job.deaths), number(job.deferrals), job.payload, job.queue
+            job.id, job.token, job.task, job.place, job.attempt, job.suspect and '1' or false, job.deaths, job.deferrals, job.payload, job.queue
           }
         end
       end
@@ -68,9 +68,8 @@ local function reserve(request)
   end
   writeSets()
   local cancelling = {}
-  for id, queue in pairs(hash(P .. ':held:' .. request.worker)) do
-    local job = load(queue, id)
-    if job.cancelling then cancelling[#cancelling + 1] = { job.id, number(job.token) } end
+  for id, queue in pairs(hash(P .. ':cancelling:' .. request.worker)) do
+    cancelling[#cancelling + 1] = { id, load(queue, id).token }
   end
   if not complete then return { deliveries, cancelling, '0' } end
   return { deliveries, cancelling, nextDue() }
@@ -90,7 +89,7 @@ const forgetLua = String.raw`
 local function forget(worker)
   redis.call('ZREM', P .. ':workers', worker)
   redis.call('SREM', P .. ':announced', worker)
-  redis.call('DEL', P .. ':held:' .. worker)
+  redis.call('DEL', P .. ':held:' .. worker, P .. ':cancelling:' .. worker)
 end
 `
 
@@ -166,7 +165,7 @@ for _, worker in ipairs(lost) do
     change(job, { event = 'rescue', announced = announced }, function()
       if not final[job.state] and job.rescues >= asked.rescueLimit then happen(job, { event = 'bury', error = bytes(asked.lost) }) end
     end)
-    if job.state == 'ready' then rescued[#rescued + 1] = { id, number(job.token) }
+    if job.state == 'ready' then rescued[#rescued + 1] = { id, job.token }
     elseif job.state == 'dead' then buried[#buried + 1] = id end
   end
   writeSets()

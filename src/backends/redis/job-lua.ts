@@ -2,7 +2,8 @@
  * What every script begins with: where things are, how a job is read and written, what becomes of it. `happen` says again what `jobs/job.ts` decides, and `entry`
  * what `jobs/history.ts` does: the conformance suite compares.
  *
- * Keys, of a prefix P: `P:queues` (set), `P:workers` (by when their leases end), `P:announced` (set), `P:held:WORKER` (job → queue). Of a queue, whose
+ * Keys, of a prefix P: `P:queues` (set), `P:workers` (by when their leases end), `P:announced` (set), `P:held:WORKER` and, of those whose cancel was asked for,
+ * `P:cancelling:WORKER` (job → queue). Of a queue, whose
  * name is the hash tag of each: `jobs` (id → what never changes), `moved` (id → where it stands, once anything but its birth has happened to it), `ids` (in
  * the order of arrival, which is that of ids), `line:LINE` (ready: the highest priority first, then by id), `due`, `expiring`, `counts`, `progress`, and of jobs
  * that have any `history:ID` and `logs:ID`.
@@ -83,11 +84,28 @@ local function writeSets()
   indexes, fields = {}, {}
 end
 
-local moving = { 'state', 'dueAt', 'expiresAt', 'startedAt', 'finishedAt', 'attempt', 'token', 'rescues', 'deaths', 'deferrals', 'suspect', 'worker', 'cancelling', 'result', 'error', 'wall', 'cpu' }
+-- Where a job stands, as it is written: most have neither failed nor been handed back, and of these little need be said.
+local function standing(job)
+  local values = { job.state, job.attempt, job.token, job.startedAt or false, job.worker or false, job.finishedAt or false, job.result or false, job.wall or false, job.cpu or false }
+  local isRare = job.error or job.suspect or job.cancelling or job.rescues + job.deaths + job.deferrals > 0 or job.dueAt ~= job.firstDueAt or job.expiresAt ~= job.firstExpiresAt
+  if isRare then
+    for place, value in ipairs({ job.error or false, job.suspect or false, job.cancelling or false, job.rescues, job.deaths, job.deferrals, job.dueAt, job.expiresAt or false }) do values[9 + place] = value end
+  end
+  return cmsgpack.pack(values)
+end
+
+local function stand(job, standing)
+  local values = cmsgpack.unpack(standing)
+  job.state, job.attempt, job.token, job.startedAt, job.worker = values[1], values[2], values[3], values[4] or nil, values[5] or nil
+  job.finishedAt, job.result, job.wall, job.cpu = values[6] or nil, values[7] or nil, values[8] or nil, values[9] or nil
+  if values[10] == nil then return end
+  job.error, job.suspect, job.cancelling, job.rescues, job.deaths, job.deferrals = values[10] or nil, values[11] or nil, values[12] or nil, values[13], values[14], values[15]
+  job.dueAt, job.expiresAt = values[16], values[17] or nil
+end
 
 local function born(id, queue, task, place, priority, createdAt, dueAt, expiresAt, tags, payload)
   return {
-    id = id, queue = queue, task = task, place = place, priority = priority, createdAt = createdAt, dueAt = dueAt, expiresAt = expiresAt or nil, tags = tags, payload = payload,
+    id = id, queue = queue, task = task, place = place, priority = priority, createdAt = createdAt, dueAt = dueAt, firstDueAt = dueAt, expiresAt = expiresAt or nil, firstExpiresAt = expiresAt or nil, tags = tags, payload = payload,
     attempt = 0, token = 0, rescues = 0, deaths = 0, deferrals = 0
   }
 end
@@ -104,12 +122,7 @@ local function loadAll(queue, ids)
       if fixed[index] then
         local id = unknown[first + index - 1]
         local job = born(id, queue, unpack(cmsgpack.unpack(fixed[index])))
-        if moved[index] then
-          local values = cmsgpack.unpack(moved[index])
-          for place, name in ipairs(moving) do job[name] = values[place] or nil end
-        else
-          job.state = job.dueAt > job.createdAt and 'scheduled' or 'ready'
-        end
+        if moved[index] then stand(job, moved[index]) else job.state = job.dueAt > job.createdAt and 'scheduled' or 'ready' end
         known[id] = job
       end
     end
@@ -147,11 +160,7 @@ end
 
 local function finish()
   local keys = {}
-  for id, job in pairs(changed) do
-    local values = {}
-    for place, name in ipairs(moving) do values[place] = job[name] or false end
-    note(fields, at(job.queue, 'moved'), id, cmsgpack.pack(values))
-  end
+  for id, job in pairs(changed) do note(fields, at(job.queue, 'moved'), id, standing(job)) end
   for id, one in pairs(fresh) do
     note(fields, at(one.queue, 'jobs'), id, cmsgpack.pack(one.fixed))
     note(indexes, at(one.queue, 'ids'), id, 0)
@@ -176,7 +185,9 @@ local function place(job, isThere)
   local state, queue, id = job.state, job.queue, job.id
   if state == 'ready' then note(indexes, at(queue, 'line:' .. lineOf(job)), id, isThere and -job.priority)
   elseif state == 'scheduled' then note(indexes, at(queue, 'due'), id, isThere and number(job.dueAt))
-  elseif state == 'active' then note(fields, P .. ':held:' .. job.worker, id, isThere and queue)
+  elseif state == 'active' then
+    note(fields, P .. ':held:' .. job.worker, id, isThere and queue)
+    if job.cancelling then note(fields, P .. ':cancelling:' .. job.worker, id, isThere and queue) end
   elseif isThere then ended[#ended + 1] = id end
   if job.expiresAt and expires(job) then note(indexes, at(queue, 'expiring'), id, isThere and number(job.expiresAt)) end
   count(queue, state, isThere and 1 or -1)
@@ -261,6 +272,12 @@ local function copy(job)
   return same
 end
 
+local progress = {}
+local function hasProgress(queue)
+  if progress[queue] == nil then progress[queue] = redis.call('EXISTS', at(queue, 'progress')) == 1 end
+  return progress[queue]
+end
+
 -- Lets an event happen to a job, and perhaps another with it.
 local function change(job, what, more)
   local event, state = what.event, job.state
@@ -271,15 +288,15 @@ local function change(job, what, more)
   place(job, true)
   changed[job.id] = job
   if before then entry(before, event, job) end
-  if event == 'reserve' or event == 'revive' then note(fields, at(job.queue, 'progress'), job.id, false) end
+  if (event == 'reserve' or event == 'revive') and hasProgress(job.queue) then note(fields, at(job.queue, 'progress'), job.id, false) end
   if (state == 'active' or final[state]) and not final[job.state] then news[job.queue] = true end
 end
 
 local function shown(job)
   return {
-    job.id, job.task, job.queue, job.place, number(job.priority), job.tags, job.state, number(job.dueAt), number(job.expiresAt) or false, number(job.createdAt),
-    number(job.startedAt) or false, number(job.finishedAt) or false, number(job.attempt), number(job.token), number(job.rescues), number(job.deaths),
-    number(job.deferrals), job.suspect and '1' or false, job.worker or false, job.cancelling and '1' or false, job.result or false, job.error or false,
+    job.id, job.task, job.queue, job.place, job.priority, job.tags, job.state, number(job.dueAt), number(job.expiresAt) or false, number(job.createdAt),
+    number(job.startedAt) or false, number(job.finishedAt) or false, job.attempt, job.token, job.rescues, job.deaths,
+    job.deferrals, job.suspect and '1' or false, job.worker or false, job.cancelling and '1' or false, job.result or false, job.error or false,
     number(job.wall) or false, number(job.cpu) or false, redis.call('HGET', at(job.queue, 'progress'), job.id) or false
   }
 end

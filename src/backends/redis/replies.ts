@@ -9,15 +9,15 @@ import { noJobs } from '../queue-counts.ts'
 import type { AttemptRef, BrokerStats, Delivery, QueueStats, Reservation, Sweep } from '../broker.ts'
 import type { Ending } from '../store.ts'
 
-/** A text or bytes; null where there is none. */
-export type Bulk = Buffer | null
+/** A text or bytes; null where there is none. Counts are numbers. */
+export type Bulk = Buffer | number | null
 
-export type DeliveryReply = readonly [job: Buffer, token: Buffer, task: Buffer, place: Buffer, attempt: Buffer, suspect: Bulk, deaths: Buffer, deferrals: Buffer, payload: Buffer, queue: Buffer]
-export type RefReply = readonly [job: Buffer, token: Buffer]
-export type ReservationReply = readonly [deliveries: readonly DeliveryReply[], cancelling: readonly RefReply[], nextDue: Bulk]
+export type DeliveryReply = readonly [job: Buffer, token: number, task: Buffer, place: Buffer, attempt: number, suspect: Buffer | null, deaths: number, deferrals: number, payload: Buffer, queue: Buffer]
+export type RefReply = readonly [job: Buffer, token: number]
+export type ReservationReply = readonly [deliveries: readonly DeliveryReply[], cancelling: readonly RefReply[], nextDue: Buffer | null]
 export type SweepReply = readonly [rescued: readonly RefReply[], buried: readonly Buffer[]]
 export type StatsReply = readonly [queues: readonly (readonly [queue: Buffer, counts: readonly Buffer[]])[], workers: readonly (readonly [id: Buffer, leaseLeft: Buffer, active: number])[], oldestReady: Buffer]
-export type EndingReply = readonly [job: Buffer, state: Buffer, result: Bulk, error: Bulk, attempt: Buffer]
+export type EndingReply = readonly [job: Buffer, state: Buffer, result: Buffer | null, error: Buffer | null, attempt: number]
 export type JobReply = readonly Bulk[]
 export type StoryReply = readonly [job: JobReply, history: readonly (readonly Bulk[])[], logs: readonly Buffer[]] | null
 
@@ -27,13 +27,13 @@ export function reservationOf([deliveries, cancelling, nextDue]: ReservationRepl
 
 function deliveryOf([job, token, task, place, attempt, suspect, deaths, deferrals, payload]: DeliveryReply): Delivery {
   return {
-    job: String(job), token: Number(token), task: String(task), place: String(place) as Place, attempt: Number(attempt), suspect: suspect !== null,
-    deaths: Number(deaths), deferrals: Number(deferrals), payload: bytesOf(payload)
+    job: String(job), token, task: String(task), place: String(place) as Place, attempt, suspect: suspect !== null,
+    deaths, deferrals, payload: bytesOf(payload)
   }
 }
 
 export function refOf([job, token]: RefReply): AttemptRef {
-  return { job: String(job), token: Number(token) }
+  return { job: String(job), token }
 }
 
 export function sweepOf([rescued, buried]: SweepReply, stalled: boolean): Sweep {
@@ -55,7 +55,7 @@ function queueStatsOf(flat: readonly Buffer[]): QueueStats {
 }
 
 export function endingOf([job, state, result, error, attempt]: EndingReply): Ending {
-  return { job: String(job), state: String(state) as FinalState, result: result === null ? undefined : bytesOf(result), error: errorOf(error), attempt: Number(attempt) }
+  return { job: String(job), state: String(state) as FinalState, result: result === null ? undefined : bytesOf(result), error: errorOf(error), attempt }
 }
 
 /** As `shown` in job-lua.ts tells it. */
@@ -66,7 +66,7 @@ export function jobOf(reply: JobReply): Job {
     state: String(state) as JobState, dueAt: Number(dueAt), expiresAt: maybeNumber(expiresAt) ?? Infinity, createdAt: Number(createdAt),
     startedAt: maybeNumber(startedAt), finishedAt: maybeNumber(finishedAt), attempt: Number(attempt), token: Number(token), rescues: Number(rescues),
     deaths: Number(deaths), deferrals: Number(deferrals), suspect: given(suspect), worker: given(worker) ? String(worker) : undefined, cancelling: given(cancelling),
-    result: given(result) ? bytesOf(result) : undefined, error: errorOf(error), spent: spentOf(wall, cpu),
+    result: given(result) ? bytesOf(result as Buffer) : undefined, error: errorOf(error), spent: spentOf(wall, cpu),
     progress: given(progress) ? JSON.parse(String(progress)) as Progress : undefined
   }
 }
@@ -84,7 +84,7 @@ function entryOf([at, event, attempt, token, worker, startedAt, error, wall, cpu
   }
 }
 
-function given(value: Bulk | undefined): value is Buffer {
+function given(value: Bulk | undefined): value is Buffer | number {
   return value !== null && value !== undefined
 }
 
@@ -97,7 +97,7 @@ function spentOf(wall: Bulk | undefined, cpu: Bulk | undefined): Job['spent'] {
 }
 
 function errorOf(bytes: Bulk | undefined): PortableError | undefined {
-  return given(bytes) ? decode(bytes) as PortableError : undefined
+  return given(bytes) ? decode(bytes as Buffer) as PortableError : undefined
 }
 
 /** A copy of its own: what the client gives is a view of all that arrived with it. */

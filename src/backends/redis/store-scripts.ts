@@ -89,7 +89,7 @@ local all = {}
 prefetch(asked.jobs, 'job')
 for _, one in ipairs(asked.jobs) do
   local job = find(one.job, one.queue)
-  if job and final[job.state] then all[#all + 1] = { job.id, job.state, job.result or false, job.error or false, number(job.attempt) } end
+  if job and final[job.state] then all[#all + 1] = { job.id, job.state, job.result or false, job.error or false, job.attempt } end
 end
 return all
 `)
