@@ -207,7 +207,6 @@ for _, one in ipairs(asked.reports) do
 end
 `)
 
-/** A line of waiting jobs is looked at no further than this many for the oldest. */
 export const stats: Script = script(String.raw`
 local all, oldest = {}, now
 for _, queue in ipairs(queues()) do

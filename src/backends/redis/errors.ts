@@ -10,7 +10,7 @@ const advice: Readonly<Record<string, string>> = {
   MISCONF: 'the server cannot save its data to the disk, and so takes no more. See its log; make room on its disk.',
   NOAUTH: 'the server asks for a password. Put it into the URL: redis://:PASSWORD@HOST.',
   WRONGPASS: 'the server refuses this user and password. Mend the URL.',
-  NOPERM: 'this user may not run what is needed. Allow it, with the prefix in use for treadle: ACL SETUSER NAME ~treadle:* &treadle:* +@read +@write +@scripting +@pubsub +@connection +time.',
+  NOPERM: 'this user may not run what is needed. Allow it, with the prefix in use for treadle: ACL SETUSER NAME ~treadle:* &treadle:* +@read +@write +@scripting +@pubsub +@connection +time -@dangerous.',
   CROSSSLOT: 'this is a Redis Cluster, which is not supported yet. Connect to a single server.',
   MOVED: 'this is a Redis Cluster, which is not supported yet. Connect to a single server.',
   ECONNREFUSED: 'nothing listens there. Start the server, or mend the URL.',
@@ -31,7 +31,7 @@ export function redisError(error: unknown, where: string, otherwise = ''): unkno
 
 function happened(error: unknown, message: string): string {
   if (error instanceof ErrorReply) return message
-  if (error instanceof DisconnectsClientError) return 'the server did not answer any more, and the connection was given up'
+  if (error instanceof DisconnectsClientError) return 'no answer came, and the connection was given up'
   return message.startsWith('Unknown RESP type') ? 'what answers there is not Redis' : `the connection broke (${message})`
 }
 

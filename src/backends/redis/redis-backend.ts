@@ -26,6 +26,9 @@ export interface RedisOptions {
 /** A script never moves more than this many jobs of itself (those that fell due, those that expired), nor looks at more: others wait meanwhile. */
 const mostAtOnce = 1_000
 
+/** The oldest that is ready is looked for among so many of each line: nobody waits longer for a look than for a few jobs. */
+const looksForOldest = 100
+
 /**
  * A Redis or Valkey server as a backend. Each method is one script, so it happens as a whole, or not at all.
  *
@@ -108,7 +111,7 @@ class RedisBackend implements Backend {
   }
 
   async stats(): Promise<BrokerStats> {
-    return replies.statsOf(await this.#run(broker.stats, { looksAt: mostAtOnce }))
+    return replies.statsOf(await this.#run(broker.stats, { looksAt: looksForOldest }))
   }
 
   async commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {
