@@ -106,7 +106,7 @@ export interface Broker {
   readonly capabilities: BrokerCapabilities
   /** Resolves when the jobs are kept. A job whose id is known already is passed over, so that a publish may be repeated. */
   publish(jobs: readonly NewJob[]): Promise<void>
-  /** Highest priority first, then oldest. Jobs that fell due are counted in; expired ones are set aside instead. */
+  /** Highest priority first, then oldest: by arrival, or by id, which rises with it. Jobs that fell due are counted in; expired ones are set aside instead. */
   reserve(request: ReserveRequest): Promise<Reservation>
   /** Ends attempts and, in the same breath, reserves more. */
   settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled>

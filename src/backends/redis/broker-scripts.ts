@@ -23,20 +23,48 @@ local function nextDue()
   return first and number(math.max(0, first - now)) or false
 end
 
--- The first of several queues, as one line.
+-- The first of several queues, as one line, with what is kept of each.
 local function front(own, line, most)
   local all = {}
   for _, queue in ipairs(own) do
     local some = redis.call('ZRANGE', at(queue, 'line:' .. line), 0, most - 1, 'WITHSCORES')
-    local ids = {}
-    for index = 1, #some, 2 do
-      all[#all + 1] = { queue = queue, id = some[index], rank = tonumber(some[index + 1]) }
-      ids[#ids + 1] = some[index]
-    end
-    loadAll(queue, ids)
+    for index = 1, #some, 2 do all[#all + 1] = { queue = queue, id = some[index], rank = tonumber(some[index + 1]) } end
   end
   if #own > 1 then table.sort(all, function(a, b) if a.rank ~= b.rank then return a.rank < b.rank end return a.id < b.id end) end
+  for index = #all, most + 1, -1 do all[index] = nil end
+  local byQueue = {}
+  for _, one in ipairs(all) do
+    local of = byQueue[one.queue] or { ids = {}, ones = {} }
+    byQueue[one.queue] = of
+    of.ids[#of.ids + 1] = one.id
+    of.ones[#of.ones + 1] = one
+  end
+  for queue, of in pairs(byQueue) do
+    local unusual = {}
+    for first = 1, #of.ids, atOnce do
+      local last = math.min(first + atOnce - 1, #of.ids)
+      local fixed = redis.call('HMGET', at(queue, 'jobs'), unpack(of.ids, first, last))
+      local moved = redis.call('HMGET', at(queue, 'moved'), unpack(of.ids, first, last))
+      for index = 1, #fixed do
+        local one = of.ones[first + index - 1]
+        if moved[index] or known[one.id] then unusual[#unusual + 1] = one.id else one.born = cmsgpack.unpack(fixed[index]) end
+      end
+    end
+    loadAll(queue, unusual)
+  end
   return all
+end
+
+-- What change does for a job to which nothing has happened yet, and which cannot expire: most are so.
+local function takeFirst(one, line, worker, deliveries)
+  local queue, id = one.queue, one.id
+  local task, place, payload = one.born[1], one.born[2], one.born[8]
+  note(indexes, at(queue, 'line:' .. line), id, false)
+  note(fields, P .. ':held:' .. worker, id, queue)
+  note(fields, at(queue, 'moved'), id, cmsgpack.pack({ 'active', 1, 1, now, worker }))
+  count(queue, 'ready', -1)
+  count(queue, 'active', 1)
+  deliveries[#deliveries + 1] = { id, 1, task, place, 1, false, 0, 0, payload, queue }
 end
 
 local function reserve(request)
@@ -50,8 +78,12 @@ local function reserve(request)
       writeSets()
       local some = front(request.queues, line, left)
       for index = 1, math.min(left, #some) do
-        local job = load(some[index].queue, some[index].id)
-        if hasExpired(job) then
+        local one = some[index]
+        local job = not (one.born and not one.born[6]) and load(one.queue, one.id)
+        if not job then
+          takeFirst(one, line, request.worker, deliveries)
+          left = left - 1
+        elseif hasExpired(job) then
           change(job, { event = 'bury', error = bytes(asked.expired) })
           buried = buried + 1
         else
@@ -98,8 +130,8 @@ local served, there, ids = {}, {}, {}
 for index, job in ipairs(asked.jobs) do ids[index] = job.id end
 for _, queue in ipairs(queues()) do
   served[queue] = true
-  for first = 1, #ids, most do
-    for index, found in ipairs(redis.call('HMGET', at(queue, 'jobs'), unpack(ids, first, math.min(first + most - 1, #ids)))) do
+  for first = 1, #ids, atOnce do
+    for index, found in ipairs(redis.call('HMGET', at(queue, 'jobs'), unpack(ids, first, math.min(first + atOnce - 1, #ids)))) do
       if found then there[ids[first + index - 1]] = true end
     end
   end
@@ -126,14 +158,56 @@ export const reserve: Script = script(hashLua + reserveLua + String.raw`
 local reservation = reserve(asked.request)
 finish()
 return reservation
-`)
+`, { full: true })
 
-export const settle: Script = script(hashLua + reserveLua + String.raw`
+/** What `change` does for the first success of a job that never went another way: most are so. */
+const succeedLua = String.raw`
+local function succeedFirst(settlements)
+  local byQueue, done, named = {}, {}, {}
+  for index, one in ipairs(settlements) do
+    local isFirst = not named[one.job]
+    named[one.job] = true
+    if isFirst and one.event == 'succeed' and one.queue then
+      local of = byQueue[one.queue] or { ids = {}, places = {} }
+      byQueue[one.queue] = of
+      of.ids[#of.ids + 1] = one.job
+      of.places[#of.places + 1] = index
+    end
+  end
+  for queue, of in pairs(byQueue) do
+    local key = at(queue, 'moved')
+    for first = 1, #of.ids, atOnce do
+      for index, moved in ipairs(redis.call('HMGET', key, unpack(of.ids, first, math.min(first + atOnce - 1, #of.ids)))) do
+        local place = of.places[first + index - 1]
+        local one = settlements[place]
+        local values = moved and cmsgpack.unpack(moved)
+        if values and #values == 5 and values[1] == 'active' and values[3] == one.token then
+          note(fields, key, one.job, cmsgpack.pack({ 'succeeded', values[2], one.token, values[4], false, now, bytes(one.result), one.wall, one.cpu }))
+          note(fields, P .. ':held:' .. values[5], one.job, false)
+          count(queue, 'active', -1)
+          count(queue, 'succeeded', 1)
+          ended[#ended + 1] = one.job
+          done[place] = true
+        end
+      end
+    end
+  end
+  writeSets()
+  return done
+end
+`
+
+export const settle: Script = script(hashLua + reserveLua + succeedLua + String.raw`
 local stale = {}
-prefetch(asked.settlements, 'job')
+local done = succeedFirst(asked.settlements)
+local others = {}
+for index, one in ipairs(asked.settlements) do if not done[index] then others[#others + 1] = one end end
+prefetch(others, 'job')
 for index, one in ipairs(asked.settlements) do
-  local job = find(one.job, one.queue)
-  if job and job.state == 'active' and job.token == one.token then
+  local job = not done[index] and find(one.job, one.queue)
+  if done[index] then
+    -- It has been told.
+  elseif job and job.state == 'active' and job.token == one.token then
     change(job, { event = one.event, delay = one.delay, died = one.died, wall = one.wall, cpu = one.cpu, result = bytes(one.result), error = bytes(one.error) })
   else
     stale[#stale + 1] = index - 1
@@ -142,7 +216,7 @@ end
 local reservation = asked.request and reserve(asked.request) or false
 finish()
 return { stale, reservation }
-`)
+`, { full: true })
 
 export const extend: Script = script(String.raw`
 redis.call('ZADD', P .. ':workers', number(now + asked.lease), asked.worker)
@@ -153,7 +227,7 @@ for index, one in ipairs(asked.held) do
   if not job or job.token ~= one.token then lost[#lost + 1] = index - 1 end
 end
 return lost
-`)
+`, { full: true })
 
 export const sweep: Script = script(hashLua + forgetLua + String.raw`
 local rescued, buried = {}, {}
@@ -182,18 +256,18 @@ for _, queue in ipairs(queues()) do
 end
 finish()
 return { rescued, buried }
-`)
+`, { full: true })
 
 export const leave: Script = script(hashLua + forgetLua + String.raw`
 for id, queue in pairs(hash(P .. ':held:' .. asked.worker)) do change(load(queue, id), { event = 'release' }) end
 writeSets()
 forget(asked.worker)
 finish()
-`)
+`, { full: true })
 
 export const announce: Script = script(String.raw`
 if redis.call('ZSCORE', P .. ':workers', asked.worker) then redis.call('SADD', P .. ':announced', asked.worker) end
-`)
+`, { full: true })
 
 export const report: Script = script(String.raw`
 for _, one in ipairs(asked.reports) do

@@ -8,7 +8,7 @@
  * the order of arrival, which is that of ids), `line:LINE` (ready: the highest priority first, then by id), `due`, `expiring`, `counts`, `progress`, and of jobs
  * that have any `history:ID` and `logs:ID`.
  *
- * Arguments: KEYS[1] is P; ARGV[1] names what is asked, as JSON, in which bytes are named by their place among the further arguments. Numbers are told with
+ * Arguments: KEYS[1] is P; ARGV[1] names what is asked, as JSON, in which bytes are named by where they stand, from and to, in ARGV[2]. Numbers are told with
  * all their digits, nothing as false.
  */
 export const jobLua: string = String.raw`
@@ -21,7 +21,7 @@ if not now then
 end
 
 local function number(value) return value and string.format('%.17g', value) end
-local function bytes(place) return place and ARGV[place + 2] end
+local function bytes(range) return range and string.sub(ARGV[2], range[1], range[2]) end
 local function at(queue, name) return P .. ':{' .. queue .. '}:' .. name end
 local function queues() return redis.call('SMEMBERS', P .. ':queues') end
 
@@ -29,7 +29,7 @@ local function queues() return redis.call('SMEMBERS', P .. ':queues') end
 -- thousand jobs are few commands.
 local known, changed, fresh = {}, {}, {}
 local indexes, fields, counts, news, ended = {}, {}, {}, {}, {}
-local most = 1000
+local atOnce = 1000
 
 local function note(all, key, member, value)
   local of = all[key]
@@ -50,7 +50,7 @@ local function count(queue, state, more)
 end
 
 local function each(command, key, list)
-  for first = 1, #list, most do redis.call(command, key, unpack(list, first, math.min(first + most - 1, #list))) end
+  for first = 1, #list, atOnce do redis.call(command, key, unpack(list, first, math.min(first + atOnce - 1, #list))) end
 end
 
 -- Sets are written where they are read next.
@@ -86,8 +86,8 @@ end
 
 -- Where a job stands, as it is written: most have neither failed nor been handed back, and of these little need be said.
 local function standing(job)
-  local values = { job.state, job.attempt, job.token, job.startedAt or false, job.worker or false, job.finishedAt or false, job.result or false, job.wall or false, job.cpu or false }
   local isRare = job.error or job.suspect or job.cancelling or job.rescues + job.deaths + job.deferrals > 0 or job.dueAt ~= job.firstDueAt or job.expiresAt ~= job.firstExpiresAt
+  local values = { job.state, job.attempt, job.token, job.startedAt or false, job.worker or false, job.finishedAt or false, job.result or false, job.wall or false, job.cpu or false }
   if isRare then
     for place, value in ipairs({ job.error or false, job.suspect or false, job.cancelling or false, job.rescues, job.deaths, job.deferrals, job.dueAt, job.expiresAt or false }) do values[9 + place] = value end
   end
@@ -114,8 +114,8 @@ end
 local function loadAll(queue, ids)
   local unknown = {}
   for _, id in ipairs(ids) do if not known[id] then unknown[#unknown + 1] = id end end
-  for first = 1, #unknown, most do
-    local last = math.min(first + most - 1, #unknown)
+  for first = 1, #unknown, atOnce do
+    local last = math.min(first + atOnce - 1, #unknown)
     local fixed = redis.call('HMGET', at(queue, 'jobs'), unpack(unknown, first, last))
     local moved = redis.call('HMGET', at(queue, 'moved'), unpack(unknown, first, last))
     for index = 1, #fixed do

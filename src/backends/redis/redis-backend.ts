@@ -8,6 +8,7 @@ import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
+import { Blob } from './blob.ts'
 import * as broker from './broker-scripts.ts'
 import { EndingWatch } from './ending-watch.ts'
 import type { Script } from './script.ts'
@@ -58,11 +59,13 @@ class RedisBackend implements Backend {
 
   async publish(jobs: readonly NewJob[]): Promise<void> {
     if (jobs.length === 0) return this.#server.checkOpen()
-    await this.#run(broker.publish, { jobs: jobs.map(published) }, jobs.map(({ payload }) => payload))
+    const blob = new Blob()
+    await this.#run(broker.publish, { jobs: jobs.map((job) => published(job, blob)) }, blob)
   }
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
-    return this.#took(await this.#run(broker.reserve, { request: asked(request), expired: 0, mostAtOnce }, [expiredBytes]))
+    const blob = new Blob()
+    return this.#took(await this.#run(broker.reserve, { request: asked(request), expired: blob.add(expiredBytes), mostAtOnce }, blob))
   }
 
   async settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled> {
@@ -70,11 +73,11 @@ class RedisBackend implements Backend {
       this.#server.checkOpen()
       return { stale: [] }
     }
-    const blobs: Uint8Array[] = [expiredBytes]
+    const blob = new Blob()
     const [stale, reservation] = await this.#run<[number[], replies.ReservationReply | null]>(broker.settle, {
-      settlements: settlements.map(({ job, token, outcome }) => ({ job, token, queue: this.#queues.get(job), ...told(outcome, blobs) })),
-      ...(next ? { request: asked(next) } : {}), expired: 0, mostAtOnce
-    }, blobs)
+      settlements: settlements.map(({ job, token, outcome }) => ({ job, token, queue: this.#queues.get(job), ...told(outcome, blob) })),
+      ...(next ? { request: asked(next) } : {}), expired: blob.add(expiredBytes), mostAtOnce
+    }, blob)
     for (const { job } of settlements) this.#queues.delete(job)
     return {
       stale: stale.map((at) => ({ job: settlements[at]!.job, token: settlements[at]!.token })),
@@ -90,7 +93,9 @@ class RedisBackend implements Backend {
     const began = this.#clock.elapsed()
     await this.#server.ping()
     const stalled = this.#clock.elapsed() - began > patience
-    return replies.sweepOf(await this.#run(broker.sweep, { stalled, rescueLimit, expired: 0, lost: 1, mostAtOnce }, [expiredBytes, lostBytes]), stalled)
+    const blob = new Blob()
+    const asked = { stalled, rescueLimit, expired: blob.add(expiredBytes), lost: blob.add(lostBytes), mostAtOnce }
+    return replies.sweepOf(await this.#run(broker.sweep, asked, blob), stalled)
   }
 
   async announce(worker: string): Promise<void> {
@@ -180,9 +185,9 @@ class RedisBackend implements Backend {
     await this.#server.close()
   }
 
-  #run<T>(script: Script, asked: object, blobs: readonly Uint8Array[] = []): Promise<T> {
+  #run<T>(script: Script, asked: object, blob?: Blob): Promise<T> {
     const now = this.#clock === systemClock ? {} : { now: this.#clock.now() }
-    return this.#server.run<T>(script, { ...now, historyLimit, ...asked }, blobs)
+    return this.#server.run<T>(script, { ...now, historyLimit, ...asked }, blob?.whole)
   }
 
   #took(reply: replies.ReservationReply): Reservation {
@@ -202,20 +207,19 @@ function asked({ worker, queues, room, lease }: ReserveRequest): object {
   return { worker, lease, room, queues: [...new Set(queues)] }
 }
 
-function published({ id, task, queue, place, priority, delay, expires, tags }: NewJob, at: number): object {
-  return { id, task, queue, place, priority, delay, ...(expires === Infinity ? {} : { expires }), tags: JSON.stringify(tags), payload: at }
+function published({ id, task, queue, place, priority, delay, expires, tags, payload }: NewJob, blob: Blob): object {
+  return { id, task, queue, place, priority, delay, ...(expires === Infinity ? {} : { expires }), tags: JSON.stringify(tags), payload: blob.add(payload) }
 }
 
-/** An outcome, its bytes named by their places among the blobs. */
-function told(outcome: Settlement['outcome'], blobs: Uint8Array[]): object {
-  const place = (bytes: Uint8Array): number => blobs.push(bytes) - 1
+/** An outcome, its bytes put into the blob. */
+function told(outcome: Settlement['outcome'], blob: Blob): object {
   const { event } = outcome
   return {
     event,
     ...('delay' in outcome ? { delay: outcome.delay } : {}),
     ...('died' in outcome && outcome.died ? { died: true } : {}),
     ...('spent' in outcome ? outcome.spent : {}),
-    ...('result' in outcome ? { result: place(outcome.result) } : {}),
-    ...('error' in outcome ? { error: place(encode(outcome.error)) } : {})
+    ...('result' in outcome ? { result: blob.add(outcome.result) } : {}),
+    ...('error' in outcome ? { error: blob.add(encode(outcome.error)) } : {})
   }
 }

@@ -7,8 +7,14 @@ export interface Script {
   readonly sha1: string
 }
 
-/** @param body what comes after `jobLua` */
-export function script(body: string): Script {
-  const text = jobLua + body
+/** Redis refuses the first writing command of a script where its memory is full, unless it can take none; after one that can take none it refuses nothing. */
+const first = "redis.call('DEL', KEYS[1] .. ':none')\n"
+
+/**
+ * @param body what comes after `jobLua`
+ * @param full it is run though the memory be full: it makes room, or comes to where room is made
+ */
+export function script(body: string, { full = false } = {}): Script {
+  const text = jobLua + (full ? first : '') + body
   return { text, sha1: createHash('sha1').update(text).digest('hex') }
 }

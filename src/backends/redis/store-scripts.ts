@@ -10,7 +10,7 @@ for index, one in ipairs(asked.changes) do
 end
 finish()
 return states
-`)
+`, { full: true })
 
 export const read: Script = script(String.raw`
 local jobs = {}
@@ -69,7 +69,7 @@ for index, job in ipairs(found) do
 end
 finish()
 return { found, last }
-`)
+`, { full: true })
 
 export const story: Script = script(String.raw`
 local job = find(asked.job, asked.queue)

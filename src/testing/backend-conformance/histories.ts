@@ -119,8 +119,9 @@ async function take(step: Step, { backend, model, clock, seen }: Stage): Promise
   }
   switch (step.does) {
     case 'publish': {
-      const jobs = step.jobs.map(({ again, ...job }, at) => {
-        const id = again !== undefined && seen.ids.length > 0 ? jobAt(again % seen.ids.length) : `job-${String(seen.ids.length + at).padStart(4, '0')}`
+      let made = seen.ids.length
+      const jobs = step.jobs.map(({ again, ...job }) => {
+        const id = again !== undefined && seen.ids.length > 0 ? jobAt(again % seen.ids.length) : `job-${String(made++).padStart(4, '0')}`
         return { ...job, id, task: 'task', payload: bytes(id) }
       })
       seen.ids.push(...jobs.map(({ id }) => id).filter((id) => !seen.ids.includes(id)))
