@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import Queue from 'bee-queue'
+import { systemClock } from '../../src/kernel/clock.ts'
 import { awaited, backlog, bulk, bulkTotal, concurrent, concurrentTotal, drained, pause, payload, probes, sharedNow } from '../queue/load.ts'
 import { type Measure, percentiles, perSecond } from '../suite.ts'
 import { freshServer } from './server.ts'
@@ -60,7 +61,7 @@ export const measure: Measure = async (name) => {
     }
     case 'delayed': {
       const start = performance.now()
-      await addBulk(bulkTotal, Date.now() + 3_600_000)
+      await addBulk(bulkTotal, systemClock.now() + 3_600_000)
       return { '': perSecond(bulkTotal, start) }
     }
     default: {
@@ -84,7 +85,8 @@ export const measure: Measure = async (name) => {
 
 // The worker's process of the latency cases.
 if (import.meta.main && process.send) {
-  const worker = open(process.argv[2]!, true)
+  const [, , url = ''] = process.argv
+  const worker = open(url, true)
   await worker.ready()
   worker.process(1, async () => sharedNow())
   process.send('ready')

@@ -79,7 +79,8 @@ export const measure: Measure = async (name) => {
 
 // The worker's process of the latency cases.
 if (import.meta.main && process.send) {
-  const worker = new Worker('bench', async () => sharedNow(), { connection: connectionOf(process.argv[2]!) })
+  const [, , url = ''] = process.argv
+  const worker = new Worker('bench', async () => sharedNow(), { connection: connectionOf(url) })
   await worker.waitUntilReady()
   process.send('ready')
 }

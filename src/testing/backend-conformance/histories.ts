@@ -121,7 +121,8 @@ async function take(step: Step, { backend, model, clock, seen }: Stage): Promise
     case 'publish': {
       let made = seen.ids.length
       const jobs = step.jobs.map(({ again, ...job }) => {
-        const id = again !== undefined && seen.ids.length > 0 ? jobAt(again % seen.ids.length) : `job-${String(made++).padStart(4, '0')}`
+        // One that was purged would be as new, with an id that is not.
+        const id = again !== undefined && model.jobs.length > 0 ? model.jobs[again % model.jobs.length]!.id : `job-${String(made++).padStart(4, '0')}`
         return { ...job, id, task: 'task', payload: bytes(id) }
       })
       seen.ids.push(...jobs.map(({ id }) => id).filter((id) => !seen.ids.includes(id)))
