@@ -14,7 +14,7 @@ const first = "redis.call('DEL', KEYS[1] .. ':none')\n"
  * @param body what comes after `jobLua`
  * @param full it is run though the memory be full: it makes room, or comes to where room is made
  */
-export function script(body: string, { full = false } = {}): Script {
+export function script(body: string, { full = false }: { readonly full?: boolean } = {}): Script {
   const text = jobLua + (full ? first : '') + body
   return { text, sha1: createHash('sha1').update(text).digest('hex') }
 }
