@@ -1,6 +1,5 @@
 /**
- * What every script begins with: where things are, how a job is read and written, what becomes of it. `happen` says again what `jobs/job.ts` decides, and `entry`
- * what `jobs/history.ts` does: the conformance suite compares.
+ * What every script begins with: where things are, how a job is read and written, and what is written when the script has done its work.
  *
  * Keys, of a prefix P: `P:queues` (set), `P:workers` (by when their leases end), `P:announced` (set), `P:held:WORKER` and, of those whose cancel was asked for,
  * `P:cancelling:WORKER` (job → queue). Of a queue, whose
@@ -53,34 +52,26 @@ local function each(command, key, list)
   for first = 1, #list, atOnce do redis.call(command, key, unpack(list, first, math.min(first + atOnce - 1, #list))) end
 end
 
--- Sets are written where they are read next.
-local function writeSets()
-  for key, members in pairs(indexes) do
+local function write(all, add, remove, valueFirst)
+  for key, members in pairs(all) do
     local added, removed = {}, {}
-    for member, score in pairs(members) do
-      if score then
-        added[#added + 1] = score
-        added[#added + 1] = member
-      else
-        removed[#removed + 1] = member
-      end
-    end
-    each('ZREM', key, removed)
-    each('ZADD', key, added)
-  end
-  for key, members in pairs(fields) do
-    local set, removed = {}, {}
     for member, value in pairs(members) do
       if value then
-        set[#set + 1] = member
-        set[#set + 1] = value
+        added[#added + 1] = valueFirst and value or member
+        added[#added + 1] = valueFirst and member or value
       else
         removed[#removed + 1] = member
       end
     end
-    each('HDEL', key, removed)
-    each('HSET', key, set)
+    each(remove, key, removed)
+    each(add, key, added)
   end
+end
+
+-- Before any of it is read again.
+local function writeSets()
+  write(indexes, 'ZADD', 'ZREM', true)
+  write(fields, 'HSET', 'HDEL', false)
   indexes, fields = {}, {}
 end
 
@@ -191,113 +182,5 @@ local function place(job, isThere)
   elseif isThere then ended[#ended + 1] = id end
   if job.expiresAt and expires(job) then note(indexes, at(queue, 'expiring'), id, isThere and number(job.expiresAt)) end
   count(queue, state, isThere and 1 or -1)
-end
-
-local transitions = {
-  scheduled = { due = 'ready', cancel = 'cancelled', bury = 'dead' },
-  ready = { reserve = 'active', cancel = 'cancelled', bury = 'dead' },
-  active = {
-    succeed = 'succeeded', retry = 'scheduled', fail = 'failed', release = 'ready', defer = 'scheduled',
-    rescue = 'ready', cancel = 'active', stop = 'cancelled', bury = 'dead'
-  },
-  succeeded = {}, failed = { revive = 'ready' }, cancelled = { revive = 'ready' }, dead = { revive = 'ready' }
-}
-local again = { retry = true, release = true, defer = true, rescue = true }
-
--- See happen in jobs/job.ts. Changes the job in place.
-local function happen(job, what)
-  local event = what.event
-  if job.cancelling and again[event] then return happen(job, { event = 'stop' }) end
-  local state = transitions[job.state][event]
-  if not state then error('TREADLE_TRANSITION ' .. event .. ' ' .. job.state .. ' ' .. job.task .. ' ' .. job.id) end
-  local before = job.state
-  job.state = state
-  if event == 'due' then return end
-  if event == 'reserve' then
-    job.worker, job.attempt, job.token, job.startedAt = what.worker, job.attempt + 1, job.token + 1, now
-    return
-  end
-  if event == 'cancel' and before == 'active' then
-    job.cancelling = true
-    return
-  end
-  if event == 'revive' then
-    job.dueAt, job.expiresAt, job.startedAt, job.finishedAt = now, nil, nil, nil
-    job.attempt, job.rescues, job.deaths, job.deferrals = 0, 0, 0, 0
-    job.result, job.error, job.wall, job.cpu = nil, nil, nil, nil
-    return
-  end
-  job.worker = nil
-  if final[state] then
-    job.cancelling, job.suspect, job.finishedAt = nil, nil, now
-    if event == 'succeed' then job.result, job.error, job.wall, job.cpu = what.result, nil, what.wall, what.cpu
-    elseif event == 'fail' then job.error, job.wall, job.cpu = what.error, what.wall, what.cpu
-    elseif event == 'bury' then job.error = what.error end
-    if what.died then job.deaths = job.deaths + 1 end
-    return
-  end
-  job.startedAt = nil
-  if event == 'retry' then
-    job.deferrals, job.dueAt, job.error, job.wall, job.cpu = 0, now + what.delay, what.error, what.wall, what.cpu
-    if not what.died then job.suspect = nil
-    else
-      job.deaths = job.deaths + 1
-      if job.suspect then job.attempt = job.attempt - 1 end
-    end
-    return
-  end
-  job.attempt = job.attempt - 1
-  if event == 'defer' then job.deferrals, job.dueAt, job.error = job.deferrals + 1, now + what.delay, what.error
-  elseif event == 'rescue' and not what.announced then job.rescues, job.suspect = job.rescues + 1, true end
-end
-
--- See entryOf in jobs/history.ts.
-local untold = { due = true, reserve = true, succeed = true }
-local told = { retry = true, fail = true, defer = true, bury = true }
-local function entry(before, event, after)
-  if event == 'cancel' and before.cancelling then return end
-  if before.state == 'active' and after.state == 'cancelled' then event = 'stop' elseif after.state == 'dead' then event = 'bury' end
-  local spent = told[event] and event ~= 'defer'
-  local key = at(after.queue, 'history:' .. after.id)
-  redis.call('RPUSH', key, cmsgpack.pack({
-    now, event, before.attempt, before.token, before.worker or false, before.startedAt or false,
-    told[event] and after.error or false, spent and after.wall or false, spent and after.cpu or false
-  }))
-  redis.call('LTRIM', key, -asked.historyLimit, -1)
-end
-
-local function copy(job)
-  local same = {}
-  for name, value in pairs(job) do same[name] = value end
-  return same
-end
-
-local progress = {}
-local function hasProgress(queue)
-  if progress[queue] == nil then progress[queue] = redis.call('EXISTS', at(queue, 'progress')) == 1 end
-  return progress[queue]
-end
-
--- Lets an event happen to a job, and perhaps another with it.
-local function change(job, what, more)
-  local event, state = what.event, job.state
-  local before = not untold[event] and copy(job)
-  place(job, false)
-  happen(job, what)
-  if more then more() end
-  place(job, true)
-  changed[job.id] = job
-  if before then entry(before, event, job) end
-  if (event == 'reserve' or event == 'revive') and hasProgress(job.queue) then note(fields, at(job.queue, 'progress'), job.id, false) end
-  if (state == 'active' or final[state]) and not final[job.state] then news[job.queue] = true end
-end
-
-local function shown(job)
-  return {
-    job.id, job.task, job.queue, job.place, job.priority, job.tags, job.state, number(job.dueAt), number(job.expiresAt) or false, number(job.createdAt),
-    number(job.startedAt) or false, number(job.finishedAt) or false, job.attempt, job.token, job.rescues, job.deaths,
-    job.deferrals, job.suspect and '1' or false, job.worker or false, job.cancelling and '1' or false, job.result or false, job.error or false,
-    number(job.wall) or false, number(job.cpu) or false, redis.call('HGET', at(job.queue, 'progress'), job.id) or false
-  }
 end
 `

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { happenLua } from './happen-lua.ts'
 import { jobLua } from './job-lua.ts'
 
 /** A script as the server keeps it. */
@@ -11,10 +12,10 @@ export interface Script {
 const first = "redis.call('DEL', KEYS[1] .. ':none')\n"
 
 /**
- * @param body what comes after `jobLua`
+ * @param body what comes after `jobLua` and `happenLua`
  * @param full it is run though the memory be full: it makes room, or comes to where room is made
  */
 export function script(body: string, { full = false }: { readonly full?: boolean } = {}): Script {
-  const text = jobLua + (full ? first : '') + body
+  const text = jobLua + happenLua + (full ? first : '') + body
   return { text, sha1: createHash('sha1').update(text).digest('hex') }
 }
