@@ -1,7 +1,5 @@
+import { latency, queueCases, rate } from '../queue/cases.ts'
 import type { Suite } from '../suite.ts'
-
-const rate = { unit: 'jobs/s', better: 'higher' } as const
-const latency = { unit: 'ms', better: 'lower' } as const
 
 export const suite: Suite = {
   name: 'sqlite',
@@ -10,17 +8,9 @@ export const suite: Suite = {
     { name: 'plainjob', module: 'plainjob.ts' }
   ],
   cases: [
-    { name: 'enqueue-1', ...rate },
-    { name: 'enqueue-64', ...rate },
-    { name: 'enqueue-bulk', ...rate },
-    { name: 'drain-1', ...rate },
-    { name: 'drain-10', ...rate },
-    { name: 'drain-100', ...rate },
+    ...queueCases,
     { name: 'backlog-1', ...rate },
-    { name: 'backlog-10', ...rate },
     { name: 'backlog-100', ...rate },
-    { name: 'latency-start', ...latency },
-    { name: 'latency-result', ...latency },
     { name: 'idle-worker', unit: '% CPU', better: 'lower' },
     { name: 'command-start', ...latency }
   ]

@@ -22,6 +22,11 @@ export class Listeners {
     queueMicrotask(() => this.#flush())
   }
 
+  /** Wakes whoever listens to anything, as `tell`. */
+  tellAll(): void {
+    for (const { queues } of this.#wakes.values()) this.tell(queues)
+  }
+
   clear(): void {
     this.#wakes.clear()
   }

@@ -87,11 +87,13 @@ end
 writeSets()
 local left = asked.mostAtOnce
 for _, queue in ipairs(queues()) do
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'expiring'), '-inf', number(now), 'LIMIT', 0, left)) do
+  local ids = redis.call('ZRANGEBYSCORE', at(queue, 'expiring'), '-inf', number(now), 'LIMIT', 0, left)
+  loadAll(queue, ids)
+  for _, id in ipairs(ids) do
     change(load(queue, id), { event = 'bury', error = bytes(asked.expired) })
     buried[#buried + 1] = id
-    left = left - 1
   end
+  left = left - #ids
 end
 finish()
 return { rescued, buried }
@@ -124,8 +126,10 @@ export const stats: Script = script(String.raw`
 local all, oldest = {}, now
 for _, queue in ipairs(queues()) do
   all[#all + 1] = { queue, redis.call('HGETALL', at(queue, 'counts')) }
-  for _, line in ipairs({ 'loop', 'thread', 'blocking', 'process', 'suspect' }) do
-    for _, id in ipairs(redis.call('ZRANGE', at(queue, 'line:' .. line), 0, asked.looksAt - 1)) do oldest = math.min(oldest, load(queue, id).dueAt) end
+  for _, line in ipairs(lines) do
+    local ids = redis.call('ZRANGE', at(queue, 'line:' .. line), 0, asked.looksAt - 1)
+    loadAll(queue, ids)
+    for _, id in ipairs(ids) do oldest = math.min(oldest, load(queue, id).dueAt) end
   end
 end
 local workers, found = {}, redis.call('ZRANGEBYSCORE', P .. ':workers', '(' .. number(now), '+inf', 'WITHSCORES')

@@ -1,16 +1,10 @@
+import { transitions } from '../../jobs/states.ts'
+
 /**
  * What becomes of a job, and what its history tells: what `jobs/job.ts` and `jobs/history.ts` decide, once more; the conformance suite compares.
  */
 export const happenLua: string = String.raw`
-local transitions = {
-  scheduled = { due = 'ready', cancel = 'cancelled', bury = 'dead' },
-  ready = { reserve = 'active', cancel = 'cancelled', bury = 'dead' },
-  active = {
-    succeed = 'succeeded', retry = 'scheduled', fail = 'failed', release = 'ready', defer = 'scheduled',
-    rescue = 'ready', cancel = 'active', stop = 'cancelled', bury = 'dead'
-  },
-  succeeded = {}, failed = { revive = 'ready' }, cancelled = { revive = 'ready' }, dead = { revive = 'ready' }
-}
+local transitions = { ${Object.entries(transitions).map(([state, after]) => `${state} = { ${Object.entries(after).map(([event, next]) => `${event} = '${next}'`).join(', ')} }`).join(', ')} }
 local again = { retry = true, release = true, defer = true, rescue = true }
 
 -- See happen in jobs/job.ts. Changes the job in place.
@@ -68,11 +62,12 @@ local function entry(before, event, after)
   if before.state == 'active' and after.state == 'cancelled' then event = 'stop' elseif after.state == 'dead' then event = 'bury' end
   local spent = told[event] and event ~= 'defer'
   local key = at(after.queue, 'history:' .. after.id)
-  redis.call('RPUSH', key, cmsgpack.pack({
+  local list = entries[key] or {}
+  entries[key] = list
+  list[#list + 1] = cmsgpack.pack({
     now, event, before.attempt, before.token, before.worker or false, before.startedAt or false,
     told[event] and after.error or false, spent and after.wall or false, spent and after.cpu or false
-  }))
-  redis.call('LTRIM', key, -asked.historyLimit, -1)
+  })
 end
 
 local function copy(job)

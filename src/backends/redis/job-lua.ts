@@ -1,9 +1,11 @@
+import { lines } from '../../jobs/job.ts'
+import { finalStates } from '../../jobs/states.ts'
+
 /**
  * What every script begins with: where things are, how a job is read and written, and what is written when the script has done its work.
  *
  * Keys, of a prefix P: `P:queues` (set), `P:workers` (by when their leases end), `P:announced` (set), `P:held:WORKER` and, of those whose cancel was asked for,
- * `P:cancelling:WORKER` (job → queue). Of a queue, whose
- * name is the hash tag of each: `jobs` (id → what never changes), `moved` (id → where it stands, once anything but its birth has happened to it), `ids` (in
+ * `P:cancelling:WORKER` (job → queue). Of a queue, whose name is the hash tag of each: `jobs` (id → what never changes), `moved` (id → where it stands, once anything but its birth has happened to it), `ids` (in
  * the order of arrival, which is that of ids), `line:LINE` (ready: the highest priority first, then by id), `due`, `expiring`, `counts`, `progress`, and of jobs
  * that have any `history:ID` and `logs:ID`.
  *
@@ -22,12 +24,14 @@ end
 local function number(value) return value and string.format('%.17g', value) end
 local function bytes(range) return range and string.sub(ARGV[2], range[1], range[2]) end
 local function at(queue, name) return P .. ':{' .. queue .. '}:' .. name end
+local lines = { ${lines.map((line) => `'${line}'`).join(', ')} }
+local final = { ${finalStates.map((state) => `${state} = true`).join(', ')} }
 local function queues() return redis.call('SMEMBERS', P .. ':queues') end
 
 -- What is to be written, told and counted is gathered, and done at once when the script has come so far: so an error leaves nothing behind, and a
 -- thousand jobs are few commands.
 local known, changed, fresh = {}, {}, {}
-local indexes, fields, counts, news, ended = {}, {}, {}, {}, {}
+local indexes, fields, entries, counts, news, ended = {}, {}, {}, {}, {}, {}
 local atOnce = 1000
 
 local function note(all, key, member, value)
@@ -150,13 +154,16 @@ local function prefetch(list, name)
 end
 
 local function finish()
-  local keys = {}
   for id, job in pairs(changed) do note(fields, at(job.queue, 'moved'), id, standing(job)) end
   for id, one in pairs(fresh) do
     note(fields, at(one.queue, 'jobs'), id, cmsgpack.pack(one.fixed))
     note(indexes, at(one.queue, 'ids'), id, 0)
   end
   writeSets()
+  for key, list in pairs(entries) do
+    each('RPUSH', key, list)
+    redis.call('LTRIM', key, -asked.historyLimit, -1)
+  end
   for queue, states in pairs(counts) do
     local key = at(queue, 'counts')
     for state, more in pairs(states) do if more ~= 0 then redis.call('HINCRBY', key, state, more) end end
@@ -169,8 +176,6 @@ local function lineOf(job) return job.suspect and 'suspect' or job.place end
 local function expires(job) return job.expiresAt and job.attempt == 0 and (job.state == 'ready' or job.state == 'scheduled') end
 local function hasExpired(job) return job.attempt == 0 and job.expiresAt and job.expiresAt <= now end
 
-local final = { succeeded = true, failed = true, cancelled = true, dead = true }
-
 -- What the state says of where a job is found; with no score it is found there no longer.
 local function place(job, isThere)
   local state, queue, id = job.state, job.queue, job.id
@@ -179,7 +184,7 @@ local function place(job, isThere)
   elseif state == 'active' then
     note(fields, P .. ':held:' .. job.worker, id, isThere and queue)
     if job.cancelling then note(fields, P .. ':cancelling:' .. job.worker, id, isThere and queue) end
-  elseif isThere then ended[#ended + 1] = id end
+  elseif isThere and final[state] then ended[#ended + 1] = id end
   if job.expiresAt and expires(job) then note(indexes, at(queue, 'expiring'), id, isThere and number(job.expiresAt)) end
   count(queue, state, isThere and 1 or -1)
 end

@@ -34,7 +34,7 @@ const looksForOldest = 100
  * A Redis or Valkey server as a backend. Each method is one script, so it happens as a whole, or not at all.
  *
  * @param url as `redis://user:password@host:6379/0`, or `rediss://` for TLS
- * @throws BackendError where nothing answers there, it may evict keys, or is too old; InvalidOptionError where that is no URL
+ * @throws BackendError where nothing answers there, or it may evict keys; InvalidOptionError where that is no URL
  */
 export async function redis(url: string, options: RedisOptions = {}): Promise<Backend> {
   const { prefix = 'treadle', clock = systemClock, log = silentLogger } = options
@@ -47,9 +47,8 @@ class RedisBackend implements Backend {
   readonly #clock: Clock
   readonly #listeners = new Listeners()
   readonly #watches = new Set<EndingWatch>()
-  /** The queues of jobs that were published, or taken, through this handle: others are looked for. */
+  /** The queues of jobs that were taken through this handle: others are looked for. */
   readonly #queues = new Map<string, string>()
-  readonly #listening = new Set<string>()
   #closed: Promise<void> | undefined
 
   constructor(server: Server, clock: Clock) {
@@ -150,22 +149,12 @@ class RedisBackend implements Backend {
   }
 
   listen(queues: readonly string[], wake: () => void): Disposable {
-    this.#server.checkOpen()
-    for (const queue of queues) this.#listening.add(queue)
-    this.#server.attend({
-      news: (queue) => this.#listeners.tell([queue]),
-      ended: (jobs) => { for (const watch of this.#watches) watch.tell(jobs) },
-      // What was told meanwhile nobody heard.
-      connected: () => {
-        this.#listeners.tell(this.#listening)
-        for (const watch of this.#watches) watch.tellAll()
-      }
-    })
+    this.#attend()
     return this.#listeners.listen(queues, wake)
   }
 
   watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch {
-    this.listen([], () => {})[Symbol.dispose]()
+    this.#attend()
     const watch = new EndingWatch({
       look: async (jobs) => (await this.#run<replies.EndingReply[]>(store.endings, { jobs: this.#named(jobs) })).map(replies.endingOf),
       ended, failed,
@@ -183,6 +172,19 @@ class RedisBackend implements Backend {
     this.#listeners.clear()
     for (const watch of this.#watches) watch[Symbol.dispose]()
     await this.#server.close()
+  }
+
+  #attend(): void {
+    this.#server.checkOpen()
+    this.#server.attend({
+      news: (queue) => this.#listeners.tell([queue]),
+      ended: (jobs) => { for (const watch of this.#watches) watch.tell(jobs) },
+      // What was told meanwhile nobody heard.
+      connected: () => {
+        this.#listeners.tellAll()
+        for (const watch of this.#watches) watch.tellAll()
+      }
+    })
   }
 
   #run<T>(script: Script, asked: object, blob?: Blob): Promise<T> {

@@ -3,9 +3,9 @@
 /** A hash as a table. */
 export const hashLua: string = String.raw`
 local function hash(key)
-  local flat, table = redis.call('HGETALL', key), {}
-  for index = 1, #flat, 2 do table[flat[index]] = flat[index + 1] end
-  return table
+  local flat, values = redis.call('HGETALL', key), {}
+  for index = 1, #flat, 2 do values[flat[index]] = flat[index + 1] end
+  return values
 end
 `
 
@@ -19,8 +19,6 @@ end
 
 /** Takes jobs for a worker: also after a settling, in the same breath. */
 export const reserveLua: string = String.raw`
-local lines = { 'loop', 'thread', 'blocking', 'process', 'suspect' }
-
 local function promote()
   local left = asked.mostAtOnce
   for _, queue in ipairs(queues()) do
