@@ -7,6 +7,8 @@ import type { PortableError } from '../wire/portable-error.ts'
 export interface Change {
   readonly job: string
   readonly event: 'cancel' | 'revive'
+  /** What a revived job is called with from now on. Default: what it was called with. */
+  readonly payload?: Uint8Array
 }
 
 /** The job's state after the change, or undefined where there is no such job. A job to which the event cannot happen stays as it is. */

@@ -13,6 +13,7 @@ import type { Ending } from '../store.ts'
 export type Bulk = Buffer | number | null
 
 export type DeliveryReply = readonly [job: Buffer, token: number, task: Buffer, place: Buffer, attempt: number, suspect: Buffer | null, deaths: number, deferrals: number, payload: Buffer, queue: Buffer]
+export type TakenReply = readonly [at: number, how: Buffer, holder: Buffer]
 export type RefReply = readonly [job: Buffer, token: number]
 export type ReservationReply = readonly [deliveries: readonly DeliveryReply[], cancelling: readonly RefReply[], nextDue: Buffer | null]
 export type SweepReply = readonly [rescued: readonly RefReply[], buried: readonly Buffer[]]
@@ -60,14 +61,15 @@ export function endingOf([job, state, result, error, attempt]: EndingReply): End
 
 /** As `shown` in job-lua.ts tells it. */
 export function jobOf(reply: JobReply): Job {
-  const [id, task, queue, place, priority, tags, state, dueAt, expiresAt, createdAt, startedAt, finishedAt, attempt, token, rescues, deaths, deferrals, suspect, worker, cancelling, result, error, wall, cpu, progress] = reply
+  const [id, task, queue, place, priority, tags, state, dueAt, expiresAt, createdAt, startedAt, finishedAt, attempt, token, rescues, deaths, deferrals, suspect, worker, cancelling, result, error, wall, cpu, progress, parent, parentState, outcome] = reply
   return {
     id: String(id), task: String(task), queue: String(queue), place: String(place) as Place, priority: Number(priority), tags: JSON.parse(String(tags)) as string[],
     state: String(state) as JobState, dueAt: Number(dueAt), expiresAt: maybeNumber(expiresAt) ?? Infinity, createdAt: Number(createdAt),
     startedAt: maybeNumber(startedAt), finishedAt: maybeNumber(finishedAt), attempt: Number(attempt), token: Number(token), rescues: Number(rescues),
     deaths: Number(deaths), deferrals: Number(deferrals), suspect: given(suspect), worker: given(worker) ? String(worker) : undefined, cancelling: given(cancelling),
     result: given(result) ? bytesOf(result as Buffer) : undefined, error: errorOf(error), spent: spentOf(wall, cpu),
-    progress: given(progress) ? JSON.parse(String(progress)) as Progress : undefined
+    progress: given(progress) ? JSON.parse(String(progress)) as Progress : undefined,
+    parent: given(parent) ? { job: String(parent), state: String(parentState) as FinalState, outcome: bytesOf(outcome as Buffer) } : undefined
   }
 }
 

@@ -6,7 +6,7 @@ import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { ChangeWatch } from './change-watch.ts'
@@ -70,7 +70,7 @@ class SqliteBackend implements Backend {
   }
 
   /** @param jobs as the port has them, or as the thread's host sends them */
-  publish(jobs: readonly NewJob[] | JobBatch): Promise<void> {
+  publish(jobs: readonly NewJob[] | JobBatch): Promise<readonly Taken[]> {
     return this.#ask(() => this.#engine.publish(jobs))
   }
 

@@ -7,7 +7,7 @@ import { milliseconds } from '../../kernel/duration.ts'
 import { BackendError, ClosedError } from '../../kernel/errors.ts'
 import { type Logger, harmless, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { startThread } from '../../tasks/own-thread.ts'
 import { sqliteEntry } from './entry.ts'
@@ -87,7 +87,7 @@ class ThreadedSqlite implements Backend {
     }
   }
 
-  publish(jobs: readonly NewJob[]): Promise<void> {
+  publish(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
     return this.#call('publish', batchOf(jobs) ?? jobs)
   }
 
