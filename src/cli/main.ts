@@ -77,6 +77,8 @@ Examples:
     .option('--retries <n>', 'how many attempts may follow a failed first one', whole)
     .option('--expires <duration>', 'not to be started after this long', duration)
     .option('--tag <tag>', 'what to find it by; may be given again', collected)
+    .option('--unique [key]', 'one at a time: while another with the key, or the same arguments, has not ended, that one serves both')
+    .option('--idempotency-key <key>', 'one a day: another with the key serves both')
     .option('--wait [duration]', 'wait for the result and print it')
     .addOption(asJson())
     .action(async (task, args, options) => (await import('./commands/enqueue.ts')).enqueue(task, args, options))
@@ -122,6 +124,7 @@ Examples:
     .option('-q, --queue <name>', 'all of a queue')
     .option('--task <name>', 'all of a task')
     .option('--tag <tag>', 'all with a tag')
+    .option('--args <json>', 'call it with these from now on: a list, for one job')
     .addOption(asJson())
     .action(async (jobs, options) => (await import('./commands/retry.ts')).retry(jobs, options))
 

@@ -13,6 +13,8 @@ export interface Link {
 /** How the job ended that published another. */
 export interface Parent {
   readonly job: string
+  /** Of the delivery that ended it. */
+  readonly token: number
   readonly state: FinalState
   /** Its result, or its error, encoded. */
   readonly outcome: Uint8Array
@@ -26,6 +28,6 @@ export function linkedBy(state: JobState, links: readonly Link[]): readonly NewJ
 }
 
 /** What is told those whom a job's end publishes. */
-export function parentOf({ id, state, result, error }: Pick<Job, 'id' | 'state' | 'result' | 'error'>): Parent {
-  return { job: id, state: state as FinalState, outcome: result ?? errorBytes(error!) }
+export function parentOf({ id, token, state, result, error }: Pick<Job, 'id' | 'token' | 'state' | 'result' | 'error'>): Parent {
+  return { job: id, token, state: state as FinalState, outcome: result ?? errorBytes(error!) }
 }

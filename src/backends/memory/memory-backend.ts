@@ -1,4 +1,4 @@
-import { type HistoryEntry, type JobLogLine, type JobStory, entryOf, historyLimit, historyOf, logLimit } from '../../jobs/history.ts'
+import { type HistoryEntry, type JobLogLine, type KeptStory, entryOf, historyLimit, historyOf, logLimit } from '../../jobs/history.ts'
 import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
 import { type Link, type Parent, linkedBy, parentOf } from '../../jobs/link.ts'
@@ -198,10 +198,10 @@ class MemoryBackend implements Backend {
       .take(limit).toArray()
   }
 
-  async story(job: string): Promise<JobStory | undefined> {
+  async story(job: string): Promise<KeptStory | undefined> {
     this.#open()
     const entry = this.#entries.get(job)
-    return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [] }
+    return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [], payload: entry.payload }
   }
 
   watch(ended: (endings: readonly Ending[]) => void, _failed: (error: unknown) => void): Watch {

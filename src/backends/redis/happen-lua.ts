@@ -84,7 +84,7 @@ end
 
 local ends = { succeeded = 'success', failed = 'failure', dead = 'failure' }
 local function publishLinks(job)
-  local parent = { job = job.id, state = job.state, outcome = job.result or job.error }
+  local parent = { job = job.id, token = job.token, state = job.state, outcome = job.result or job.error }
   for _, link in ipairs(job.links) do
     if link.on == ends[job.state] and not load(link.job.queue, link.job.id) then publishOne(link.job, parent) end
   end
@@ -111,7 +111,7 @@ local function shown(job)
     number(job.startedAt) or false, number(job.finishedAt) or false, job.attempt, job.token, job.rescues, job.deaths,
     job.deferrals, job.suspect and '1' or false, job.worker or false, job.cancelling and '1' or false, job.result or false, job.error or false,
     number(job.wall) or false, number(job.cpu) or false, redis.call('HGET', at(job.queue, 'progress'), job.id) or false,
-    job.parent and job.parent.job or false, job.parent and job.parent.state or false, job.parent and job.parent.outcome or false
+    job.parent and job.parent.job or false, job.parent and job.parent.token or false, job.parent and job.parent.state or false, job.parent and job.parent.outcome or false
   }
 end
 `

@@ -1,4 +1,4 @@
-import { historyLimit, logLimit, type JobStory } from '../../jobs/history.ts'
+import { historyLimit, logLimit, type KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { errorBytes } from '../../jobs/kept-error.ts'
 import { expired, rescueLimit, workerLost } from '../../jobs/limits.ts'
@@ -152,7 +152,7 @@ class RedisBackend implements Backend {
     return { jobs: found.map(String), ...(last === null ? {} : { next: String(last) }) }
   }
 
-  async story(job: string): Promise<JobStory | undefined> {
+  async story(job: string): Promise<KeptStory | undefined> {
     return replies.storyOf(await this.#run<replies.StoryReply>(store.story, { job, queue: this.#queues.get(job) }))
   }
 

@@ -88,7 +88,7 @@ for index, packed in ipairs(entries) do
   for place, value in ipairs(values) do if type(value) == 'number' then values[place] = number(value) end end
   entries[index] = values
 end
-return { shown(job), entries, redis.call('LRANGE', at(job.queue, 'logs:' .. job.id), 0, -1) }
+return { shown(job), entries, redis.call('LRANGE', at(job.queue, 'logs:' .. job.id), 0, -1), job.payload }
 `)
 
 /** How jobs ended, of those that have. */

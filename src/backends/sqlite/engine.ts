@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type JobStory, historyOf, logLimit } from '../../jobs/history.ts'
+import { type KeptStory, historyOf, logLimit } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
 import { rescue } from '../../jobs/rescue.ts'
@@ -217,12 +217,13 @@ export class SqliteEngine {
     })
   }
 
-  story(job: string): JobStory | undefined {
+  story(job: string): KeptStory | undefined {
     return this.#read(() => {
       const stored = this.#tables.byId(job)
       return stored && {
         history: historyOf(stored.job, this.#sql.history.all(stored.seq).map(historyEntryOf)),
-        logs: this.#sql.logs.all(stored.seq).map(logLineOf)
+        logs: this.#sql.logs.all(stored.seq).map(logLineOf),
+        payload: this.#sql.payload.get(stored.seq)![0] as Uint8Array
       }
     })
   }

@@ -35,7 +35,7 @@ export class Publisher {
     if (state === 'ready') this.#sql.insertReady.run(queue, lineCodes[place], -priority, lastInsertRowid, 0, 0)
     else this.#sql.insertScheduled.run(dueAt, lastInsertRowid, 0, 0)
     if (mayExpire(job)) this.#sql.insertExpiring.run(expiresAt, lastInsertRowid)
-    if (parent) this.#sql.insertParent.run(lastInsertRowid, parent.job, stateCodes[parent.state], parent.outcome)
+    if (parent) this.#sql.insertParent.run(lastInsertRowid, parent.job, parent.token, stateCodes[parent.state], parent.outcome)
     this.#tables.count(queue, state, 1)
     this.#tables.tell(queue)
     return undefined

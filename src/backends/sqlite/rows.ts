@@ -15,7 +15,7 @@ export const jobColumns = `j.seq, j.id, j.task, j.queue, j.place, j.priority, j.
   coalesce(e.state, iif(a.seq, 2, iif(r.seq, 1, 0))),
   coalesce(e.attempt, a.attempt, r.attempt, s.attempt, 0), coalesce(e.token, a.token, r.token, s.token, 0),
   coalesce(a.started_at, e.started_at), e.finished_at, a.worker, w.id, c.seq, t.rescues, t.deaths, t.deferrals, t.suspect,
-  iif(e.seq, e.wall, t.wall), iif(e.seq, e.cpu, t.cpu), t.error, e.result, p.done, p.total, p.note, j.links, f.job, f.state, f.outcome`
+  iif(e.seq, e.wall, t.wall), iif(e.seq, e.cpu, t.cpu), t.error, e.result, p.done, p.total, p.note, j.links, f.job, f.token, f.state, f.outcome`
 
 /** Where a job stands, by all tables that may say so; `j` is the job, and comes before. */
 export const standingTables = `
@@ -39,7 +39,7 @@ export interface Stored {
 
 export function storedOf(row: Row): Stored {
   const [seq, id, task, queue, place, priority, tags, createdAt, expiresAt, dueAt, state, attempt, token, startedAt, finishedAt,
-    workerNumber, worker, cancelling, rescues, deaths, deferrals, suspect, wall, cpu, error, result, done, total, note, links, parent, parentState, outcome] = row as JobRow
+    workerNumber, worker, cancelling, rescues, deaths, deferrals, suspect, wall, cpu, error, result, done, total, note, links, parent, parentToken, parentState, outcome] = row as JobRow
   return {
     seq,
     worker: workerNumber ?? undefined,
@@ -62,7 +62,7 @@ export function storedOf(row: Row): Stored {
       error: errorOf(error),
       spent: wall === null ? undefined : { wall, cpu: cpu! },
       progress: done === null ? undefined : { done, ...(total === null ? {} : { total }), ...(note === null ? {} : { note }) },
-      parent: parent === null ? undefined : { job: parent, state: stateNames[parentState!] as FinalState, outcome: outcome! }
+      parent: parent === null ? undefined : { job: parent, token: parentToken!, state: stateNames[parentState!] as FinalState, outcome: outcome! }
     }
   }
 }
@@ -72,7 +72,7 @@ type JobRow = [
   dueAt: number, state: number, attempt: number, token: number, startedAt: number | null, finishedAt: number | null,
   workerNumber: number | null, worker: string | null, cancelling: number | null, rescues: number | null, deaths: number | null, deferrals: number | null, suspect: number | null,
   wall: number | null, cpu: number | null, error: Uint8Array | null, result: Uint8Array | null, done: number | null, total: number | null, note: string | null,
-  links: Uint8Array | null, parent: string | null, parentState: number | null, outcome: Uint8Array | null
+  links: Uint8Array | null, parent: string | null, parentToken: number | null, parentState: number | null, outcome: Uint8Array | null
 ]
 
 export function historyEntryOf(row: Row): HistoryEntry {

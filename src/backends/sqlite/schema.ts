@@ -158,7 +158,7 @@ export const migrations: readonly string[] = [
   `,
   `
   ALTER TABLE treadle_jobs ADD COLUMN links BLOB;
-  CREATE TABLE treadle_parents (seq INTEGER PRIMARY KEY, job TEXT NOT NULL, state INTEGER NOT NULL, outcome BLOB NOT NULL) STRICT;
+  CREATE TABLE treadle_parents (seq INTEGER PRIMARY KEY, job TEXT NOT NULL, token INTEGER NOT NULL, state INTEGER NOT NULL, outcome BLOB NOT NULL) STRICT;
   CREATE TABLE treadle_unique (
     queue TEXT NOT NULL, key TEXT NOT NULL, job TEXT NOT NULL, until REAL NOT NULL, orphaned INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (queue, key)

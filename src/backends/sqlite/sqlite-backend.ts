@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { JobStory } from '../../jobs/history.ts'
+import type { KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
@@ -118,7 +118,7 @@ class SqliteBackend implements Backend {
     return this.#ask(() => this.#engine.report(reports))
   }
 
-  story(job: string): Promise<JobStory | undefined> {
+  story(job: string): Promise<KeptStory | undefined> {
     return this.#ask(() => this.#engine.story(job))
   }
 

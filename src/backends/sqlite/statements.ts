@@ -31,7 +31,7 @@ export const commands = {
   mergeJob: 'UPDATE treadle_jobs SET priority = ?, due_at = ?, expires_at = ? WHERE seq = ?',
   replaceJob: `UPDATE treadle_jobs SET task = ?, place = ?, priority = ?, due_at = ?, expires_at = ?, tags = ?, payload = ?, links = ? WHERE seq = ?`,
   writePayload: 'UPDATE treadle_jobs SET payload = ? WHERE seq = ?',
-  insertParent: 'INSERT INTO treadle_parents (seq, job, state, outcome) VALUES (?, ?, ?, ?)',
+  insertParent: 'INSERT INTO treadle_parents (seq, job, token, state, outcome) VALUES (?, ?, ?, ?, ?)',
   writeHold: 'INSERT OR REPLACE INTO treadle_unique (queue, key, job, until) VALUES (?, ?, ?, ?)',
   orphanHold: 'UPDATE treadle_unique SET orphaned = 1 WHERE job = ?',
   dropHolds: 'DELETE FROM treadle_unique WHERE orphaned = 1 AND until <= ?',
@@ -84,6 +84,7 @@ export const queries = {
   ready: `SELECT ${delivered} FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
     WHERE r.queue = ? AND r.line = ? ORDER BY r.rank, r.seq LIMIT ? + 0`,
   readyRanks: 'SELECT rank, seq FROM treadle_ready WHERE queue = ? AND line = ? ORDER BY rank, seq LIMIT ? + 0',
+  payload: 'SELECT payload FROM treadle_jobs WHERE seq = ?',
   hold: 'SELECT job, until FROM treadle_unique WHERE queue = ? AND key = ?',
   setbacks: 'SELECT deaths, deferrals FROM treadle_stories WHERE seq = ?',
   due: `SELECT s.seq, s.due_at, j.queue, iif(t.suspect, 4, j.place), -j.priority, s.attempt, s.token

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Worker } from 'node:worker_threads'
-import type { JobStory } from '../../jobs/history.ts'
+import type { KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { linkEnds } from '../../concurrency/threads/port-link.ts'
 import { milliseconds } from '../../kernel/duration.ts'
@@ -119,7 +119,7 @@ class ThreadedSqlite implements Backend {
     return this.#call('report', reports)
   }
 
-  story(job: string): Promise<JobStory | undefined> {
+  story(job: string): Promise<KeptStory | undefined> {
     return this.#call('story', job)
   }
 

@@ -22,13 +22,15 @@ export interface EnqueueCommandOptions {
   retries?: number
   expires?: Duration
   tag?: string[]
+  unique?: true | string
+  idempotencyKey?: string
   wait?: true | Duration
   logLevel: LogLevel
   json?: true
 }
 
 export async function enqueue(task: string, args: readonly string[], options: EnqueueCommandOptions): Promise<void> {
-  const { tasks = [], wait, json, retries, queue, priority, delay, timeout, expires, tag } = options
+  const { tasks = [], wait, json, retries, queue, priority, delay, timeout, expires, tag, unique, idempotencyKey } = options
   const known = await definition(task, tasks)
   const call: CallOptions = {
     ...(queue === undefined ? {} : { queue }),
@@ -37,11 +39,13 @@ export async function enqueue(task: string, args: readonly string[], options: En
     ...(timeout === undefined ? {} : { timeout }),
     ...(expires === undefined ? {} : { expires }),
     ...(tag === undefined ? {} : { tags: tag }),
+    ...(unique === undefined ? {} : { unique: unique === true || { key: unique } }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(retries === undefined ? {} : { retry: { limit: retries } })
   }
   await withClient(options, async (client) => {
     const job = await client.enqueueByName(task, args.map(parse), call, known)
-    if (wait === undefined) console.log(json ? toJson({ job: job.id }) : `enqueued ${task} as ${job.id}`)
+    if (wait === undefined) console.log(json ? toJson({ job: job.id, admission: job.admission }) : job.admission === 'created' ? `enqueued ${task} as ${job.id}` : `not enqueued: ${job.id} stands for it`)
     else await waitFor(client, job, options)
   })
 }

@@ -10,7 +10,7 @@ export const linkCases: Cases = {
     const { reservation } = await backend.settle([succeed(parent)], request())
     expect(reservation?.deliveries).toMatchObject([{ job: next.id, task: 'next', payload: bytes('next'), attempt: 1 }])
     expect(await backend.read([sorry.id])).toEqual([undefined])
-    const told = { job: parent.job, state: 'succeeded', outcome: result }
+    const told = { job: parent.job, token: 1, state: 'succeeded', outcome: result }
     expect((await read(backend, next.id)).parent).toEqual(told)
     expect(await read(backend, other.id)).toMatchObject({ state: 'scheduled', queue: 'other', parent: told })
     expect((await read(backend, parent.job)).parent).toBe(undefined)
