@@ -5,6 +5,7 @@ import { argsName, resultName } from '../backends/payloads/payload-names.ts'
 import type { PayloadStore } from '../backends/payloads/payload-store.ts'
 import { currentScope } from '../concurrency/cancel-scope.ts'
 import type { Ending, JobFilter } from '../backends/store.ts'
+import type { Gate } from '../jobs/gates.ts'
 import type { KeptStory } from '../jobs/history.ts'
 import type { Job, NewJob } from '../jobs/job.ts'
 import type { Link } from '../jobs/link.ts'
@@ -29,6 +30,7 @@ import { ArgsDepot, type Keeper } from './args-depot.ts'
 import { Enqueuer } from './enqueuer.ts'
 import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions, type RetryChanges, type ToldStory } from './job-handle.ts'
 import { type CancelFilter, type ListFilter, type PurgeOptions, type RetryFilter, cancelFilter, listFilter, purgeFilter, retryFilter } from './job-filters.ts'
+import { type Limited, type Limits, gateName, gateRule, pausable } from './limits.ts'
 import { ResultWaiter } from './result-waiter.ts'
 import { uniqueRule } from './unique-rule.ts'
 
@@ -142,6 +144,45 @@ export class Client extends Service {
   /** @throws UnknownJobError */
   async state(id: string): Promise<JobState> {
     return (await this.#job(id)).state
+  }
+
+  /**
+   * Limits what runs of a queue, a task in it, or a key in it, on all workers together; what runs already goes on. The key `'*'` means each key that has no
+   * limits of its own.
+   *
+   * @param limits in place of those that it had, all of them; null takes them away
+   * @throws InvalidOptionError
+   *
+   * @example
+   * await queue.limit({ queue: 'mail' }, { concurrency: 10, rate: { limit: 100, per: '1m' } })
+   * await queue.limit({ queue: 'mail', key: '*' }, { concurrency: 2 })
+   * await queue.limit({ queue: 'mail', key: 'tenant-7' }, { concurrency: 4, weight: 3 })
+   */
+  async limit(of: Limited, limits: Limits | null): Promise<void> {
+    await this.#parts.backend.gate([{ ...gateName('limit()', of), rule: limits && gateRule(limits) }])
+  }
+
+  /** All limits, and what is paused or held. */
+  limits(): Promise<readonly Gate[]> {
+    return this.#parts.backend.gates()
+  }
+
+  /**
+   * Nothing more of a queue, a task in it, or a key in it is started until it is resumed; what runs goes on, and what is enqueued waits.
+   *
+   * @throws InvalidOptionError
+   *
+   * @example
+   * await queue.pause({ queue: 'mail' })
+   * await queue.resume({ queue: 'mail' })
+   */
+  async pause(of: Limited): Promise<void> {
+    await this.#parts.backend.gate([{ ...pausable('pause()', of), paused: true }])
+  }
+
+  /** What was paused is started again. @throws InvalidOptionError */
+  async resume(of: Limited): Promise<void> {
+    await this.#parts.backend.gate([{ ...pausable('resume()', of), paused: false }])
   }
 
   /** What happened to a job, oldest first, what its attempts logged, and what it is called with. @throws UnknownJobError */
@@ -349,7 +390,7 @@ export class Client extends Service {
     const { name, version, runs, rules, ownRules } = definition
     const header = { ...headerOf(rules, ownRules, version), ...(linked ? { linked } : {}) }
     const payload = encode(args, `The arguments of '${name}'`, 'args', leadOf(header))
-    const { queue, priority, delay, expires, tags, unique, link, linkError } = rules
+    const { queue, priority, delay, expires, tags, unique, key, ordered, cost, link, linkError } = rules
     // What is linked, or takes another's place, is known to the payload store by no name.
     if (payload.length > this.#parts.payloadLimit && (!this.#parts.payloads || linked || unique?.taken === 'replace')) {
       throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, this.#parts.payloadLimit)
@@ -357,6 +398,8 @@ export class Client extends Service {
     const links = [...this.#links('success', link), ...this.#links('failure', linkError)]
     return {
       id: this.#nextId(), task: name, queue, place: runs, priority, payload, delay, expires, tags,
+      ...(key === undefined ? {} : { key, ...(ordered ? { ordered } : {}) }),
+      ...(cost === 1 ? {} : { cost }),
       ...(unique ? { unique: uniqueRule(name, unique, args) } : {}),
       ...(links.length > 0 ? { links } : {})
     }

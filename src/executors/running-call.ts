@@ -5,6 +5,7 @@ import { SoftTimeoutError } from '../kernel/errors.ts'
 import type { LogFields, Logger } from '../kernel/logger.ts'
 import { callOf, isBare } from '../tasks/call.ts'
 import { type OwnContext, type ParentOutcome, type TaskContext, context, inCall, runInContext } from '../tasks/context.ts'
+import type { Held } from '../tasks/limit.ts'
 import { progressOf } from '../tasks/progress.ts'
 import type { OpenResources, Resource } from '../tasks/resource.ts'
 import type { TaskDefinition } from '../tasks/task.ts'
@@ -79,6 +80,10 @@ export class RunningCall implements OwnContext {
 
   get progress(): TaskContext['progress'] {
     return this.#progress ??= (done, total, note) => this.#said.progress(progressOf(done, total, note))
+  }
+
+  hold(what: Held, ms: number): void {
+    if (!this.ended) this.#listener.hold?.(what, ms, this)
   }
 
   /** It is over. What it said last is passed on, and its progress from here on is not. */

@@ -23,6 +23,12 @@ export interface NewJob {
   readonly tags: readonly string[]
   /** There is to be no other of its key. */
   readonly unique?: UniqueRule
+  /** On whose behalf it is, such as a tenant's: keys of a queue take turns, and may have limits. */
+  readonly key?: string
+  /** It begins only when all jobs of its key that began before, and are ordered too, have ended. */
+  readonly ordered?: boolean
+  /** What it takes of rates. Default: 1. */
+  readonly cost?: number
   /** What is published when it ends. */
   readonly links?: readonly Link[]
 }
@@ -52,6 +58,9 @@ export interface Job {
   readonly place: Place
   readonly priority: number
   readonly tags: readonly string[]
+  readonly key: string | undefined
+  readonly ordered: boolean
+  readonly cost: number
   readonly state: JobState
   /** When it may start or started to wait, in milliseconds since the epoch of the backend's clock. */
   readonly dueAt: number
@@ -113,6 +122,9 @@ export function born(job: NewJob, now: number, parent?: Parent): Job {
     place: job.place,
     priority: job.priority,
     tags: job.tags,
+    key: job.key,
+    ordered: job.ordered ?? false,
+    cost: job.cost ?? 1,
     state: job.delay > 0 ? 'scheduled' : 'ready',
     dueAt: now + job.delay,
     expiresAt: now + job.expires,

@@ -56,6 +56,8 @@ export interface ParentOutcome {
 export interface OwnContext extends TaskContext {
   /** What was opened of a resource, where the call's task has it. */
   opened?(resource: object): { readonly value: unknown } | undefined
+  /** Jobs like this one are not to be started for so many milliseconds. */
+  hold?(what: 'task' | 'key' | 'queue', ms: number): void
 }
 
 const running = sharedByCopies('running.1', () => new AsyncLocalStorage<OwnContext>())
@@ -95,6 +97,10 @@ export function runOutside<T>(fn: () => T): T {
 
 export function openedHere(resource: object): { readonly value: unknown } | undefined {
   return running.getStore()?.opened?.(resource)
+}
+
+export function holdFromHere(what: 'task' | 'key' | 'queue', ms: number): void {
+  running.getStore()?.hold?.(what, ms)
 }
 
 /** Whether this code runs inside a call. */

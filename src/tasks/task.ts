@@ -48,6 +48,15 @@ export interface CallOptions {
   unique?: boolean | UniqueOptions
   /** A job of the task that was enqueued with the same key less than 24 hours ago, or has not ended, stands for this one. Up to 200 characters. In place of `unique`. */
   idempotencyKey?: string
+  /**
+   * On whose behalf the job is, such as a tenant: the keys of a queue take turns, so that one's million jobs do not hold up another's one, and may have limits. Up to 200
+   * characters, other than `'*'`. Default: those without one share a turn.
+   */
+  key?: string
+  /** It begins only when all jobs of its key before it that are ordered too have ended, retries and all. Needs a `key`. Default: false. */
+  ordered?: boolean
+  /** What the job takes of the rates that limit it; more than 0. Default: 1. */
+  cost?: number
   /** What is enqueued in the same breath in which the job succeeds. In place of what the task has. Default: nothing. */
   link?: TaskCall | readonly TaskCall[]
   /** What is enqueued in the same breath in which the job fails for good, or is set aside as dead; not where it is cancelled. Default: nothing. */
@@ -100,7 +109,7 @@ export interface TaskOptions extends CallOptions {
   resources?: readonly Resource<unknown>[]
 }
 
-const callOptions = { queue: true, priority: true, timeout: true, retry: true, delay: true, expires: true, tags: true, softTimeout: true, unique: true, idempotencyKey: true, link: true, linkError: true, ignoreResult: true } as const
+const callOptions = { queue: true, priority: true, timeout: true, retry: true, delay: true, expires: true, tags: true, softTimeout: true, unique: true, idempotencyKey: true, key: true, ordered: true, cost: true, link: true, linkError: true, ignoreResult: true } as const
 const taskOptions = { name: true, runs: true, aliases: true, version: true, middleware: true, resources: true, args: true, ...callOptions } as const
 
 /** The options of a call, checked, in milliseconds. */
@@ -114,6 +123,9 @@ export interface CallRules {
   readonly tags: readonly string[]
   readonly softTimeout: number
   readonly unique: UniqueCallRule | undefined
+  readonly key: string | undefined
+  readonly ordered: boolean
+  readonly cost: number
   readonly link: readonly TaskCall[]
   readonly linkError: readonly TaskCall[]
   readonly ignoreResult: boolean
@@ -234,6 +246,9 @@ export const ruleDefaults: CallRules = {
   tags: [],
   softTimeout: Infinity,
   unique: undefined,
+  key: undefined,
+  ordered: false,
+  cost: 1,
   link: [],
   linkError: [],
   ignoreResult: false
@@ -264,8 +279,15 @@ function rulesWith(options: CallOptions, base: CallRules): CallRules {
   const delay = waitable(time('delay'), 'delay')
   const expires = time('expires')
   if (expires !== Infinity) waitable(expires, 'expires')
+  const { key = base.key, ordered = base.ordered, cost = base.cost } = options
+  if (key !== undefined && checkKey('key', key) === '*') throw new InvalidOptionError('key', key, "other than '*', which means all of them")
+  if (checkBoolean('ordered', ordered) && key === undefined) throw new InvalidOptionError('ordered', ordered, 'given with a key: jobs are ordered among those of their key')
+  if (typeof cost !== 'number' || !(cost > 0 && cost < Infinity)) throw new InvalidOptionError('cost', cost, 'a number, more than 0')
   return {
     queue,
+    key,
+    ordered,
+    cost,
     priority,
     timeout,
     softTimeout,

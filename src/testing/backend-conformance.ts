@@ -6,6 +6,7 @@ import type { Cases, TestRunner } from './backend-conformance/bench.ts'
 import { cancellingCases } from './backend-conformance/cancelling.ts'
 import { closingCases } from './backend-conformance/closing.ts'
 import { delayCases } from './backend-conformance/delays.ts'
+import { gateCases } from './backend-conformance/gates.ts'
 import { handleCases } from './backend-conformance/handles.ts'
 import { historyCases } from './backend-conformance/histories.ts'
 import { leaseCases } from './backend-conformance/leases.ts'
@@ -43,6 +44,7 @@ const groups: Readonly<Record<string, Cases>> = {
   suspects: suspectCases,
   waking: wakingCases,
   afterwards: afterwardsCases,
+  gates: gateCases,
   unique: uniqueCases,
   links: linkCases,
   reading: readingCases,

@@ -239,7 +239,8 @@ export class Worker extends Service {
         signal: held.cancel,
         attempt: { job, number: attempt, token, version, parent: header.linked ? await this.#parentOf(job) : undefined },
         onProgress: (progress) => this.#reports.progress(held, progress),
-        onLog: (line) => this.#reports.line(held, line)
+        onLog: (line) => this.#reports.line(held, line),
+        onHold: (what, ms) => void this.#hold(held, what, ms)
       })
       if (outcome.kind === 'returned' && (header.ignoreResult ?? manifest.rules.ignoreResult)) outcome = { ...outcome, value: nothing }
       if (this.#desk?.takes(outcome)) outcome = await this.#desk.keep(held, outcome)
@@ -271,6 +272,20 @@ export class Worker extends Service {
       return settlementOf(held, outcome, Math.random())
     } catch (error) {
       return bounded({ job: held.job, token: held.token, outcome: { event: 'fail', error: toPortable(error) } })
+    }
+  }
+
+  /** A call would have others like it wait. Where the broker cannot be told, they do not. */
+  async #hold({ job, task }: Held, what: 'task' | 'key' | 'queue', holdFor: number): Promise<void> {
+    const { backend, log } = this.#parts
+    try {
+      const [known] = await backend.read([job])
+      if (!known || (what === 'key' && known.key === undefined)) return
+      const { queue, key } = known
+      await backend.gate([{ queue, ...(what === 'task' ? { task: known.task } : what === 'key' ? { key: key! } : {}), holdFor }])
+      log.info({ job, task, what, ms: holdFor }, 'jobs are held back: an attempt asked for it')
+    } catch (err) {
+      log.warn({ err, job, task }, 'what an attempt would have held back could not be')
     }
   }
 

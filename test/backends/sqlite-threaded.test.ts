@@ -19,6 +19,11 @@ backendConformance({
     'merge: what has not begun has the higher priority, the earlier start and the later expiry of both': ownClock,
     'replace: what has not begun is as the newest, with the delay counted anew': ownClock,
     'a job that expires publishes what its failure publishes, and wakes who listens': ownClock,
+    'ordered jobs of a key run one at a time in their order, through retries; a cancel, a failure and a death let the next go': ownClock,
+    'a rate lets through as much as it says, at once and then one by one; costs count': ownClock,
+    'the same rate of a queue, and of each key apart': ownClock,
+    'what is held for a time is let go after it, and the longer of two times counts': ownClock,
+    'what waits before a gate is found, cancelled, expired and purged as what stands in its line': ownClock,
     'the history tells what happened, in order': ownClock,
     'the oldest go first, as many as the limit says; young ones stay': ownClock
   }

@@ -1,3 +1,4 @@
+import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
 import { type HistoryEntry, type JobLogLine, type KeptStory, entryOf, historyLimit, historyOf, logLimit } from '../../jobs/history.ts'
 import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
@@ -15,6 +16,7 @@ import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
+import { Gatekeeper, isBefore } from './gatekeeper.ts'
 import { Heap } from '../../concurrency/heap.ts'
 
 export interface MemoryOptions {
@@ -33,6 +35,7 @@ interface Entry {
   readonly payload: Uint8Array
   readonly links: readonly Link[]
   job: Job
+  rank: number
   history?: HistoryEntry[]
   logs?: JobLogLine[]
 }
@@ -46,7 +49,7 @@ class MemoryBackend implements Backend {
   readonly #clock: Clock
   readonly #entries = new Map<string, Entry>()
   readonly #lines = new Map<string, Heap<Entry>>()
-  readonly #due = new Heap<Entry>((a, b) => a.job.dueAt < b.job.dueAt)
+  readonly #due = new Heap<Entry>((a, b) => a.job.dueAt === b.job.dueAt ? a.seq < b.seq : a.job.dueAt < b.job.dueAt)
   /** Entries that may yet expire. */
   readonly #mortal = new Set<Entry>()
   readonly #leases = new Map<string, number>()
@@ -55,6 +58,7 @@ class MemoryBackend implements Backend {
   readonly #ending = new Set<string>()
   /** By queue and key. */
   readonly #holds = new Map<string, KeyHold>()
+  readonly #gates = new Gatekeeper<Entry>()
   readonly #counts = new QueueCounts()
   readonly #listeners = new Listeners()
   readonly #watches = new EndingWatches()
@@ -114,6 +118,16 @@ class MemoryBackend implements Backend {
     }
     for (const [key, { job, until }] of this.#holds) if (until <= now && !this.#entries.has(job)) this.#holds.delete(key)
     return { rescued, buried, stalled: false }
+  }
+
+  async gate(changes: readonly (GateName & GateChange)[]): Promise<void> {
+    const now = this.#open()
+    for (const change of changes) this.#gates.change(change.queue, change, change, now, this.#active())
+    this.#listeners.tell(changes.map(({ queue }) => queue))
+  }
+
+  async gates(): Promise<readonly Gate[]> {
+    return this.#gates.all(this.#open())
   }
 
   async leave(worker: string): Promise<void> {
@@ -225,7 +239,7 @@ class MemoryBackend implements Backend {
     if (this.#entries.has(job.id)) return undefined
     this.#listeners.tell([job.queue])
     const taken = job.unique && this.#admit(job, job.unique, now)
-    if (!taken) this.#keep({ seq: this.#seq++, payload: job.payload, links: job.links ?? [], job: born(job, now, parent) })
+    if (!taken) this.#keep({ seq: this.#seq++, payload: job.payload, links: job.links ?? [], job: born(job, now, parent), rank: 0 })
     return taken
   }
 
@@ -254,6 +268,7 @@ class MemoryBackend implements Backend {
     this.#entries.set(entry.job.id, entry)
     if (entry.job.expiresAt < Infinity) this.#mortal.add(entry)
     this.#counts.add(entry.job.queue, entry.job.state, 1)
+    this.#gates.published(entry.job, this.#active())
     this.#file(entry)
   }
 
@@ -266,7 +281,7 @@ class MemoryBackend implements Backend {
     return {
       deliveries,
       cancelling: cancelling.map(({ job }) => ({ job: job.id, token: job.token })),
-      nextDue: (this.#firstDue()?.job.dueAt ?? Infinity) - now
+      nextDue: Math.max(0, Math.min(this.#firstDue()?.job.dueAt ?? Infinity, this.#gates.nextOpening) - now)
     }
   }
 
@@ -275,19 +290,23 @@ class MemoryBackend implements Backend {
     now: number,
     deliveries: Delivery[]
   ): void {
-    const queued = queues.map((queue) => this.#line(queue, name))
     for (let left = room; left > 0;) {
       let first: Heap<Entry> | undefined
-      for (const line of queued) {
+      for (const queue of queues) {
+        const line = this.#line(queue, name)
+        this.#gates.admit(queue, name, now, (entry) => line.push(entry))
         while (line.peek() && line.peek()!.job.state !== 'ready') line.pop()
-        if (line.peek() && (!first || comesFirst(line.peek()!, first.peek()!))) first = line
+        const head = line.peek()
+        if (head && (!first || comesFirst(head, first.peek()!)) && this.#gates.letsThrough(queue, head.job.cost, this.#counts.of(queue).active, now)) first = line
       }
       const entry = first?.pop()
       if (!entry) return
+      if (this.#gates.holdsBack(entry, now)) continue
       if (hasExpired(entry.job, now)) {
         this.#happen(entry, { event: 'bury', error: expired }, now)
         continue
       }
+      this.#gates.passed(entry, now)
       this.#happen(entry, { event: 'reserve', worker }, now)
       const { id, token, task, place, attempt, suspect, deaths, deferrals } = entry.job
       deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, deferrals, payload: entry.payload })
@@ -318,6 +337,7 @@ class MemoryBackend implements Backend {
     entry.job = job
     if (before.worker !== undefined && job.worker === undefined) this.#held.get(before.worker)?.delete(entry)
     if (job.worker !== undefined) this.#heldBy(job.worker).add(entry)
+    if (this.#gates.became(before, job)) this.#listeners.tell([job.queue])
     if (job.state !== before.state) {
       this.#counts.add(job.queue, before.state, -1)
       this.#counts.add(job.queue, job.state, 1)
@@ -330,7 +350,10 @@ class MemoryBackend implements Backend {
   /** Puts an entry where its new state belongs. */
   #file(entry: Entry): void {
     const { state, queue, id } = entry.job
-    if (state === 'ready') this.#line(queue, lineOf(entry.job)).push(entry)
+    if (state === 'ready') {
+      entry.rank = this.#gates.rank(entry.job)
+      this.#line(queue, lineOf(entry.job)).push(entry)
+    }
     else if (state === 'scheduled') this.#due.push(entry)
     else if (isFinal(state)) {
       this.#mortal.delete(entry)
@@ -341,8 +364,12 @@ class MemoryBackend implements Backend {
   #line(queue: string, name: Line): Heap<Entry> {
     const key = `${name} ${queue}`
     let line = this.#lines.get(key)
-    if (!line) this.#lines.set(key, line = new Heap(comesFirst))
+    if (!line) this.#lines.set(key, line = new Heap<Entry>(isBefore))
     return line
+  }
+
+  #active(): Iterable<Job> {
+    return this.#held.values().flatMap((held) => held.values().map(({ job }) => job))
   }
 
   #heldBy(worker: string): Set<Entry> {
@@ -358,6 +385,7 @@ class MemoryBackend implements Backend {
   }
 }
 
+/** Of two queues' firsts. */
 function comesFirst(a: Entry, b: Entry): boolean {
   return a.job.priority === b.job.priority ? a.seq < b.seq : a.job.priority > b.job.priority
 }

@@ -138,3 +138,26 @@ for index = 1, #found, 2 do
 end
 return { all, workers, number(now - oldest) }
 `)
+
+export const gate: Script = script(String.raw`
+for _, one in ipairs(asked.changes) do
+  gates().change(one.queue, one.inner, one)
+  news[one.queue] = true
+end
+finish()
+`, { full: true })
+
+export const gates: Script = script(String.raw`
+local found = {}
+for _, queue in ipairs(redis.call('SMEMBERS', P .. ':gated')) do
+  local flat = redis.call('HGETALL', at(queue, 'gates'))
+  for index = 1, #flat, 2 do
+    local one = cmsgpack.unpack(flat[index + 1])
+    local heldUntil = one.heldUntil or 0
+    if one.rule or one.paused or heldUntil > now then
+      found[#found + 1] = { queue, flat[index], one.rule and cjson.encode(one.rule) or false, one.paused and '1' or false, number(heldUntil > now and heldUntil or 0) }
+    end
+  end
+end
+return found
+`)

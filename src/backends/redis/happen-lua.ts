@@ -111,7 +111,8 @@ local function shown(job)
     number(job.startedAt) or false, number(job.finishedAt) or false, job.attempt, job.token, job.rescues, job.deaths,
     job.deferrals, job.suspect and '1' or false, job.worker or false, job.cancelling and '1' or false, job.result or false, job.error or false,
     number(job.wall) or false, number(job.cpu) or false, redis.call('HGET', at(job.queue, 'progress'), job.id) or false,
-    job.parent and job.parent.job or false, job.parent and job.parent.token or false, job.parent and job.parent.state or false, job.parent and job.parent.outcome or false
+    job.parent and job.parent.job or false, job.parent and job.parent.token or false, job.parent and job.parent.state or false, job.parent and job.parent.outcome or false,
+    job.key or false, job.ordered and '1' or false, number(job.cost)
   }
 end
 `

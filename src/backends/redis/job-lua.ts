@@ -1,10 +1,11 @@
 import { lines } from '../../jobs/job.ts'
 import { finalStates } from '../../jobs/states.ts'
+import { gatesLua } from './gates-lua.ts'
 
 /**
  * What every script begins with: where things are, how a job is read and written, and what is written when the script has done its work.
  *
- * Keys, of a prefix P: `P:queues` (set), `P:workers` (by when their leases end), `P:announced` (set), `P:held:WORKER` and, of those whose cancel was asked for,
+ * Keys, of a prefix P: `P:queues` (set), `P:gated` (those of them that have gates, or keys: see gates-lua.ts), `P:workers` (by when their leases end), `P:announced` (set), `P:held:WORKER` and, of those whose cancel was asked for,
  * `P:cancelling:WORKER` (job → queue). Of a queue, whose name is the hash tag of each: `jobs` (id → what never changes), `moved` (id → where it stands, once anything but its birth has happened to it), `ids` (in
  * the order of arrival, which is that of ids), `line:LINE` (ready: the highest priority first, then by id), `due`, `expiring`, `counts`, `progress`, and of jobs
  * that have any `history:ID` and `logs:ID`; `unique` (key → which job holds it, and until when) and `orphans` (keys whose jobs were purged, by when their time is over).
@@ -103,7 +104,11 @@ local function born(id, queue, task, place, priority, createdAt, dueAt, expiresA
     id = id, queue = queue, task = task, place = place, priority = priority, createdAt = createdAt, dueAt = dueAt, firstDueAt = dueAt, expiresAt = expiresAt or nil, firstExpiresAt = expiresAt or nil, tags = tags, payload = payload,
     attempt = 0, token = 0, rescues = 0, deaths = 0, deferrals = 0
   }
-  if extras then job.unique, job.links, job.parent = extras.unique, extras.links, extras.parent end
+  job.cost = 1
+  if extras then
+    job.unique, job.links, job.parent, job.key, job.ordered = extras.unique, extras.links, extras.parent, extras.key, extras.ordered
+    job.cost = extras.cost or 1
+  end
   return job
 end
 
@@ -170,6 +175,7 @@ local function finish()
   if #ended > 0 then redis.call('PUBLISH', P .. ':ended', table.concat(ended, '\n')) end
 end
 
+${gatesLua}
 local function lineOf(job) return job.suspect and 'suspect' or job.place end
 local function expires(job) return job.expiresAt and job.attempt == 0 and (job.state == 'ready' or job.state == 'scheduled') end
 local function hasExpired(job) return job.attempt == 0 and job.expiresAt and job.expiresAt <= now end
@@ -177,12 +183,22 @@ local function hasExpired(job) return job.attempt == 0 and job.expiresAt and job
 -- What the state says of where a job is found; with no score it is found there no longer.
 local function place(job, isThere)
   local state, queue, id = job.state, job.queue, job.id
-  if state == 'ready' then note(indexes, at(queue, 'line:' .. lineOf(job)), id, isThere and -job.priority)
+  if isThere and job.key then gates().begin(queue) end
+  if state == 'ready' then
+    if not isGated(queue) then note(indexes, at(queue, 'line:' .. lineOf(job)), id, isThere and (job.priority == 0 and 0 or number(-job.priority * turns)))
+    else
+      note(indexes, at(queue, 'line:' .. lineOf(job)), id, isThere and number(gates().rank(job)))
+      if not isThere then gates().forget(job) end
+    end
   elseif state == 'scheduled' then note(indexes, at(queue, 'due'), id, isThere and number(job.dueAt))
   elseif state == 'active' then
     note(fields, P .. ':held:' .. job.worker, id, isThere and queue)
     if job.cancelling then note(fields, P .. ':cancelling:' .. job.worker, id, isThere and queue) end
-  elseif isThere and final[state] then ended[#ended + 1] = id end
+    if isGated(queue) then gates().count(job, isThere and 1 or -1) end
+  elseif isThere and final[state] then
+    ended[#ended + 1] = id
+    if job.ordered then gates().ended(job) end
+  end
   if job.expiresAt and expires(job) then note(indexes, at(queue, 'expiring'), id, isThere and number(job.expiresAt)) end
   count(queue, state, isThere and 1 or -1)
 end

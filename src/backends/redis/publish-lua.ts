@@ -3,7 +3,9 @@ export const publishLua: string = String.raw`
 -- What never changes of a job, as it is kept.
 local function writeFixed(job)
   local fixed = { job.task, job.place, job.priority, job.createdAt, job.firstDueAt, job.firstExpiresAt or false, job.tags, job.payload }
-  if job.unique or job.links or job.parent then fixed[9] = { unique = job.unique, links = job.links, parent = job.parent } end
+  if job.unique or job.links or job.parent or job.key or job.cost ~= 1 then
+    fixed[9] = { unique = job.unique, links = job.links, parent = job.parent, key = job.key, ordered = job.ordered, cost = job.cost }
+  end
   note(fields, at(job.queue, 'jobs'), job.id, cmsgpack.pack(fixed))
 end
 
@@ -37,6 +39,7 @@ local function amend(job, new, how)
   else
     job.state = new.delay > 0 and 'scheduled' or 'ready'
     job.task, job.place, job.priority, job.tags, job.payload = new.task, new.place, new.priority, new.tags, new.payload
+    job.key, job.ordered, job.cost = new.key, new.ordered, new.cost or 1
     job.links, job.parent, job.dueAt, job.expiresAt = new.links, nil, dueAt, expiresAt or nil
   end
   job.firstDueAt, job.firstExpiresAt = job.dueAt, job.expiresAt
@@ -64,7 +67,7 @@ local function publishOne(new, parent)
     if how ~= 'created' then return how, holder end
   end
   if redis.call('SISMEMBER', P .. ':queues', new.queue) == 0 then redis.call('SADD', P .. ':queues', new.queue) end
-  local extras = (new.unique or new.links or parent) and { unique = new.unique and new.unique.key, links = new.links, parent = parent }
+  local extras = { unique = new.unique and new.unique.key, links = new.links, parent = parent, key = new.key, ordered = new.ordered, cost = new.cost }
   local made = born(new.id, new.queue, new.task, new.place, new.priority, now, now + new.delay, new.expires and now + new.expires or false, new.tags, new.payload, extras)
   made.state = new.delay > 0 and 'scheduled' or 'ready'
   writeFixed(made)

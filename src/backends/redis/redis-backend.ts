@@ -1,5 +1,6 @@
 import { historyLimit, logLimit, type KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
+import { type Gate, type GateChange, type GateName, innerName } from '../../jobs/gates.ts'
 import { errorBytes } from '../../jobs/kept-error.ts'
 import { expired, rescueLimit, workerLost } from '../../jobs/limits.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
@@ -113,6 +114,17 @@ class RedisBackend implements Backend {
       })),
       logLimit
     })
+  }
+
+  async gate(changes: readonly (GateName & GateChange)[]): Promise<void> {
+    if (changes.length === 0) return this.#server.checkOpen()
+    await this.#run(broker.gate, {
+      changes: changes.map(({ rule, paused, holdFor, ...name }) => ({ queue: name.queue, inner: innerName(name), paused, holdFor, ...(rule === null ? { dropped: true } : { rule }) }))
+    })
+  }
+
+  async gates(): Promise<readonly Gate[]> {
+    return (await this.#run<replies.GateReply[]>(broker.gates, {})).map(replies.gateOf)
   }
 
   async leave(worker: string): Promise<void> {

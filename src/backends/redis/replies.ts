@@ -1,3 +1,4 @@
+import { type Gate, type GateRule, outerName } from '../../jobs/gates.ts'
 import { type HistoryEntry, type JobLogLine, type KeptStory, historyOf } from '../../jobs/history.ts'
 import type { Job } from '../../jobs/job.ts'
 import type { FinalState, JobState } from '../../jobs/states.ts'
@@ -14,6 +15,7 @@ export type Bulk = Buffer | number | null
 
 export type DeliveryReply = readonly [job: Buffer, token: number, task: Buffer, place: Buffer, attempt: number, suspect: Buffer | null, deaths: number, deferrals: number, payload: Buffer, queue: Buffer]
 export type TakenReply = readonly [at: number, how: Buffer, holder: Buffer]
+export type GateReply = readonly [queue: Buffer, inner: Buffer, rule: Buffer | null, paused: Buffer | null, heldUntil: Buffer]
 export type RefReply = readonly [job: Buffer, token: number]
 export type ReservationReply = readonly [deliveries: readonly DeliveryReply[], cancelling: readonly RefReply[], nextDue: Buffer | null]
 export type SweepReply = readonly [rescued: readonly RefReply[], buried: readonly Buffer[]]
@@ -31,6 +33,10 @@ function deliveryOf([job, token, task, place, attempt, suspect, deaths, deferral
     job: String(job), token, task: String(task), place: String(place) as Place, attempt, suspect: suspect !== null,
     deaths, deferrals, payload: bytesOf(payload)
   }
+}
+
+export function gateOf([queue, inner, rule, paused, heldUntil]: GateReply): Gate {
+  return { ...outerName(String(queue), String(inner)), rule: rule === null ? {} : JSON.parse(String(rule)) as GateRule, paused: paused !== null, heldUntil: Number(heldUntil) }
 }
 
 export function refOf([job, token]: RefReply): AttemptRef {
@@ -61,9 +67,10 @@ export function endingOf([job, state, result, error, attempt]: EndingReply): End
 
 /** As `shown` in job-lua.ts tells it. */
 export function jobOf(reply: JobReply): Job {
-  const [id, task, queue, place, priority, tags, state, dueAt, expiresAt, createdAt, startedAt, finishedAt, attempt, token, rescues, deaths, deferrals, suspect, worker, cancelling, result, error, wall, cpu, progress, parent, parentToken, parentState, outcome] = reply
+  const [id, task, queue, place, priority, tags, state, dueAt, expiresAt, createdAt, startedAt, finishedAt, attempt, token, rescues, deaths, deferrals, suspect, worker, cancelling, result, error, wall, cpu, progress, parent, parentToken, parentState, outcome, key, ordered, cost] = reply
   return {
     id: String(id), task: String(task), queue: String(queue), place: String(place) as Place, priority: Number(priority), tags: JSON.parse(String(tags)) as string[],
+    key: given(key) ? String(key) : undefined, ordered: given(ordered), cost: Number(cost),
     state: String(state) as JobState, dueAt: Number(dueAt), expiresAt: maybeNumber(expiresAt) ?? Infinity, createdAt: Number(createdAt),
     startedAt: maybeNumber(startedAt), finishedAt: maybeNumber(finishedAt), attempt: Number(attempt), token: Number(token), rescues: Number(rescues),
     deaths: Number(deaths), deferrals: Number(deferrals), suspect: given(suspect), worker: given(worker) ? String(worker) : undefined, cancelling: given(cancelling),

@@ -1,3 +1,5 @@
+import { takeGatedLua } from './gates-lua.ts'
+
 // What the scripts of workers have in common.
 
 /** A hash as a table. */
@@ -18,7 +20,7 @@ end
 `
 
 /** Takes jobs for a worker: also after a settling, in the same breath. */
-export const reserveLua: string = String.raw`
+export const reserveLua: string = takeGatedLua + String.raw`
 local function promote()
   local left = asked.mostAtOnce
   for _, queue in ipairs(queues()) do
@@ -29,11 +31,12 @@ local function promote()
   end
 end
 
-local function nextDue()
-  local first
+local function nextDue(first)
   for _, queue in ipairs(queues()) do
     local due = redis.call('ZRANGE', at(queue, 'due'), 0, 0, 'WITHSCORES')[2]
     if due and (not first or tonumber(due) < first) then first = tonumber(due) end
+    local opens = isGated(queue) and gates().nextOpening(queue)
+    if opens and (not first or opens < first) then first = opens end
   end
   return first and number(math.max(0, first - now)) or false
 end
@@ -86,9 +89,16 @@ local function reserve(request)
   redis.call('ZADD', P .. ':workers', number(now + request.lease), request.worker)
   writeSets()
   promote()
-  local deliveries, buried, complete = {}, 0, true
+  local deliveries, buried, complete, opensLater, anyGated = {}, 0, true, nil, false
+  for _, queue in ipairs(request.queues) do anyGated = anyGated or isGated(queue) end
   for _, line in ipairs(lines) do
     local left = request.room[line] or 0
+    if anyGated and left > 0 and complete then
+      local opens
+      complete, opens = takeGated(request, line, left, deliveries)
+      if opens then opensLater = math.min(opensLater or opens, opens) end
+      left = 0
+    end
     while left > 0 and complete do
       writeSets()
       local some = front(request.queues, line, left)
@@ -119,7 +129,7 @@ local function reserve(request)
     cancelling[#cancelling + 1] = { id, load(queue, id).token }
   end
   if not complete then return { deliveries, cancelling, '0' } end
-  return { deliveries, cancelling, nextDue() }
+  return { deliveries, cancelling, nextDue(opensLater) }
 end
 `
 
@@ -128,7 +138,7 @@ export const succeedLua: string = String.raw`
 local function succeedFirst(settlements)
   local byQueue, done, named = {}, {}, {}
   for index, one in ipairs(settlements) do
-    local isFirst = not named[one.job]
+    local isFirst = not named[one.job] and not (one.queue and isGated(one.queue))
     named[one.job] = true
     if isFirst and one.event == 'succeed' and one.queue then
       local of = byQueue[one.queue] or { ids = {}, places = {} }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
 import { type KeptStory, historyOf, logLimit } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
@@ -10,7 +11,7 @@ import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged } from '../s
 import { type Claim, Claims } from './claims.ts'
 import { stateCodes, stateNames } from './codes.ts'
 import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile } from './file.ts'
-import { type JobBatch, batchOf } from './job-batch.ts'
+import { type JobBatch, batchOf, jobsOf } from './job-batch.ts'
 import { type Committed, JobTables } from './job-tables.ts'
 import { Publisher } from './publisher.ts'
 import { historyEntryOf, logLineOf, storedOf } from './rows.ts'
@@ -66,9 +67,12 @@ export class SqliteEngine {
   publish(jobs: readonly NewJob[] | JobBatch): Taken[] {
     return this.#write((now) => {
       const batch = 'shared' in jobs ? jobs : batchOf(jobs)
-      if (!batch) return (jobs as readonly NewJob[]).map((job) => this.#publisher.one(job, now)).filter((taken) => taken !== undefined)
-      this.#publisher.batch(batch, now)
-      return []
+      if (batch && !this.#tables.gates.has(batch.shared.queue)) {
+        this.#publisher.batch(batch, now)
+        return []
+      }
+      const each = 'shared' in jobs ? jobsOf(jobs) : jobs
+      return each.map((job) => this.#publisher.one(job, now)).filter((taken) => taken !== undefined)
     })
   }
 
@@ -88,7 +92,7 @@ export class SqliteEngine {
       for (const settlement of settlements) {
         const { job, token, outcome } = settlement
         const claim = this.#claims.get(job)
-        if (mayBatch && outcome.event === 'succeed' && token === 1 && claim?.token === 1 && !claim.isLinked) first.push({ claim, outcome })
+        if (mayBatch && outcome.event === 'succeed' && token === 1 && claim?.token === 1 && !claim.isLinked && !this.#tables.gates.has(claim.queue)) first.push({ claim, outcome })
         else if (!this.#settle(settlement, now)) stale.push({ job, token })
       }
       if (first.length > 0) this.#succeed(first, now)
@@ -137,8 +141,22 @@ export class SqliteEngine {
         buried.push(this.#tables.happen(this.#tables.bySeq(seq), { event: 'bury', error: expired }, now).id)
       }
       this.#sql.dropHolds.run(now)
+      this.#tables.gates.trim()
       return { rescued, buried, stalled }
     })
+  }
+
+  gate(changes: readonly (GateName & GateChange)[]): void {
+    this.#write((now) => {
+      for (const change of changes) {
+        this.#tables.gates.change(change, change, now)
+        this.#tables.tell(change.queue)
+      }
+    })
+  }
+
+  gates(): Gate[] {
+    return this.#read(() => this.#tables.gates.all(this.#now()))
   }
 
   announce(worker: string): void {
@@ -181,7 +199,7 @@ export class SqliteEngine {
   }
 
   purge({ states, queue, tag, olderThan, limit, from = '0' }: PurgeFilter): Purged {
-    const { someEndings, purgeable, purgeJob, dropEnding, purgeStory, purgeParent, purgeHistory, purgeProgress, purgeLogs, orphanHold } = this.#sql
+    const { someEndings, purgeable, purgeJob, dropEnding, purgeStory, purgeParent, purgeHistory, purgeProgress, purgeLogs, purgeKeyed, orphanHold } = this.#sql
     return this.#write((now) => {
       const codes = JSON.stringify(states.map((state) => stateCodes[state]))
       const after = Number(from)
@@ -189,7 +207,7 @@ export class SqliteEngine {
       if (last === null) return { jobs: [] }
       const rows = purgeable.all(after, queue ?? null, null, tag ?? null, codes, now - olderThan, limit, last) as [number, string, string, number][]
       for (const [seq, id, name, state] of rows) {
-        for (const drop of [purgeJob, dropEnding, purgeStory, purgeParent, purgeHistory, purgeProgress, purgeLogs]) drop.run(seq)
+        for (const drop of [purgeJob, dropEnding, purgeStory, purgeParent, purgeHistory, purgeProgress, purgeLogs, purgeKeyed]) drop.run(seq)
         orphanHold.run(id)
         this.#tables.count(name, stateNames[state]!, -1)
       }
@@ -256,7 +274,7 @@ export class SqliteEngine {
     return {
       deliveries: claims.deliveries,
       cancelling: (this.#sql.cancelling.all(number) as [string, number][]).map(([job, token]) => ({ job, token })),
-      nextDue: claims.complete ? Math.max(0, due - now) : 0
+      nextDue: claims.complete ? Math.max(0, Math.min(due, claims.opensLater, this.#tables.gates.nextOpening(now)) - now) : 0
     }
   }
 
@@ -301,8 +319,9 @@ export class SqliteEngine {
 
   #promote(now: number): void {
     for (const [seq, dueAt, queue, line, rank, attempt, token] of this.#sql.due.all(now, mostAtOnce) as DueRow[]) {
+      const own = this.#tables.gates.has(queue) ? this.#tables.gates.rank(seq, this.#tables.bySeq(seq).job) : rank
       this.#sql.dropScheduled.run(dueAt, seq)
-      this.#sql.insertReady.run(queue, line, rank, seq, attempt, token)
+      this.#sql.insertReady.run(queue, line, own, seq, attempt, token)
       this.#tables.count(queue, 'scheduled', -1)
       this.#tables.count(queue, 'ready', 1)
     }

@@ -5,6 +5,7 @@ import { type Parent, linkedBy, parentOf } from '../../jobs/link.ts'
 import { type JobState, isFinal } from '../../jobs/states.ts'
 import { QueueCounts, noJobs } from '../queue-counts.ts'
 import { lineCodes, stateCodes } from './codes.ts'
+import { Gatekeeper } from './gatekeeper.ts'
 import { type Stored, linksBytes, storedOf, tagsText } from './rows.ts'
 import type { Statements } from './statements.ts'
 
@@ -25,6 +26,7 @@ export interface Committed {
  */
 export class JobTables {
   readonly #sql: Statements
+  readonly gates: Gatekeeper
   readonly #link: (job: NewJob, now: number, parent: Parent) => void
   // Of the transaction that is open:
   readonly #counts = new QueueCounts()
@@ -35,6 +37,7 @@ export class JobTables {
   constructor(sql: Statements, link: (job: NewJob, now: number, parent: Parent) => void) {
     this.#sql = sql
     this.#link = link
+    this.gates = new Gatekeeper(sql, (queue) => this.#counts.of(queue).active, (queue) => this.tell(queue))
   }
 
   byId(id: string): Stored | undefined {
@@ -81,6 +84,8 @@ export class JobTables {
       this.#writeStory(seq, job, after)
       this.#counts.add(job.queue, job.state, -1)
       this.#counts.add(job.queue, after.state, 1)
+      if (job.state === 'active') this.gates.count(job, -1)
+      if (isFinal(after.state)) this.gates.ended(seq, after)
     }
     if (entry) this.#writeEntry(seq, entry)
     for (const linked of linkedBy(after.state, before.links)) this.#link(linked, now, parentOf(after))
@@ -93,6 +98,7 @@ export class JobTables {
     const { task, place, priority, dueAt, expiresAt, tags } = after
     const expires = expiresAt === Infinity ? null : expiresAt
     this.#leave({ seq, job, ...before })
+    this.gates.published(seq, after)
     if (by) this.#sql.replaceJob.run(task, lineCodes[place], priority, dueAt, expires, tagsText(tags), by.payload, linksBytes(by.links), seq)
     else this.#sql.mergeJob.run(priority, dueAt, expires, seq)
     this.#enter(seq, after)
@@ -124,12 +130,14 @@ export class JobTables {
     this.#counts.take()
     this.#news.clear()
     this.#ended = []
+    this.gates.reset()
   }
 
-  #leave({ seq, worker, job }: Stored): void {
-    const { state, queue, priority, dueAt, token, cancelling, expiresAt } = job
+  #leave({ seq, worker, rank, isParked, job }: Stored): void {
+    const { state, queue, dueAt, token, cancelling, expiresAt } = job
     if (mayExpire(job)) this.#sql.dropExpiring.run(expiresAt, seq)
-    if (state === 'ready') this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], -priority, seq)
+    if (isParked) this.#sql.dropParked.run(seq)
+    else if (state === 'ready') this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], rank!, seq)
     else if (state === 'scheduled') this.#sql.dropScheduled.run(dueAt, seq)
     else if (state === 'active') {
       this.#sql.dropActive.run(seq, token)
@@ -143,9 +151,9 @@ export class JobTables {
   }
 
   #enter(seq: number, job: Job): void {
-    const { state, queue, priority, dueAt, attempt, token, startedAt, finishedAt, spent, result, expiresAt } = job
+    const { state, queue, dueAt, attempt, token, startedAt, finishedAt, spent, result, expiresAt } = job
     if (mayExpire(job)) this.#sql.insertExpiring.run(expiresAt, seq)
-    if (state === 'ready') this.#sql.insertReady.run(queue, lineCodes[lineOf(job)], -priority, seq, attempt, token)
+    if (state === 'ready') this.#sql.insertReady.run(queue, lineCodes[lineOf(job)], this.gates.rank(seq, job), seq, attempt, token)
     else if (state === 'scheduled') this.#sql.insertScheduled.run(dueAt, seq, attempt, token)
     else {
       this.#sql.insertEnding.run(seq, stateCodes[state], attempt, token, startedAt ?? null, finishedAt!, spent?.wall ?? null, spent?.cpu ?? null, result ?? null)

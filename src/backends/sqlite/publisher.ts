@@ -1,3 +1,4 @@
+import { rankOf } from '../../jobs/gates.ts'
 import { type NewJob, born } from '../../jobs/job.ts'
 import type { Parent } from '../../jobs/link.ts'
 import { type UniqueRule, admissionOf, amended, hasNotBegun } from '../../jobs/unique.ts'
@@ -32,23 +33,25 @@ export class Publisher {
       id, task, queue, lineCodes[place], priority, now, dueAt, expiresAt === Infinity ? null : expiresAt, tagsText(tags), newJob.payload, linksBytes(links)
     )
     if (changes === 0) return undefined
-    if (state === 'ready') this.#sql.insertReady.run(queue, lineCodes[place], -priority, lastInsertRowid, 0, 0)
-    else this.#sql.insertScheduled.run(dueAt, lastInsertRowid, 0, 0)
-    if (mayExpire(job)) this.#sql.insertExpiring.run(expiresAt, lastInsertRowid)
-    if (parent) this.#sql.insertParent.run(lastInsertRowid, parent.job, parent.token, stateCodes[parent.state], parent.outcome)
+    const seq = Number(lastInsertRowid)
+    this.#tables.gates.published(seq, job)
+    if (state === 'ready') this.#sql.insertReady.run(queue, lineCodes[place], this.#tables.gates.rank(seq, job), seq, 0, 0)
+    else this.#sql.insertScheduled.run(dueAt, seq, 0, 0)
+    if (mayExpire(job)) this.#sql.insertExpiring.run(expiresAt, seq)
+    if (parent) this.#sql.insertParent.run(seq, parent.job, parent.token, stateCodes[parent.state], parent.outcome)
     this.#tables.count(queue, state, 1)
     this.#tables.tell(queue)
     return undefined
   }
 
-  /** As `one` for each of them. Those that are new come after all that were there. */
+  /** As `one` for each of them, where their queue has neither gates nor keys. Those that are new come after all that were there. */
   batch({ shared, payloads, parts }: JobBatch, now: number): void {
     const { task, queue, place, priority, tags, state, dueAt, expiresAt } = born({ ...shared, id: '', payload: payloads }, now)
     const last = Number(this.#sql.lastSeq.get()?.[0] ?? 0)
     const expires = expiresAt === Infinity ? null : expiresAt
     const { changes } = this.#sql.insertJobs.run(parts, task, queue, lineCodes[place], priority, now, dueAt, expires, tagsText(tags), payloads)
     if (changes === 0) return
-    if (state === 'ready') this.#sql.readyAfter.run(queue, lineCodes[place], -priority, last)
+    if (state === 'ready') this.#sql.readyAfter.run(queue, lineCodes[place], rankOf({ priority }, 0), last)
     else this.#sql.scheduledAfter.run(dueAt, last)
     if (expires !== null) this.#sql.expiringAfter.run(expires, last)
     this.#tables.count(queue, state, Number(changes))

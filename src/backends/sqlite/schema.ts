@@ -17,6 +17,8 @@
  *   Old ones are dropped; whoever comes later looks its jobs up one by one.
  * - `treadle_cancels` is empty nearly always, which is seen at a glance.
  * - `treadle_unique` tells which job holds a key; of a job that was purged the hold stays for its time, as an orphan.
+ * - A job's `rank` in its line is by priority, then by turn (`jobs/gates.ts`). Of a queue with gates or keys, `treadle_gated`, each job that was ready has a row in
+ *   `treadle_keyed`; what a gate holds back stands in `treadle_parked` and not in `treadle_ready`; `treadle_opening` has the gates to look at again, and when.
  * - A lease belongs to a worker, so that renewing it writes one row, however many jobs it holds.
  */
 export const migrations: readonly string[] = [
@@ -165,6 +167,23 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX treadle_unique_jobs ON treadle_unique (job);
   CREATE INDEX treadle_unique_orphans ON treadle_unique (until) WHERE orphaned = 1;
+
+  UPDATE treadle_ready SET rank = rank * 137438953472;
+  CREATE TABLE treadle_gated (queue TEXT PRIMARY KEY, reached REAL NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_gates (
+    queue TEXT NOT NULL, inner TEXT NOT NULL, rule TEXT, paused INTEGER NOT NULL, held_until REAL NOT NULL, paid_at REAL NOT NULL,
+    PRIMARY KEY (queue, inner)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_turns (queue TEXT NOT NULL, key TEXT NOT NULL, finish REAL NOT NULL, PRIMARY KEY (queue, key)) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_gate_active (queue TEXT NOT NULL, inner TEXT NOT NULL, active INTEGER NOT NULL, PRIMARY KEY (queue, inner)) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_holders (queue TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (queue, key)) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_keyed (seq INTEGER PRIMARY KEY, key TEXT, ordered INTEGER NOT NULL, cost REAL NOT NULL, turn INTEGER NOT NULL) STRICT;
+  CREATE TABLE treadle_parked (
+    seq INTEGER PRIMARY KEY, queue TEXT NOT NULL, gate TEXT NOT NULL, line INTEGER NOT NULL, rank INTEGER NOT NULL, attempt INTEGER NOT NULL, token INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX treadle_parked_before ON treadle_parked (queue, gate, line, rank, seq);
+  CREATE TABLE treadle_opening (queue TEXT NOT NULL, gate TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (queue, gate)) STRICT, WITHOUT ROWID;
+  CREATE INDEX treadle_opening_at ON treadle_opening (queue, at);
   `
 ]
 

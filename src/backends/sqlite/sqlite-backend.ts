@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
 import type { KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
@@ -88,6 +89,14 @@ class SqliteBackend implements Backend {
 
   sweep(patience: number): Promise<Sweep> {
     return this.#ask((waited) => this.#engine.sweep(waited > patience))
+  }
+
+  gate(changes: readonly (GateName & GateChange)[]): Promise<void> {
+    return this.#ask(() => this.#engine.gate(changes))
+  }
+
+  gates(): Promise<readonly Gate[]> {
+    return this.#ask(() => this.#engine.gates())
   }
 
   leave(worker: string): Promise<void> {

@@ -1,6 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { turns } from '../../jobs/gates.ts'
+import { gateCommands, gateQueries } from './gate-statements.ts'
 import { partSql } from './job-batch.ts'
-import { type Row, jobColumns, standingTables } from './rows.ts'
+import { type Row, jobColumns, standingTables, stateColumn } from './rows.ts'
 
 type Value = number | string | Uint8Array | null
 
@@ -17,6 +19,7 @@ const matching = `(?2 IS NULL OR j.queue = ?2) AND (?3 IS NULL OR j.task = ?3) A
 const inLine = 'queue = ? AND line = ? AND (rank, seq) <= (?, ?)'
 
 export const commands = {
+  ...gateCommands,
   begin: 'BEGIN IMMEDIATE',
   beginRead: 'BEGIN',
   commit: 'COMMIT',
@@ -78,6 +81,7 @@ export const commands = {
  * which takes longer than all the rest of it.
  */
 export const queries = {
+  ...gateQueries,
   now: "SELECT unixepoch('subsec')",
   dataVersion: 'PRAGMA data_version',
   // CROSS JOIN: the line leads, so that LIMIT stops both.
@@ -87,7 +91,7 @@ export const queries = {
   payload: 'SELECT payload FROM treadle_jobs WHERE seq = ?',
   hold: 'SELECT job, until FROM treadle_unique WHERE queue = ? AND key = ?',
   setbacks: 'SELECT deaths, deferrals FROM treadle_stories WHERE seq = ?',
-  due: `SELECT s.seq, s.due_at, j.queue, iif(t.suspect, 4, j.place), -j.priority, s.attempt, s.token
+  due: `SELECT s.seq, s.due_at, j.queue, iif(t.suspect, 4, j.place), -j.priority * ${turns}, s.attempt, s.token
     FROM treadle_scheduled s CROSS JOIN treadle_jobs j ON j.seq = s.seq LEFT JOIN treadle_stories t ON t.seq = s.seq
     WHERE s.due_at <= ? ORDER BY s.due_at, s.seq LIMIT ? + 0`,
   nextDue: 'SELECT due_at FROM treadle_scheduled ORDER BY due_at LIMIT 1',
@@ -105,7 +109,7 @@ export const queries = {
     WHERE c.worker = ?`,
   lastSeq: 'SELECT max(seq) FROM treadle_jobs',
   seqOf: 'SELECT seq FROM treadle_jobs WHERE id <= ? ORDER BY id DESC LIMIT 1',
-  jobs: `${jobs} WHERE j.seq > ?1 AND ${matching} AND (?5 IS NULL OR coalesce(e.state, iif(a.seq, 2, iif(r.seq, 1, 0))) = ?5) ORDER BY j.seq LIMIT ?6 + 0`,
+  jobs: `${jobs} WHERE j.seq > ?1 AND ${matching} AND (?5 IS NULL OR ${stateColumn} = ?5) ORDER BY j.seq LIMIT ?6 + 0`,
   activeSeqs: `SELECT j.seq FROM treadle_active a CROSS JOIN treadle_jobs j ON j.seq = a.seq WHERE a.seq > ?1 AND ${matching} ORDER BY a.seq LIMIT ?5 + 0`,
   unsuccessfulSeqs: `SELECT j.seq FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
     WHERE e.state = ?5 AND e.state <> 4 AND e.seq > ?1 AND ${matching} ORDER BY e.seq LIMIT ?6 + 0`,

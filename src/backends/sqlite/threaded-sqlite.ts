@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Worker } from 'node:worker_threads'
+import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
 import type { KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { linkEnds } from '../../concurrency/threads/port-link.ts'
@@ -105,6 +106,14 @@ class ThreadedSqlite implements Backend {
 
   sweep(patience: number): Promise<Sweep> {
     return this.#call('sweep', patience)
+  }
+
+  gate(changes: readonly (GateName & GateChange)[]): Promise<void> {
+    return this.#call('gate', changes)
+  }
+
+  gates(): Promise<readonly Gate[]> {
+    return this.#call('gates')
   }
 
   leave(worker: string): Promise<void> {

@@ -321,10 +321,11 @@ export abstract class CallHost {
     this.#listener.onOutcome(call, outcomeOf(outcome))
   }
 
-  #hear({ ready, loaded, passedOver, described, ending, worn, opens, progress, log }: RunnerWord): void {
+  #hear({ ready, loaded, passedOver, described, ending, worn, opens, progress, hold, log }: RunnerWord): void {
     if (log) return this.#write(...log)
     if (this.#killed) return
     if (progress) return this.inFlight.get(progress[0])?.progressed(progress[1])
+    if (hold) return this.inFlight.get(hold[0])?.holds(hold[1], hold[2])
     if (ready) this.ready = true
     if (ending) this.#ending = ending
     if (worn) this.worn = true

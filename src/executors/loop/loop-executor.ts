@@ -194,9 +194,10 @@ export class LoopExecutor extends Service implements Executor {
     }
   }
 
-  #listenerFor({ onProgress, onLog }: Call): Listener {
+  #listenerFor({ onProgress, onLog, onHold }: Call): Listener {
     return {
       clock: this.clock,
+      hold: onHold,
       progress: onProgress,
       log: (line, { bindings, ended }) => {
         this.#log[line.level]({ ...bindings, ...line.fields }, line.message)
