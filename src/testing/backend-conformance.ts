@@ -12,6 +12,7 @@ import { leaseCases } from './backend-conformance/leases.ts'
 import { orderCases } from './backend-conformance/order.ts'
 import { publishingCases } from './backend-conformance/publishing.ts'
 import { readingCases } from './backend-conformance/reading.ts'
+import { scheduleCases } from './backend-conformance/schedules.ts'
 import { settlingCases } from './backend-conformance/settling.ts'
 import { storyCases } from './backend-conformance/stories.ts'
 import { suspectCases } from './backend-conformance/suspects.ts'
@@ -43,6 +44,7 @@ const groups: Readonly<Record<string, Cases>> = {
   afterwards: afterwardsCases,
   reading: readingCases,
   stories: storyCases,
+  schedules: scheduleCases,
   handles: handleCases,
   closing: closingCases,
   histories: historyCases

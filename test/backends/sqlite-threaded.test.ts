@@ -16,6 +16,7 @@ backendConformance({
     delays: ownClock, leases: ownClock, suspects: ownClock, 'the late outcome of a job that others ended and removed ends no other': ownClock, histories: ownClock,
     'leases, and what was announced, hold for every handle': ownClock,
     'the history tells what happened, in order': ownClock,
+    'a slot comes on the clock of the backend, not a moment before': ownClock,
     'the oldest go first, as many as the limit says; young ones stay': ownClock
   }
 }, { describe, test, expect })

@@ -1,7 +1,8 @@
 import { type Script, script } from './script.ts'
 import { forgetLua, hashLua, reserveLua, succeedLua } from './worker-lua.ts'
 
-export const publish: Script = script(String.raw`
+/** Keeps what `asked.jobs` names. */
+export const publishLua: string = String.raw`
 local served, there, ids = {}, {}, {}
 for index, job in ipairs(asked.jobs) do ids[index] = job.id end
 for _, queue in ipairs(queues()) do
@@ -27,8 +28,9 @@ for _, job in ipairs(asked.jobs) do
   end
   news[job.queue] = true
 end
-finish()
-`)
+`
+
+export const publish: Script = script(publishLua + 'finish()')
 
 export const reserve: Script = script(hashLua + reserveLua + String.raw`
 local reservation = reserve(asked.request)

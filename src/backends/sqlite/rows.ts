@@ -1,5 +1,6 @@
 import type { HistoryEntry, JobLogLine } from '../../jobs/history.ts'
 import type { Job } from '../../jobs/job.ts'
+import type { Schedule } from '../../jobs/schedule.ts'
 import type { Place } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { type PortableError, toPortable } from '../../wire/portable-error.ts'
@@ -87,6 +88,10 @@ type HistoryRow = [
 export function logLineOf(row: Row): JobLogLine {
   const [at, level, attempt, token, message, fields] = row as [number, JobLogLine['level'], number, number, string, string]
   return { at, level, attempt, token, message, fields }
+}
+
+export function scheduleOf([record]: Row): Schedule {
+  return decode(record as Uint8Array) as Schedule
 }
 
 function tagsOf(text: string | null): readonly string[] {

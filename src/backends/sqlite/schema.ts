@@ -154,6 +154,10 @@ export const migrations: readonly string[] = [
   DROP TABLE treadle_old_jobs;
   DROP TABLE treadle_old_endings;
   DROP TABLE treadle_payloads;
+  `,
+  `
+  CREATE TABLE treadle_schedules (name TEXT PRIMARY KEY, revision TEXT NOT NULL, next_slot REAL, record BLOB NOT NULL) STRICT;
+  CREATE INDEX treadle_schedules_due ON treadle_schedules (next_slot) WHERE next_slot IS NOT NULL;
   `
 ]
 

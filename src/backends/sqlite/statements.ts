@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { scheduleNews } from '../schedules.ts'
 import { partSql } from './job-batch.ts'
 import { type Row, jobColumns, standingTables } from './rows.ts'
 
@@ -61,6 +62,8 @@ export const commands = {
     ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until`,
   announce: 'UPDATE treadle_workers SET announced = 1 WHERE id = ?',
   forget: 'DELETE FROM treadle_workers WHERE num = ?',
+  writeSchedule: 'INSERT OR REPLACE INTO treadle_schedules (name, revision, next_slot, record) VALUES (?, ?, ?, ?)',
+  dropSchedule: 'DELETE FROM treadle_schedules WHERE name = ?',
   count: `INSERT INTO treadle_queues (name, news, ${counted.join(', ')}) VALUES (?, ?, ${counted.map(() => '?').join(', ')})
     ON CONFLICT (name) DO UPDATE SET news = news + excluded.news, ${counted.map((state) => `${state} = ${state} + excluded.${state}`).join(', ')}`
 }
@@ -113,8 +116,12 @@ export const queries = {
   history: 'SELECT at, event, attempt, token, worker, started_at, wall, cpu, error FROM treadle_history WHERE seq = ? ORDER BY number',
   lastLog: 'SELECT max(number) FROM treadle_logs WHERE seq = ?',
   logs: 'SELECT at, level, attempt, token, message, fields FROM treadle_logs WHERE seq = ? ORDER BY number',
+  scheduleSeen: 'SELECT revision, next_slot FROM treadle_schedules WHERE name = ?',
+  schedules: 'SELECT record FROM treadle_schedules WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR name > ?2) ORDER BY name LIMIT ?3 + 0',
+  dueSchedules: 'SELECT record FROM treadle_schedules WHERE next_slot <= ? ORDER BY next_slot LIMIT ? + 0',
+  nextSlot: 'SELECT next_slot FROM treadle_schedules WHERE next_slot > ? ORDER BY next_slot LIMIT 1',
   news: 'SELECT name, news FROM treadle_queues',
-  queues: `SELECT name, ${counted.join(', ')} FROM treadle_queues ORDER BY name`,
+  queues: `SELECT name, ${counted.join(', ')} FROM treadle_queues WHERE name <> '${scheduleNews}' ORDER BY name`,
   workers: 'SELECT num, id, lease_until FROM treadle_workers WHERE lease_until > ? ORDER BY id',
   nextRank: 'SELECT rank FROM treadle_ready WHERE queue = ? AND line = ? AND rank > ? ORDER BY rank LIMIT 1',
   oldestOf: `SELECT min(due) FROM (SELECT coalesce(t.due_at, j.due_at) AS due FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
