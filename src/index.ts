@@ -5,6 +5,7 @@ export type { ConnectOptions } from './client/connect.ts'
 export type { Client } from './client/client.ts'
 export type { CancelFilter, ListFilter, PurgeOptions, RetryFilter } from './client/job-filters.ts'
 export type { CancelOutcome, JobHandle, JobRecord, ResultOptions } from './client/job-handle.ts'
+export type { ScheduleOptions, ScheduleRecord, ScheduleTimes } from './client/schedule-options.ts'
 export { local } from './client/local.ts'
 export type { LocalOptions } from './client/local-options.ts'
 export type { Local, LocalStatistics, MapOptions, Runner, RunnerOptions } from './client/runner.ts'
@@ -35,6 +36,7 @@ export type { Resource, ResourceOptions } from './tasks/resource.ts'
 export type { Progress } from './tasks/progress.ts'
 export type { HistoryEntry, JobLogLine, JobStory } from './jobs/history.ts'
 export type { Spent } from './jobs/job.ts'
+export type { MissedSlots, ScheduleRule } from './jobs/schedule.ts'
 export type { FinalState, JobState } from './jobs/states.ts'
 export type { Backend } from './backends/backend.ts'
 export type { BrokerStats, QueueStats } from './backends/broker.ts'
@@ -87,5 +89,6 @@ export {
   UncloneableError,
   UnknownBackendError,
   UnknownJobError,
+  UnknownScheduleError,
   UnknownTaskError
 } from './kernel/errors.ts'

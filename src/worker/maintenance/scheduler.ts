@@ -1,0 +1,76 @@
+import type { Backend } from '../../backends/backend.ts'
+import { type ScheduleChange, scheduleNews } from '../../backends/schedules.ts'
+import { type Schedule, fallDue, slotJob, slotsOf } from '../../jobs/schedule.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { idMaker } from '../../kernel/id.ts'
+import type { Logger } from '../../kernel/logger.ts'
+
+/** So often it looks whatever it was told: a notice may have been lost, and the backend's clock set. In milliseconds. */
+const longestRest = 30_000
+
+/** How long it waits before a backend that failed is asked again, in milliseconds. */
+const pause = 1_000
+
+/** So many schedules are fired in one transaction. */
+const atOnce = 100
+
+/**
+ * Fires schedules whose slots have come on the backend's clock. Any number of them may run: a change that somebody else made first is refused, and with it
+ * the jobs.
+ */
+export class Scheduler {
+  readonly #backend: Backend
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #nextId: () => string
+  /** Aborts when a slot may come sooner than was told. */
+  #news = new AbortController()
+
+  constructor(backend: Backend, clock: Clock, log: Logger) {
+    this.#backend = backend
+    this.#clock = clock
+    this.#log = log
+    this.#nextId = idMaker(clock)
+  }
+
+  /** Until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    using _listening = this.#backend.listen([scheduleNews], () => this.#news.abort())
+    while (!signal.aborted) {
+      this.#news = new AbortController()
+      const rest = await this.#turn()
+      if (rest > 0) await this.#clock.sleep(Math.min(rest, longestRest), AbortSignal.any([signal, this.#news.signal]))
+    }
+  }
+
+  /** @returns milliseconds until there may be something to do */
+  async #turn(): Promise<number> {
+    try {
+      const { now, schedules, nextDue } = await this.#backend.dueSchedules(atOnce)
+      const changes = await Promise.all(schedules.map((schedule) => this.#firing(schedule, now)))
+      const firings = changes.filter((change) => change !== undefined)
+      if (firings.length === 0) return nextDue
+      const done = await this.#backend.changeSchedules(firings)
+      for (const [index, { name, jobs }] of firings.entries()) {
+        if (done[index]) this.#log.info({ schedule: name, jobs: jobs.map(({ id }) => id) }, jobs.length > 0 ? 'schedule fired' : 'schedule skipped what it had missed')
+      }
+      return 0
+    } catch (error) {
+      this.#log.error({ err: error }, 'schedules could not be looked at; it is tried again')
+      return pause
+    }
+  }
+
+  /** One that cannot be fired here, such as in a time zone that this system does not know, keeps no other from it. */
+  async #firing(schedule: Schedule, now: number): Promise<ScheduleChange | undefined> {
+    const { name, revision } = schedule
+    try {
+      const { fire, after } = fallDue(schedule, await slotsOf(schedule.rule), now)
+      const jobs = fire.map((slot) => slotJob(schedule, slot, now, this.#nextId()))
+      return { name, seen: revision, schedule: { ...after, revision: this.#nextId() }, jobs }
+    } catch (error) {
+      this.#log.error({ err: error, schedule: name }, 'a schedule could not be fired here; it is tried again')
+      return undefined
+    }
+  }
+}
