@@ -22,7 +22,9 @@ export class Scheduler {
   readonly #backend: Backend
   readonly #clock: Clock
   readonly #log: Logger
+  /** By the backend's time: ids are the order of jobs. */
   readonly #nextId: () => string
+  #now = 0
   /** Aborts when a slot may come sooner than was told. */
   #news = new AbortController()
 
@@ -30,7 +32,7 @@ export class Scheduler {
     this.#backend = backend
     this.#clock = clock
     this.#log = log
-    this.#nextId = idMaker(clock)
+    this.#nextId = idMaker({ now: () => this.#now })
   }
 
   /** Until `signal` aborts. */
@@ -47,6 +49,7 @@ export class Scheduler {
   async #turn(): Promise<number> {
     try {
       const { now, schedules, nextDue } = await this.#backend.dueSchedules(atOnce)
+      this.#now = now
       const changes = await Promise.all(schedules.map((schedule) => this.#firing(schedule, now)))
       const firings = changes.filter((change) => change !== undefined)
       if (firings.length === 0) return nextDue
