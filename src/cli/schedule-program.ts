@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ScheduleOptions } from '../client/schedule-options.ts'
+import type { ScheduleAct } from './commands/schedule.ts'
 import { addSettings, collected, duration, whole } from './config/settings.ts'
 
 /** The words after `treadle schedule`. */
@@ -29,8 +30,8 @@ export function addScheduleCommands(treadle: Command): void {
     .addOption(asJson())
     .action(async (name, task, args, options) => (await import('./commands/schedule.ts')).addSchedule(name, task, args, options))
 
-  const changes = { pause: 'fire no slot of it until it is resumed', resume: 'go on with its next slot', remove: 'forget it; jobs that it has enqueued stay' } as const
-  for (const [what, description] of Object.entries(changes) as [keyof typeof changes, string][]) {
+  const changes: Readonly<Record<ScheduleAct, string>> = { pause: 'fire no slot of it until it is resumed', resume: 'go on with its next slot', remove: 'forget it; jobs that it has enqueued stay' }
+  for (const [what, description] of Object.entries(changes) as [ScheduleAct, string][]) {
     addSettings(schedule.command(what).description(description).argument('<name>', 'which'), 'broker')
       .addOption(asJson())
       .action(async (name, options) => (await import('./commands/schedule.ts')).changeSchedule(what, name, options))

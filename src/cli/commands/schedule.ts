@@ -37,13 +37,15 @@ export async function addSchedule(name: string, task: string, args: readonly str
   })
 }
 
-const acts = {
+export type ScheduleAct = 'pause' | 'resume' | 'remove'
+
+const acts: Readonly<Record<ScheduleAct, { readonly done: string, readonly act: (client: Client, name: string) => Promise<void> }>> = {
   pause: { done: 'paused', act: (client, name) => client.pauseSchedule(name) },
   resume: { done: 'goes on', act: (client, name) => client.resumeSchedule(name) },
   remove: { done: 'removed', act: (client, name) => client.removeSchedule(name) }
-} satisfies Record<string, { done: string, act: (client: Client, name: string) => Promise<void> }>
+}
 
-export async function changeSchedule(what: keyof typeof acts, name: string, options: ScheduleCommandOptions): Promise<void> {
+export async function changeSchedule(what: ScheduleAct, name: string, options: ScheduleCommandOptions): Promise<void> {
   const { act, done } = acts[what]
   await withJobs(options, (client) => act(client, name))
   console.log(options.json ? toJson({ schedule: name, is: done }) : `${name} ${done}`)
