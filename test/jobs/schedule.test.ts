@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Schedule, type ScheduleRule, type Slots, fallDue, jitterOf, slotJob, slotsOf, waitingFrom } from '../../src/jobs/schedule.ts'
@@ -154,6 +155,12 @@ test('whenever it is looked at: no slot is fired twice, none before its time, no
   }), { numRuns: 500 })
 })
 
+test('what is done with stays so, also where the clock is set back', async () => {
+  const slots = await slotsOf({ every: 100, from: 0 })
+  expect(waitingFrom(newSchedule({ since: 1_000 }), slots, 500)).toMatchObject({ since: 1_000, nextSlot: 1_100 })
+  expect(waitingFrom(newSchedule({ since: 1_000 }), slots, 1_150)).toMatchObject({ since: 1_150, nextSlot: 1_200 })
+})
+
 test('missed: skip, once, all up to so many', async () => {
   const rule = { every: 60_000, from: 0 }
   const slots = await slotsOf(rule)
@@ -199,4 +206,18 @@ test("a slot's job waits for its jitter, has an id, and says where it comes from
     ...call, id: 'id-1', delay: 5 + jitter - 7, expires: 60_000 + jitter - 7, tags: ['own', 'schedule:nightly', 'slot:2026-03-29T01:00:00.000Z']
   })
   expect(slotJob({ ...schedule, call }, slot, slot + 20_000, 'id-2')).toMatchObject({ delay: 5, expires: 60_000 })
+})
+
+test('who has no pattern does not load what reads them', () => {
+  const program = (when: string): string => `
+    import { registerHooks } from 'node:module'
+    registerHooks({ resolve: (name, context, next) => { if (name === 'croner') console.log('loaded'); return next(name, context) } })
+    const { connect } = await import('${new URL('../../src/index.ts', import.meta.url).href}')
+    const { add } = await import('${new URL('../fixtures/queue/tasks.ts', import.meta.url).href}')
+    const queue = await connect('memory:')
+    await queue.schedule('x', ${when}, add, 1, 2)
+    console.log('done')
+    process.exit(0)`
+  const run = (when: string): string => execFileSync(process.execPath, ['--input-type=module', '-e', program(when)], { encoding: 'utf8', timeout: 20_000 })
+  expect([run("{ every: '1h' }"), run("{ cron: '@daily' }")]).toEqual(['done\n', 'loaded\ndone\n'])
 })

@@ -242,3 +242,25 @@ test('a backend that fails is asked again; without schedules it is asked twice a
   expect(looks).toEqual([0, 1_000, 2_000, 32_000, 62_000])
   expect(log).toMatchObject([{ level: 'error' }, { level: 'error' }])
 })
+
+test('thousands that were missed are fired in many short turns', async () => {
+  const clock = new VirtualClock()
+  const backend = memory({ clock })
+  await using queue = await connect(backend, { clock })
+  for (let at = 0; at < 5; at++) await queue.schedule(`often-${at}`, { every: '1s', missed: { all: 1_000 } }, tasks.add, 1, 2)
+  await clock.advance(hour)
+  const batches: number[] = []
+  const counting: Partial<Backend> = {
+    listen: (...args) => backend.listen(...args),
+    dueSchedules: (limit) => backend.dueSchedules(limit),
+    changeSchedules(changes) {
+      batches.push(changes.reduce((sum, { jobs }) => sum + jobs.length, 0))
+      return backend.changeSchedules(changes)
+    }
+  }
+  await using stage = new Stage(clock, backend)
+  stage.start(counting as Backend)
+  await stage.pass(0)
+  expect(batches).toEqual([1_000, 1_000, 1_000, 1_000, 1_000])
+  expect(await fired(queue, 'often-4')).toHaveLength(1_000)
+})

@@ -147,6 +147,44 @@ export const scheduleCases: Cases = {
     expect((await backend.stats()).queues).toEqual({})
   },
 
+  async 'after each batch of random changes there is what a model has'({ backend, expect }) {
+    const fc = await import('fast-check')
+    const change = fc.record({
+      name: fc.constantFrom('a', 'b', 'c'),
+      seen: fc.constantFrom('current', 'current', 'current', 'older', 'none'),
+      to: fc.option(fc.constantFrom(undefined, 5, 7, 9.5, farAway), { nil: 'nothing' as const, freq: 4 }),
+      jobs: fc.nat(2)
+    })
+    await fc.assert(fc.asyncProperty(fc.array(fc.array(change, { maxLength: 4 }), { maxLength: 12 }), async (batches) => {
+      const { schedules: left } = await backend.schedules({ limit: 10 })
+      await backend.changeSchedules(left.map(({ name, revision }) => ({ name, seen: revision, schedule: undefined, jobs: [] })))
+      const model = new Map<string, Schedule>()
+      for (const batch of batches) {
+        const before = new Map(model)
+        const changes = batch.map(({ name, seen, to, jobs }) => ({
+          name,
+          seen: seen === 'none' ? undefined : seen === 'older' ? 'older' : before.get(name)?.revision,
+          schedule: to === 'nothing' ? undefined : newSchedule({ name, nextSlot: to }),
+          jobs: Array.from({ length: jobs }, () => newJob())
+        }))
+        const expected = changes.map(({ name, seen, schedule }) => {
+          if (model.get(name)?.revision !== seen) return false
+          if (schedule) model.set(name, schedule)
+          else model.delete(name)
+          return true
+        })
+        expect(await backend.changeSchedules(changes)).toEqual(expected)
+        const all = [...model.values()].toSorted((a, b) => a.name < b.name ? -1 : 1)
+        expect((await backend.schedules({ limit: 10 })).schedules).toEqual(all)
+        const waiting = all.filter(({ nextSlot }) => nextSlot !== undefined && nextSlot < farAway).map(({ nextSlot }) => nextSlot!)
+        const { schedules, now, nextDue } = await backend.dueSchedules(10)
+        expect(schedules.map(({ nextSlot }) => nextSlot)).toEqual(waiting.toSorted((a, b) => a - b))
+        expect(now + nextDue).toBe(all.some(({ nextSlot }) => nextSlot === farAway) ? farAway : Infinity)
+        for (const [at, { jobs }] of changes.entries()) expect((await backend.read(jobs.map(({ id }) => id))).map((job) => job !== undefined)).toEqual(jobs.map(() => expected[at]))
+      }
+    }), { numRuns: 60 })
+  },
+
   async 'schedules are not jobs: no purge touches them'({ backend, expect }) {
     const schedule = newSchedule(never)
     await make(backend, schedule)

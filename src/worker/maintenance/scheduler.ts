@@ -11,8 +11,9 @@ const longestRest = 30_000
 /** How long it waits before a backend that failed is asked again, in milliseconds. */
 const pause = 1_000
 
-/** So many schedules are fired in one transaction. */
+/** So many schedules are fired in one transaction, and no more once they have so many jobs: others wait for it, and this thread has leases to renew. */
 const atOnce = 100
+const jobsAtOnce = 1_000
 
 /**
  * Fires schedules whose slots have come on the backend's clock. Any number of them may run: a change that somebody else made first is refused, and with it
@@ -50,8 +51,12 @@ export class Scheduler {
     try {
       const { now, schedules, nextDue } = await this.#backend.dueSchedules(atOnce)
       this.#now = now
-      const changes = await Promise.all(schedules.map((schedule) => this.#firing(schedule, now)))
-      const firings = changes.filter((change) => change !== undefined)
+      const firings: ScheduleChange[] = []
+      for (let at = 0, jobs = 0; at < schedules.length && jobs < jobsAtOnce; at++) {
+        const firing = await this.#firing(schedules[at]!, now)
+        if (firing) firings.push(firing)
+        jobs += firing?.jobs.length ?? 0
+      }
       if (firings.length === 0) return nextDue
       const done = await this.#backend.changeSchedules(firings)
       for (const [index, { name, jobs }] of firings.entries()) {
