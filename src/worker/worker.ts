@@ -140,13 +140,13 @@ export class Worker extends Service {
   protected onStart(): void {
     const { backend, clock, log, id, lease, queues, schedules } = this.#parts
     const { signal } = this.#stopUpkeep
+    this.#listening = backend.listen(queues, () => this.#feed.wake())
     const rescuer = new JobRescuer(backend, clock, log, lease)
     this.#upkeep = Promise.all([
       this.#keeper.run(id, lease, () => [...this.#held.values()], (lost) => this.#loseLease(lost), signal),
       rescuer.run(signal),
       ...schedules ? [new Scheduler(backend, clock, log).run(signal)] : []
     ])
-    this.#listening = backend.listen(queues, () => this.#feed.wake())
     this.#feed.wake()
     log.info({ worker: id, queues, tasks: this.tasks }, 'worker ready')
   }

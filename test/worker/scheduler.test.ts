@@ -13,6 +13,7 @@ import { type LogFields, type Logger, lineLogger, silentLogger } from '../../src
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { newSchedule } from '../../src/testing/backend-conformance/schedules.ts'
 import { Scheduler } from '../../src/worker/maintenance/scheduler.ts'
+import { startWorker } from '../../src/worker/start-worker.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
 import { backendKinds } from '../support/backends.ts'
 
@@ -263,4 +264,14 @@ test('thousands that were missed are fired in many short turns', async () => {
   await stage.pass(0)
   expect(batches).toEqual([1_000, 1_000, 1_000, 1_000, 1_000])
   expect(await fired(queue, 'often-4')).toHaveLength(1_000)
+})
+
+test('a worker on a backend that is closed says so, and leaves nothing behind', async () => {
+  const backend = memory()
+  await backend.close()
+  await expect(startWorker(backend, { tasks })).rejects.toMatchObject({ code: 'CLOSED' })
+})
+
+test('a worker takes true or false for its schedules', async () => {
+  await expect(startWorker(memory(), { tasks, schedules: 'off' as unknown as boolean })).rejects.toThrow(/schedules takes true or false; got 'off'/)
 })

@@ -60,7 +60,9 @@ export class Scheduler {
       if (firings.length === 0) return nextDue
       const done = await this.#backend.changeSchedules(firings)
       for (const [index, { name, jobs }] of firings.entries()) {
-        if (done[index]) this.#log.info({ schedule: name, jobs: jobs.map(({ id }) => id) }, jobs.length > 0 ? 'schedule fired' : 'schedule skipped what it had missed')
+        if (!done[index]) continue
+        if (jobs.length > 0) this.#log.debug({ schedule: name, jobs: jobs.length }, 'schedule fired')
+        else this.#log.info({ schedule: name }, 'schedule skipped what it had missed')
       }
       return 0
     } catch (error) {
