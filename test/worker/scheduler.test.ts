@@ -53,17 +53,25 @@ class Stage implements AsyncDisposable {
 
   async pass(ms: number): Promise<void> {
     for (const end = this.clock.now() + ms; ;) {
-      await this.#rest()
+      const isDue = await this.#rest()
       const now = this.clock.now()
-      if (now === end) return
-      await this.clock.advance(Math.min(end, ...Array.from(this.#running, ({ wakesAt }) => wakesAt!)) - now)
+      if (now >= end && !isDue) return
+      await this.clock.advance(Math.min(isDue ? Infinity : end, this.#nextWake()) - now)
     }
   }
 
-  /** Until all that is due is fired. */
-  async #rest(): Promise<void> {
-    const busy = async (): Promise<boolean> => (await this.backend.dueSchedules(1)).schedules.length > 0 || this.#running.values().some(({ wakesAt }) => wakesAt === undefined)
-    while (await busy()) await nextTurn()
+  /** Until all that is due is fired, or will be in a moment: whoever was second the last time lets others go first. */
+  async #rest(): Promise<boolean> {
+    for (;;) {
+      const isDue = (await this.backend.dueSchedules(1)).schedules.length > 0
+      const isBusy = this.#running.values().some(({ wakesAt }) => wakesAt === undefined)
+      if (!isBusy && (!isDue || this.#nextWake() - this.clock.now() <= 100)) return isDue
+      await nextTurn()
+    }
+  }
+
+  #nextWake(): number {
+    return Math.min(...Array.from(this.#running, ({ wakesAt }) => wakesAt!))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -200,6 +208,41 @@ describe.each(backendKinds())('schedulers on $name', ({ test, place }) => {
     }))
     await backend.close()
   })
+})
+
+test('of many schedulers one writes for each slot, and another goes on when it is gone', async () => {
+  const clock = new VirtualClock()
+  const backend = memory({ clock })
+  await using queue = await connect(backend, { clock })
+  const start = clock.now()
+  let changes = 0
+  const slow: Partial<Backend> = {
+    listen: (...args) => backend.listen(...args),
+    async dueSchedules(limit) {
+      const answer = await backend.dueSchedules(limit)
+      await clock.sleep(1)
+      return answer
+    },
+    changeSchedules(asked) {
+      changes++
+      return backend.changeSchedules(asked)
+    }
+  }
+  await queue.schedule('often', { every: '1s' }, tasks.add, 1, 2)
+  const stops = Array.from({ length: 20 }, () => new AbortController())
+  const running = stops.map(({ signal }) => new Scheduler(slow as Backend, clock, silentLogger).run(signal))
+  await clock.advance(1_500)
+  expect(changes).toBe(20)
+  await clock.advance(98_000)
+  expect(changes).toBe(20 + 98)
+  // Whoever was first has gone: one of the others takes its place.
+  stops[0]!.abort()
+  await clock.advance(11_000)
+  for (const stop of stops) stop.abort()
+  await clock.runUntil(Promise.all(running))
+  const jobs = await queue.list({ tag: 'schedule:often', limit: 200 })
+  expect((await fired(queue, 'often')).map((slot) => slot - start)).toEqual(Array.from({ length: 110 }, (_, at) => (at + 1) * 1_000))
+  for (const [at, { createdAt }] of jobs.entries()) expect(createdAt - start - (at + 1) * 1_000).toBeLessThanOrEqual(110)
 })
 
 test('one that cannot be fired here keeps no other from it, and is not tried without end', async () => {

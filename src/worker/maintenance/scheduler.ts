@@ -11,6 +11,9 @@ const longestRest = 30_000
 /** How long it waits before a backend that failed is asked again, in milliseconds. */
 const pause = 1_000
 
+/** Who was second lets the first go first, by up to so many milliseconds, while that one is there: so not all schedulers write for each slot. */
+const headStart = 100
+
 /** So many schedules are fired in one transaction, and no more once they have so many jobs: others wait for it, and this thread has leases to renew. */
 const atOnce = 100
 const jobsAtOnce = 1_000
@@ -26,6 +29,7 @@ export class Scheduler {
   /** By the backend's time: ids are the order of jobs. */
   readonly #nextId: () => string
   #now = 0
+  #wasSecond = false
   /** Aborts when a slot may come sooner than was told. */
   #news = new AbortController()
 
@@ -42,7 +46,8 @@ export class Scheduler {
     while (!signal.aborted) {
       this.#news = new AbortController()
       const rest = await this.#turn()
-      if (rest > 0) await this.#clock.sleep(Math.min(rest, longestRest), AbortSignal.any([signal, this.#news.signal]))
+      const behind = this.#wasSecond ? headStart * (1 + Math.random()) / 2 : 0
+      if (rest > 0) await this.#clock.sleep(Math.min(rest + behind, longestRest), AbortSignal.any([signal, this.#news.signal]))
     }
   }
 
@@ -59,6 +64,7 @@ export class Scheduler {
       }
       if (firings.length === 0) return nextDue
       const done = await this.#backend.changeSchedules(firings)
+      this.#wasSecond = done.includes(false)
       for (const [index, { name, jobs }] of firings.entries()) {
         if (!done[index]) continue
         if (jobs.length > 0) this.#log.debug({ schedule: name, jobs: jobs.length }, 'schedule fired')
