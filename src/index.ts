@@ -4,7 +4,7 @@ export { connect } from './client/connect.ts'
 export type { ConnectOptions } from './client/connect.ts'
 export type { Client } from './client/client.ts'
 export type { CancelFilter, ListFilter, PurgeOptions, RetryFilter } from './client/job-filters.ts'
-export type { CancelOutcome, JobHandle, JobRecord, ResultOptions } from './client/job-handle.ts'
+export type { CancelOutcome, JobHandle, JobRecord, ResultOptions, RetryChanges, ToldStory } from './client/job-handle.ts'
 export type { ScheduleOptions, ScheduleRecord, ScheduleTimes } from './client/schedule-options.ts'
 export { local } from './client/local.ts'
 export type { LocalOptions } from './client/local-options.ts'
@@ -23,18 +23,23 @@ export type { Worker } from './worker/worker.ts'
 export type { WorkerOptions } from './worker/start-worker.ts'
 export { defineConfig } from './cli/config/config.ts'
 export type { Config } from './cli/config/config.ts'
+export { call } from './tasks/task-call.ts'
+export type { TaskCall } from './tasks/task-call.ts'
+export { retry } from './tasks/retry.ts'
+export type { RetryRequest } from './tasks/retry.ts'
 export { task } from './tasks/task.ts'
-export type { AnyTask, CallOptions, CallRules, CheckedTaskOptions, Place, Task, TaskOptions } from './tasks/task.ts'
+export type { AnyTask, CallOptions, CallRules, CheckedTaskOptions, Place, Task, TaskOptions, UniqueOptions } from './tasks/task.ts'
 export type { ArgsSchema, SchemaInput, SchemaOutput, StandardIssue, StandardResult, StandardSchema } from './tasks/standard-schema.ts'
 export type { CallInfo, EnqueueInfo, Middleware } from './tasks/middleware.ts'
 export type { ErrorMatch, RetryOptions, RetryRules } from './kernel/retry-options.ts'
 export type { Tasks } from './tasks/registry.ts'
 export { context } from './tasks/context.ts'
-export type { TaskContext } from './tasks/context.ts'
+export type { ParentOutcome, TaskContext } from './tasks/context.ts'
 export { resource } from './tasks/resource.ts'
 export type { Resource, ResourceOptions } from './tasks/resource.ts'
 export type { Progress } from './tasks/progress.ts'
 export type { HistoryEntry, JobLogLine, JobStory } from './jobs/history.ts'
+export type { Admission } from './jobs/unique.ts'
 export type { Spent } from './jobs/job.ts'
 export type { MissedSlots, ScheduleRule } from './jobs/schedule.ts'
 export type { FinalState, JobState } from './jobs/states.ts'
@@ -77,6 +82,8 @@ export {
   ResourceError,
   ResourceNotOpenError,
   ResultTimeoutError,
+  RetryRequestedError,
+  SoftTimeoutError,
   StaleAttemptError,
   TaskIsClosureError,
   TaskModuleError,

@@ -1,7 +1,16 @@
 import type { JobLogLine } from '../jobs/history.ts'
 import type { Happening, Line, NewJob } from '../jobs/job.ts'
+import type { Admission } from '../jobs/unique.ts'
 import type { Progress } from '../tasks/progress.ts'
 import type { Place } from '../tasks/task.ts'
+
+/** A published job that was not kept as it came, since another holds its unique key. */
+export interface Taken {
+  readonly job: string
+  readonly admission: Exclude<Admission, 'created'>
+  /** Which job holds the key; it may have been purged meanwhile. */
+  readonly holder: string
+}
 
 /** One delivery of a job: what a worker says whose outcome it reports. */
 export interface AttemptRef {
@@ -104,8 +113,11 @@ export interface BrokerCapabilities {
  */
 export interface Broker {
   readonly capabilities: BrokerCapabilities
-  /** Resolves when the jobs are kept. A job whose id is known already is passed over, so that a publish may be repeated. */
-  publish(jobs: readonly NewJob[]): Promise<void>
+  /**
+   * Resolves when the jobs are kept, with those that were not, as their unique keys were taken. A job whose id is known already is passed over,
+   * so that a publish may be repeated.
+   */
+  publish(jobs: readonly NewJob[]): Promise<readonly Taken[]>
   /** Highest priority first, then oldest: by arrival, or by id, which rises with it. Jobs that fell due are counted in; expired ones are set aside instead. */
   reserve(request: ReserveRequest): Promise<Reservation>
   /** Ends attempts and, in the same breath, reserves more. */

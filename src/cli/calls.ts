@@ -12,9 +12,11 @@ export interface CallFlags {
   retries?: number
   expires?: Duration
   tag?: string[]
+  unique?: true | string
+  idempotencyKey?: string
 }
 
-export function callOf({ queue, priority, delay, timeout, retries, expires, tag }: CallFlags): CallOptions {
+export function callOf({ queue, priority, delay, timeout, retries, expires, tag, unique, idempotencyKey }: CallFlags): CallOptions {
   return {
     ...(queue === undefined ? {} : { queue }),
     ...(priority === undefined ? {} : { priority }),
@@ -22,6 +24,8 @@ export function callOf({ queue, priority, delay, timeout, retries, expires, tag 
     ...(timeout === undefined ? {} : { timeout }),
     ...(expires === undefined ? {} : { expires }),
     ...(tag === undefined ? {} : { tags: tag }),
+    ...(unique === undefined ? {} : { unique: unique === true || { key: unique } }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(retries === undefined ? {} : { retry: { limit: retries } })
   }
 }

@@ -72,6 +72,7 @@ Examples:
     .argument('<task>', "the task's name; with --tasks it must be among theirs, and their options apply")
     .argument('[args...]', 'its arguments'),
   'broker', 'payloads', 'tasks', 'logLevel'))
+    .option('--idempotency-key <key>', 'one a day: another with the key serves both')
     .option('--wait [duration]', 'wait for the result and print it')
     .addOption(asJson())
     .action(async (task, args, options) => (await import('./commands/enqueue.ts')).enqueue(task, args, options))
@@ -117,6 +118,7 @@ Examples:
     .option('-q, --queue <name>', 'all of a queue')
     .option('--task <name>', 'all of a task')
     .option('--tag <tag>', 'all with a tag')
+    .option('--args <json>', 'call it with these from now on: a list, for one job')
     .addOption(asJson())
     .action(async (jobs, options) => (await import('./commands/retry.ts')).retry(jobs, options))
 

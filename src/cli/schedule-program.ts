@@ -54,6 +54,7 @@ export function addCallFlags(command: Command): Command {
     .option('--retries <n>', 'how many attempts may follow a failed first one', whole)
     .option('--expires <duration>', 'not to be started after this long', duration)
     .option('--tag <tag>', 'what to find it by; may be given again', collected)
+    .option('--unique [key]', 'one at a time: while another with the key, or the same arguments, has not ended, that one serves both')
 }
 
 function time(text: string): Date {

@@ -30,9 +30,9 @@ export class ScheduleBook {
       const slots = await slotsOf(rule)
       if ('cron' in rule && slots.after(now) === undefined) throw new InvalidOptionError('cron', rule.cron, 'a pattern that some day fits')
       const schedule = { ...before ?? { ...blank, name }, ...setting, rule, call }
-      if (before && isSame(before.rule, rule)) return { schedule }
+      if (before && isSame(before.rule, rule)) return schedule
       // A single time that has passed was missed, and may still be fired.
-      return { schedule: waitingFrom(schedule, slots, 'at' in rule ? 0 : now) }
+      return waitingFrom(schedule, slots, 'at' in rule ? 0 : now)
     }))
   }
 
@@ -47,43 +47,42 @@ export class ScheduleBook {
   }
 
   async pause(name: string): Promise<void> {
-    await this.#change(name, async (before) => ({ schedule: { ...known(before, name), paused: true, nextSlot: undefined } }))
+    await this.#change(name, async (before) => ({ ...known(before, name), paused: true, nextSlot: undefined }))
   }
 
   async resume(name: string): Promise<void> {
     await this.#change(name, async (before, now) => {
       const schedule = known(before, name)
-      return { schedule: schedule.paused ? waitingFrom({ ...schedule, paused: false }, await slotsOf(schedule.rule), now) : schedule }
+      return schedule.paused ? waitingFrom({ ...schedule, paused: false }, await slotsOf(schedule.rule), now) : schedule
     })
   }
 
   async remove(name: string): Promise<void> {
     await this.#change(name, async (before) => {
       known(before, name)
-      return {}
+      return undefined
     })
   }
 
-  /** @returns the id of the job */
-  async trigger(name: string): Promise<string> {
-    const job = this.#nextId()
-    await this.#change(name, async (before) => ({ schedule: known(before, name), jobs: [extraJob(known(before, name), job)] }))
-    return job
+  /** A job of it that is of no slot. */
+  async extraJob(name: string): Promise<NewJob> {
+    const { schedules: [schedule] } = await this.#backend.schedules({ name: checkScheduleName(name), limit: 1 })
+    return extraJob(known(schedule, name), this.#nextId)
   }
 
   /** Again, as often as somebody else was first. */
   async #change<Kept extends Schedule | undefined>(
     name: string,
-    decide: (before: Schedule | undefined, now: number) => Promise<{ readonly schedule?: Kept, readonly jobs?: readonly NewJob[] }>
+    decide: (before: Schedule | undefined, now: number) => Promise<Kept>
   ): Promise<Kept> {
     checkScheduleName(name)
     for (;;) {
       const { now, schedules: [before] } = await this.#backend.schedules({ name, limit: 1 })
-      const { schedule, jobs = [] } = await decide(before, now)
-      if (before && schedule && jobs.length === 0 && isSame(before, schedule)) return schedule
-      const change = { name, seen: before?.revision, schedule: schedule && { ...schedule, revision: this.#nextId() }, jobs }
+      const schedule = await decide(before, now)
+      if (before && schedule && isSame(before, schedule)) return schedule
+      const change = { name, seen: before?.revision, schedule: schedule && { ...schedule, revision: this.#nextId() }, jobs: [] }
       const [done] = await this.#backend.changeSchedules([change])
-      if (done) return schedule as Kept
+      if (done) return schedule
     }
   }
 }

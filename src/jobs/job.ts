@@ -1,7 +1,9 @@
 import type { Progress } from '../tasks/progress.ts'
 import { type Place, places } from '../tasks/task.ts'
 import type { PortableError } from '../wire/portable-error.ts'
+import type { Link, Parent } from './link.ts'
 import { type JobEvent, type JobState, next } from './states.ts'
+import type { UniqueRule } from './unique.ts'
 
 /** A job as it is published: decided by the client, never changed afterwards. */
 export interface NewJob {
@@ -19,6 +21,10 @@ export interface NewJob {
   readonly expires: number
   /** What people find it by. */
   readonly tags: readonly string[]
+  /** There is to be no other of its key. */
+  readonly unique?: UniqueRule
+  /** What is published when it ends. */
+  readonly links?: readonly Link[]
 }
 
 /** Where a job waits: with the others of its place, or apart from them, since a worker died with it. */
@@ -75,6 +81,8 @@ export interface Job {
   readonly spent: Spent | undefined
   /** What the newest attempt said of itself. */
   readonly progress: Progress | undefined
+  /** The job whose end published this one. */
+  readonly parent: Parent | undefined
 }
 
 /** An event with what it brings. */
@@ -92,8 +100,12 @@ export type Happening =
   | { readonly event: 'rescue', readonly announced?: boolean }
   | { readonly event: 'bury', readonly error: PortableError, readonly died?: boolean }
 
-/** The job as it is right after it was published. */
-export function born(job: NewJob, now: number): Job {
+/**
+ * The job as it is right after it was published.
+ *
+ * @param parent whose end published it, where one did
+ */
+export function born(job: NewJob, now: number, parent?: Parent): Job {
   return {
     id: job.id,
     task: job.task,
@@ -118,7 +130,8 @@ export function born(job: NewJob, now: number): Job {
     result: undefined,
     error: undefined,
     spent: undefined,
-    progress: undefined
+    progress: undefined,
+    parent
   }
 }
 

@@ -19,7 +19,7 @@ export interface Schedule {
   readonly missed: MissedSlots
   /** Milliseconds. */
   readonly jitter: number
-  /** What each slot's job is, but for its id. */
+  /** What each slot's job is, but for its id; what it links has none either. */
   readonly call: Omit<NewJob, 'id'>
   readonly paused: boolean
   /** Slots up to this time are done with, or do not count. Never falls: so no slot is fired twice, whatever the clock does. */
@@ -83,21 +83,33 @@ function slotsBetween(slots: Slots, since: number, until: number, count: number)
   }
 }
 
+/** A job as what every slot repeats. */
+export function callOf(job: NewJob): Schedule['call'] {
+  const { id: _id, ...call } = jobOf(job, () => '')
+  return call
+}
+
+/** Each slot's job, and what it links, is another. */
+function jobOf(call: Schedule['call'], nextId: () => string): NewJob {
+  const { links } = call
+  return { ...call, id: nextId(), ...(links ? { links: links.map(({ on, job }) => ({ on, job: jobOf(job, nextId) })) } : {}) }
+}
+
 /**
  * The job of a slot. It may start at the slot, or its jitter later.
  *
  * @param now of the backend that keeps it
  */
-export function slotJob(schedule: Schedule, slot: number, now: number, id: string): NewJob {
+export function slotJob(schedule: Schedule, slot: number, now: number, nextId: () => string): NewJob {
   const { name, call, jitter } = schedule
   const wait = Math.max(0, slot + jitterOf(name, slot, jitter) - now)
-  const job = extraJob(schedule, id)
+  const job = extraJob(schedule, nextId)
   return { ...job, delay: call.delay + wait, expires: call.expires + wait, tags: [...job.tags, `slot:${new Date(slot).toISOString()}`] }
 }
 
 /** A job of the schedule that is of no slot. */
-export function extraJob({ name, call }: Schedule, id: string): NewJob {
-  return { ...call, id, tags: [...call.tags, `schedule:${name}`] }
+export function extraJob({ name, call }: Schedule, nextId: () => string): NewJob {
+  return { ...jobOf(call, nextId), tags: [...call.tags, `schedule:${name}`] }
 }
 
 /** From 0 to `jitter` milliseconds: the same for a slot whoever asks, and as good as random between slots and between schedules. */

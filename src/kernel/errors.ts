@@ -184,6 +184,27 @@ export class DeadlineExceededError extends TreadleError {
   }
 }
 
+export class SoftTimeoutError extends TreadleError {
+  static override readonly className: string = 'SoftTimeoutError'
+  override readonly code: string = 'SOFT_TIMEOUT'
+  constructor(what: string, options?: ErrorOptions) {
+    super(`${what} has used up the time after which it is to come to an end. Raise its softTimeout, or make it do less.`, options)
+  }
+}
+
+/** What a task throws to be tried again. */
+export class RetryRequestedError extends TreadleError {
+  static override readonly className: string = 'RetryRequestedError'
+  override readonly code: string = 'RETRY_REQUESTED'
+  /** Milliseconds until the next attempt; where it is absent the task's rules say it. */
+  readonly after?: number
+
+  constructor(after: number | undefined, options?: ErrorOptions) {
+    super(`The task asked to be tried again${after === undefined ? '' : ` in ${after} ms`}.`, options)
+    if (after !== undefined) this.after = after
+  }
+}
+
 export class ThreadExitedError extends TreadleError {
   static override readonly className: string = 'ThreadExitedError'
   override readonly code: string = 'THREAD_EXITED'

@@ -9,6 +9,7 @@ import { delayCases } from './backend-conformance/delays.ts'
 import { handleCases } from './backend-conformance/handles.ts'
 import { historyCases } from './backend-conformance/histories.ts'
 import { leaseCases } from './backend-conformance/leases.ts'
+import { linkCases } from './backend-conformance/links.ts'
 import { orderCases } from './backend-conformance/order.ts'
 import { publishingCases } from './backend-conformance/publishing.ts'
 import { readingCases } from './backend-conformance/reading.ts'
@@ -16,6 +17,7 @@ import { scheduleCases } from './backend-conformance/schedules.ts'
 import { settlingCases } from './backend-conformance/settling.ts'
 import { storyCases } from './backend-conformance/stories.ts'
 import { suspectCases } from './backend-conformance/suspects.ts'
+import { uniqueCases } from './backend-conformance/unique.ts'
 import { wakingCases } from './backend-conformance/waking.ts'
 
 export interface BackendDriver {
@@ -42,6 +44,8 @@ const groups: Readonly<Record<string, Cases>> = {
   suspects: suspectCases,
   waking: wakingCases,
   afterwards: afterwardsCases,
+  unique: uniqueCases,
+  links: linkCases,
   reading: readingCases,
   stories: storyCases,
   schedules: scheduleCases,

@@ -1,10 +1,12 @@
-import type { AttemptRef, BrokerStats, Delivery, QueueStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../backends/broker.ts'
+import type { AttemptRef, BrokerStats, Delivery, QueueStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../backends/broker.ts'
 import type { Change, ChangeOutcome, PurgeFilter } from '../backends/store.ts'
 import { type HistoryEntry, entryOf, historyOf } from '../jobs/history.ts'
 import { type Happening, type Job, type NewJob, born, happen, lineOf, lines } from '../jobs/job.ts'
 import { expired } from '../jobs/limits.ts'
+import { type Link, type Parent, linkedBy, parentOf } from '../jobs/link.ts'
 import { hasExpired, rescue } from '../jobs/rescue.ts'
 import { type JobState, canHappen, isFinal, jobStates } from '../jobs/states.ts'
+import { type KeyHold, admissionOf, amended, hasNotBegun } from '../jobs/unique.ts'
 
 /**
  * What a backend does, in the plainest words: every question is answered by going through all jobs.
@@ -15,6 +17,8 @@ export class BackendModel {
   /** In the order of arrival. */
   readonly #jobs = new Map<string, Job>()
   readonly #payloads = new Map<string, Uint8Array>()
+  readonly #links = new Map<string, readonly Link[]>()
+  readonly #holds = new Map<string, KeyHold>()
   readonly #history = new Map<string, HistoryEntry[]>()
   readonly #leases = new Map<string, number>()
   readonly #ending = new Set<string>()
@@ -29,13 +33,8 @@ export class BackendModel {
     return [...this.#jobs.values()]
   }
 
-  publish(jobs: readonly NewJob[]): void {
-    for (const job of jobs) {
-      if (this.#jobs.has(job.id)) continue
-      this.#jobs.set(job.id, born(job, this.now))
-      this.#payloads.set(job.id, job.payload)
-      this.#queues.add(job.queue)
-    }
+  publish(jobs: readonly NewJob[]): readonly Taken[] {
+    return jobs.map((job) => this.#publish(job)).filter((taken) => taken !== undefined)
   }
 
   reserve({ worker, queues, room, lease }: ReserveRequest): Reservation {
@@ -120,9 +119,11 @@ export class BackendModel {
   }
 
   commit(changes: readonly Change[]): readonly ChangeOutcome[] {
-    return changes.map(({ job: id, event }) => {
+    return changes.map(({ job: id, event, payload }) => {
       const job = this.#jobs.get(id)
-      return job && (canHappen(job.state, event) ? this.#happen(job, { event }) : job).state
+      if (!job || !canHappen(job.state, event)) return job?.state
+      if (payload) this.#payloads.set(id, payload)
+      return this.#happen(job, { event }).state
     })
   }
 
@@ -148,6 +149,29 @@ export class BackendModel {
     }
   }
 
+  #publish(job: NewJob, parent?: Parent): Taken | undefined {
+    if (this.#jobs.has(job.id)) return undefined
+    if (job.unique) {
+      const key = `${job.queue} ${job.unique.key}`
+      const hold = this.#holds.get(key)
+      const holder = hold && this.#jobs.get(hold.job)
+      const admission = admissionOf(job.unique, hold, holder, this.now)
+      if (admission === 'merged' && holder && hasNotBegun(holder)) this.#jobs.set(holder.id, amended(holder, job, admission, this.now))
+      if (admission === 'replaced') this.#keep(holder!.id, job, amended(holder!, job, admission, this.now))
+      if (admission === 'created' || admission === 'replaced') this.#holds.set(key, { job: admission === 'created' ? job.id : holder!.id, until: this.now + job.unique.window })
+      if (admission !== 'created') return { job: job.id, admission, holder: hold!.job }
+    }
+    this.#keep(job.id, job, born(job, this.now, parent))
+    this.#queues.add(job.queue)
+    return undefined
+  }
+
+  #keep(id: string, { payload, links = [] }: NewJob, job: Job): void {
+    this.#jobs.set(id, job)
+    this.#payloads.set(id, payload)
+    this.#links.set(id, links)
+  }
+
   #held(worker: string): Job[] {
     return this.jobs.filter((job) => job.worker === worker)
   }
@@ -162,6 +186,7 @@ export class BackendModel {
     this.#jobs.set(job.id, after)
     const entry = entryOf(job, event, after, this.now)
     if (entry) this.#history.set(job.id, [...this.#history.get(job.id) ?? [], entry])
+    if (isFinal(after.state)) for (const linked of linkedBy(after.state, this.#links.get(job.id)!)) this.#publish(linked, parentOf(after))
   }
 
   #forget(worker: string): void {

@@ -13,12 +13,14 @@ import type { Logger } from '../kernel/logger.ts'
 import { Service } from '../kernel/service.ts'
 import type { Place } from '../tasks/task.ts'
 import { isReference } from '../wire/claim-check.ts'
+import { encode } from '../wire/codec.ts'
 import { openEnvelope } from '../wire/envelope.ts'
 import { toPortable } from '../wire/portable-error.ts'
 import { AttemptCancel } from './attempt-cancel.ts'
 import { type Health, judge } from './health.ts'
 import { type Line, lines } from '../jobs/job.ts'
 import { JobFeed } from './job-feed.ts'
+import type { Parent } from '../jobs/link.ts'
 import { keptError } from '../jobs/kept-error.ts'
 import { Lane } from './lane.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
@@ -52,6 +54,9 @@ export interface WorkerParts {
 
 /** How much longer than its deadline a closing worker waits for the broker's last answers, in milliseconds. */
 const lastWord = 1_000
+
+/** What is kept of a result that nobody wants. */
+const nothing = encode(undefined)
 
 /** More are not remembered: they share a loop again. */
 const mostRemembered = 10_000
@@ -234,11 +239,13 @@ export class Worker extends Service {
         task: manifest,
         input: { encoded: isReference(args) ? await this.#desk!.fetch(job, args) : args },
         timeout: header.timeout ?? manifest.rules.timeout,
+        softTimeout: header.softTimeout ?? manifest.rules.softTimeout,
         signal: held.cancel,
-        attempt: { job, number: attempt, token, version },
+        attempt: { job, number: attempt, token, version, parent: header.linked ? await this.#parentOf(job) : undefined },
         onProgress: (progress) => this.#reports.progress(held, progress),
         onLog: (line) => this.#reports.line(held, line)
       })
+      if (outcome.kind === 'returned' && (header.ignoreResult ?? manifest.rules.ignoreResult)) outcome = { ...outcome, value: nothing }
       if (this.#desk?.takes(outcome)) outcome = await this.#desk.keep(held, outcome)
     } catch (thrown) {
       const error = toPortable(thrown)
@@ -269,6 +276,15 @@ export class Worker extends Service {
     } catch (error) {
       return bounded({ job: held.job, token: held.token, outcome: { event: 'fail', error: toPortable(error) } })
     }
+  }
+
+  /** How the job ended whose end published this one. */
+  async #parentOf(job: string): Promise<Parent | undefined> {
+    const [known] = await this.#parts.backend.read([job])
+    const parent = known?.parent
+    if (!parent || !isReference(parent.outcome)) return parent
+    if (!this.#desk) throw new PayloadMissingError(`The result of job ${parent.job}`, 'unconfigured')
+    return { ...parent, outcome: await this.#desk.fetchResult(parent) }
   }
 
   #lacking(delivery: Delivery, error: UnknownTaskError | TaskTooOldError | PayloadMissingError): void {

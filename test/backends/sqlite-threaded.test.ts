@@ -15,6 +15,10 @@ backendConformance({
   skip: {
     delays: ownClock, leases: ownClock, suspects: ownClock, 'the late outcome of a job that others ended and removed ends no other': ownClock, histories: ownClock,
     'leases, and what was announced, hold for every handle': ownClock,
+    'within its window a key is held though its job has ended, and was purged': ownClock,
+    'merge: what has not begun has the higher priority, the earlier start and the later expiry of both': ownClock,
+    'replace: what has not begun is as the newest, with the delay counted anew': ownClock,
+    'a job that expires publishes what its failure publishes, and wakes who listens': ownClock,
     'the history tells what happened, in order': ownClock,
     'a slot comes on the clock of the backend, not a moment before': ownClock,
     'the oldest go first, as many as the limit says; young ones stay': ownClock

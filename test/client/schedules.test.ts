@@ -1,14 +1,19 @@
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect } from 'vitest'
 import type { Backend } from '../../src/backends/backend.ts'
 import type { Client } from '../../src/client/client.ts'
 import { connect } from '../../src/client/connect.ts'
 import type { ScheduleOptions } from '../../src/client/schedule-options.ts'
+import { slotJob } from '../../src/jobs/schedule.ts'
 import { UnknownScheduleError } from '../../src/kernel/errors.ts'
+import { silentLogger } from '../../src/kernel/logger.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
-import { decode } from '../../src/wire/codec.ts'
+import { call } from '../../src/tasks/task-call.ts'
+import { decode, encode } from '../../src/wire/codec.ts'
 import { openEnvelope } from '../../src/wire/envelope.ts'
-import { request } from '../../src/testing/backend-conformance/bench.ts'
+import { request, settlement, spent } from '../../src/testing/backend-conformance/bench.ts'
+import { Scheduler } from '../../src/worker/maintenance/scheduler.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
 import { halve } from '../fixtures/tasks/schemas.ts'
 import { backendKinds } from '../support/backends.ts'
@@ -90,6 +95,40 @@ describe.each(backendKinds())('schedules of a client on $name', ({ test, place }
     await clock.advance(60_000)
     const { deliveries: [delivery] } = await backend.reserve(request())
     expect(decode(openEnvelope(delivery!.payload).args)).toEqual([2, 3])
+  })
+
+  test('what its jobs link is another for each of them; said again it stays as it is', async () => {
+    const linked = tasks.add.with({ link: call(tasks.greet.with({ tags: ['then'], link: call(tasks.greet.with({ tags: ['last'] }), 'three') }), 'two') })
+    const say = async (): Promise<unknown> => queue.schedule('often', { every: '1s', missed: { all: 5 } }, linked, 1, 2)
+    await say()
+    const { schedules: [before] } = await backend.schedules({ limit: 1 })
+    await say()
+    expect((await backend.schedules({ limit: 1 })).schedules).toEqual([before])
+    await clock.advance(3_000)
+    const stop = new AbortController()
+    const running = new Scheduler(backend, clock, silentLogger).run(stop.signal)
+    while ((await queue.list({ tag: 'schedule:often' })).length < 3) await nextTurn()
+    stop.abort()
+    await running
+    for (let turn = 0; turn < 3; turn++) {
+      const { deliveries } = await backend.reserve(request())
+      expect(deliveries).toHaveLength(3)
+      await backend.settle(deliveries.map((delivery) => settlement(delivery, { event: 'succeed', result: encode('done'), spent })))
+    }
+    expect([(await queue.list({ tag: 'then' })).length, (await queue.list({ tag: 'last' })).length, (await queue.list()).length]).toEqual([3, 3, 9])
+  })
+
+  test('of a unique call there is one at a time: a slot that comes before it has ended has no job of its own', async () => {
+    await queue.schedule('often', { every: '1s' }, tasks.add.with({ unique: true }), 1, 2)
+    const first = await queue.triggerSchedule('often')
+    const second = await queue.triggerSchedule('often')
+    expect([first.admission, second.admission, second.id]).toEqual(['created', 'merged', first.id])
+    const { schedules: [seen] } = await backend.schedules({ limit: 1 })
+    const job = slotJob(seen!, start + 1_000, start + 1_000, () => 'slot-job')
+    expect(await backend.changeSchedules([{ name: 'often', seen: seen!.revision, schedule: { ...seen!, revision: 'fired', since: start + 1_000 }, jobs: [job] }])).toEqual([true])
+    expect((await queue.list()).map(({ id }) => id)).toEqual([first.id])
+    await first.cancel()
+    expect((await queue.triggerSchedule('often')).admission).toBe('created')
   })
 
   test('of many who change it at once, none undoes what another does', async () => {

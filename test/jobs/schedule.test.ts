@@ -202,10 +202,10 @@ test("a slot's job waits for its jitter, has an id, and says where it comes from
   const jitter = jitterOf('nightly', slot, 10_000)
   const call = { ...schedule.call, expires: 60_000, delay: 5, tags: ['own'] }
   expect(jitter).toBeGreaterThan(7)
-  expect(slotJob({ ...schedule, call }, slot, slot + 7, 'id-1')).toEqual({
+  expect(slotJob({ ...schedule, call }, slot, slot + 7, () => 'id-1')).toEqual({
     ...call, id: 'id-1', delay: 5 + jitter - 7, expires: 60_000 + jitter - 7, tags: ['own', 'schedule:nightly', 'slot:2026-03-29T01:00:00.000Z']
   })
-  expect(slotJob({ ...schedule, call }, slot, slot + 20_000, 'id-2')).toMatchObject({ delay: 5, expires: 60_000 })
+  expect(slotJob({ ...schedule, call }, slot, slot + 20_000, () => 'id-2')).toMatchObject({ delay: 5, expires: 60_000 })
 })
 
 test('who has no pattern does not load what reads them', () => {

@@ -1,14 +1,16 @@
-import { type HistoryEntry, type JobLogLine, type JobStory, entryOf, historyLimit, historyOf, logLimit } from '../../jobs/history.ts'
+import { type HistoryEntry, type JobLogLine, type KeptStory, entryOf, historyLimit, historyOf, logLimit } from '../../jobs/history.ts'
 import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
+import { type Link, type Parent, linkedBy, parentOf } from '../../jobs/link.ts'
 import { hasExpired, rescue } from '../../jobs/rescue.ts'
 import type { Schedule } from '../../jobs/schedule.ts'
 import { type FinalState, type JobState, canHappen, isFinal } from '../../jobs/states.ts'
+import { type KeyHold, type UniqueRule, admissionOf, amended, hasNotBegun } from '../../jobs/unique.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import type { Backend } from '../backend.ts'
 import type {
-  AttemptRef, BrokerCapabilities, BrokerStats, Delivery, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep
+  AttemptRef, BrokerCapabilities, BrokerStats, Delivery, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken
 } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
@@ -31,6 +33,7 @@ interface Entry {
   /** The order of arrival. */
   readonly seq: number
   readonly payload: Uint8Array
+  readonly links: readonly Link[]
   job: Job
   history?: HistoryEntry[]
   logs?: JobLogLine[]
@@ -52,6 +55,8 @@ class MemoryBackend implements Backend {
   readonly #held = new Map<string, Set<Entry>>()
   /** Workers that announced their end. */
   readonly #ending = new Set<string>()
+  /** By queue and key. */
+  readonly #holds = new Map<string, KeyHold>()
   readonly #counts = new QueueCounts()
   readonly #listeners = new Listeners()
   readonly #watches = new EndingWatches()
@@ -63,20 +68,9 @@ class MemoryBackend implements Backend {
     this.#clock = clock
   }
 
-  async publish(jobs: readonly NewJob[]): Promise<void> {
-    this.#publish(jobs, this.#open())
-  }
-
-  #publish(jobs: readonly NewJob[], now: number): void {
-    for (const job of jobs) {
-      if (this.#entries.has(job.id)) continue
-      const entry: Entry = { seq: this.#seq++, payload: job.payload, job: born(job, now) }
-      this.#entries.set(job.id, entry)
-      if (entry.job.expiresAt < Infinity) this.#mortal.add(entry)
-      this.#counts.add(job.queue, entry.job.state, 1)
-      this.#file(entry)
-    }
-    this.#listeners.tell(jobs.map((job) => job.queue))
+  async publish(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
+    const now = this.#open()
+    return jobs.map((job) => this.#publish(job, now)).filter((taken) => taken !== undefined)
   }
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
@@ -121,6 +115,7 @@ class MemoryBackend implements Backend {
       this.#happen(entry, { event: 'bury', error: expired }, now)
       buried.push(entry.job.id)
     }
+    for (const [key, { job, until }] of this.#holds) if (until <= now && !this.#entries.has(job)) this.#holds.delete(key)
     return { rescued, buried, stalled: false }
   }
 
@@ -163,11 +158,11 @@ class MemoryBackend implements Backend {
 
   async commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {
     const now = this.#open()
-    return changes.map(({ job, event }) => {
+    return changes.map(({ job, event, payload }) => {
       let entry = this.#entries.get(job)
       if (!entry || !canHappen(entry.job.state, event)) return entry?.job.state
       // Heaps may still hold the entry where it stood before it ended: what is revived must not move there.
-      if (event === 'revive') this.#entries.set(job, entry = { ...entry })
+      if (event === 'revive') this.#entries.set(job, entry = { ...entry, ...(payload ? { payload } : {}) })
       this.#happen(entry, { event }, now)
       return entry.job.state
     })
@@ -206,10 +201,10 @@ class MemoryBackend implements Backend {
       .take(limit).toArray()
   }
 
-  async story(job: string): Promise<JobStory | undefined> {
+  async story(job: string): Promise<KeptStory | undefined> {
     this.#open()
     const entry = this.#entries.get(job)
-    return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [] }
+    return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [], payload: entry.payload }
   }
 
   async schedules({ name, after, limit }: ScheduleFilter): Promise<ScheduleList> {
@@ -233,7 +228,7 @@ class MemoryBackend implements Backend {
       if (schedule) this.#schedules.set(name, schedule)
       else this.#schedules.delete(name)
       if (comesSooner(before?.nextSlot, schedule?.nextSlot)) this.#listeners.tell([scheduleNews])
-      this.#publish(jobs, now)
+      for (const job of jobs) this.#publish(job, now)
       return true
     })
   }
@@ -253,6 +248,42 @@ class MemoryBackend implements Backend {
   #open(): number {
     if (this.#closed) throw new ClosedError('The memory backend')
     return this.#clock.now()
+  }
+
+  #publish(job: NewJob, now: number, parent?: Parent): Taken | undefined {
+    if (this.#entries.has(job.id)) return undefined
+    this.#listeners.tell([job.queue])
+    const taken = job.unique && this.#admit(job, job.unique, now)
+    if (!taken) this.#keep({ seq: this.#seq++, payload: job.payload, links: job.links ?? [], job: born(job, now, parent) })
+    return taken
+  }
+
+  /** What becomes of a job that is to be the only one of its kind, where it is not kept. */
+  #admit(job: NewJob, rule: UniqueRule, now: number): Taken | undefined {
+    const key = `${rule.key} ${job.queue}`
+    const hold = this.#holds.get(key)
+    const holder = hold && this.#entries.get(hold.job)
+    const admission = admissionOf(rule, hold, holder?.job, now)
+    if (admission === 'created' || admission === 'replaced') this.#holds.set(key, { job: admission === 'created' ? job.id : hold!.job, until: now + rule.window })
+    if (admission === 'created') return undefined
+    if (admission !== 'rejected' && holder && hasNotBegun(holder.job)) {
+      const { payload, links = [] } = admission === 'replaced' ? job : holder
+      const after = amended(holder.job, job, admission, now)
+      // Heaps still hold the entry where it stood: there nothing is left of it.
+      this.#mortal.delete(holder)
+      this.#counts.add(job.queue, holder.job.state, -1)
+      holder.job = { ...holder.job, state: 'cancelled' }
+      this.#keep({ ...holder, payload, links, job: after })
+    }
+    return { job: job.id, admission, holder: hold!.job }
+  }
+
+  /** Puts an entry where it belongs for the first time, or anew. */
+  #keep(entry: Entry): void {
+    this.#entries.set(entry.job.id, entry)
+    if (entry.job.expiresAt < Infinity) this.#mortal.add(entry)
+    this.#counts.add(entry.job.queue, entry.job.state, 1)
+    this.#file(entry)
   }
 
   #reserve({ worker, queues, room, lease }: ReserveRequest, now: number): Reservation {
@@ -321,6 +352,7 @@ class MemoryBackend implements Backend {
       this.#counts.add(job.queue, job.state, 1)
       this.#file(entry)
     }
+    if (isFinal(job.state)) for (const linked of linkedBy(job.state, entry.links)) this.#publish(linked, now, parentOf(job))
     if (before.state === 'active' || isFinal(before.state)) this.#listeners.tell(isFinal(job.state) ? [] : [job.queue])
   }
 

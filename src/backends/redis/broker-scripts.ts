@@ -1,36 +1,30 @@
 import { type Script, script } from './script.ts'
 import { forgetLua, hashLua, reserveLua, succeedLua } from './worker-lua.ts'
 
-/** Keeps what `asked.jobs` names. */
-export const publishLua: string = String.raw`
-local served, there, ids = {}, {}, {}
-for index, job in ipairs(asked.jobs) do ids[index] = job.id end
-for _, queue in ipairs(queues()) do
-  served[queue] = true
+/** Publishes what `asked.jobs` names. */
+export const publishAllLua: string = String.raw`
+local byQueue, there, taken = {}, {}, {}
+for _, job in ipairs(asked.jobs) do
+  local of = byQueue[job.queue] or {}
+  byQueue[job.queue] = of
+  of[#of + 1] = job.id
+end
+for queue, ids in pairs(byQueue) do
   for first = 1, #ids, atOnce do
     for index, found in ipairs(redis.call('HMGET', at(queue, 'jobs'), unpack(ids, first, math.min(first + atOnce - 1, #ids)))) do
       if found then there[ids[first + index - 1]] = true end
     end
   end
 end
-for _, job in ipairs(asked.jobs) do
+for index, job in ipairs(asked.jobs) do
   if not there[job.id] then
-    there[job.id] = true
-    if not served[job.queue] then
-      served[job.queue] = true
-      redis.call('SADD', P .. ':queues', job.queue)
-    end
-    local fixed = { job.task, job.place, job.priority, now, now + job.delay, job.expires and now + job.expires or false, job.tags, bytes(job.payload) }
-    fresh[job.id] = { queue = job.queue, fixed = fixed }
-    local made = born(job.id, job.queue, unpack(fixed))
-    made.state = job.delay > 0 and 'scheduled' or 'ready'
-    place(made, true)
+    local how, holder = publishOne(unpacked(job))
+    if how then taken[#taken + 1] = { index - 1, how, holder } else there[job.id] = true end
   end
-  news[job.queue] = true
 end
 `
 
-export const publish: Script = script(publishLua + 'finish()')
+export const publish: Script = script(publishAllLua + 'finish()\nreturn taken', { happens: false })
 
 export const reserve: Script = script(hashLua + reserveLua + String.raw`
 local reservation = reserve(asked.request)
@@ -96,6 +90,11 @@ for _, queue in ipairs(queues()) do
     buried[#buried + 1] = id
   end
   left = left - #ids
+  local orphans = redis.call('ZRANGEBYSCORE', at(queue, 'orphans'), '-inf', number(now), 'LIMIT', 0, asked.mostAtOnce)
+  for _, key in ipairs(orphans) do
+    note(fields, at(queue, 'unique'), key, false)
+    note(indexes, at(queue, 'orphans'), key, false)
+  end
 end
 finish()
 return { rescued, buried }

@@ -7,7 +7,7 @@ import { finalStates } from '../../jobs/states.ts'
  * Keys, of a prefix P (and those of schedules: see schedule-scripts.ts): `P:queues` (set), `P:workers` (by when their leases end), `P:announced` (set), `P:held:WORKER` and, of those whose cancel was asked for,
  * `P:cancelling:WORKER` (job → queue). Of a queue, whose name is the hash tag of each: `jobs` (id → what never changes), `moved` (id → where it stands, once anything but its birth has happened to it), `ids` (in
  * the order of arrival, which is that of ids), `line:LINE` (ready: the highest priority first, then by id), `due`, `expiring`, `counts`, `progress`, and of jobs
- * that have any `history:ID` and `logs:ID`.
+ * that have any `history:ID` and `logs:ID`; `unique` (key → which job holds it, and until when) and `orphans` (keys whose jobs were purged, by when their time is over).
  *
  * Arguments: KEYS[1] is P; ARGV[1] names what is asked, as JSON, in which bytes are named by where they stand, from and to, in ARGV[2]. Numbers are told with
  * all their digits, nothing as false.
@@ -30,7 +30,7 @@ local function queues() return redis.call('SMEMBERS', P .. ':queues') end
 
 -- What is to be written, told and counted is gathered, and done at once when the script has come so far: so an error leaves nothing behind, and a
 -- thousand jobs are few commands.
-local known, changed, fresh = {}, {}, {}
+local known, changed = {}, {}
 local indexes, fields, entries, counts, news, ended = {}, {}, {}, {}, {}, {}
 local atOnce = 1000
 
@@ -98,11 +98,13 @@ local function stand(job, standing)
   job.dueAt, job.expiresAt = values[16], values[17] or nil
 end
 
-local function born(id, queue, task, place, priority, createdAt, dueAt, expiresAt, tags, payload)
-  return {
+local function born(id, queue, task, place, priority, createdAt, dueAt, expiresAt, tags, payload, extras)
+  local job = {
     id = id, queue = queue, task = task, place = place, priority = priority, createdAt = createdAt, dueAt = dueAt, firstDueAt = dueAt, expiresAt = expiresAt or nil, firstExpiresAt = expiresAt or nil, tags = tags, payload = payload,
     attempt = 0, token = 0, rescues = 0, deaths = 0, deferrals = 0
   }
+  if extras then job.unique, job.links, job.parent = extras.unique, extras.links, extras.parent end
+  return job
 end
 
 -- Of those that are known, by id; what never changed is told by what it was born with.
@@ -155,10 +157,6 @@ end
 
 local function finish()
   for id, job in pairs(changed) do note(fields, at(job.queue, 'moved'), id, standing(job)) end
-  for id, one in pairs(fresh) do
-    note(fields, at(one.queue, 'jobs'), id, cmsgpack.pack(one.fixed))
-    note(indexes, at(one.queue, 'ids'), id, 0)
-  end
   writeSets()
   for key, list in pairs(entries) do
     each('RPUSH', key, list)

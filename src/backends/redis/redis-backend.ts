@@ -1,11 +1,12 @@
-import { historyLimit, logLimit, type JobStory } from '../../jobs/history.ts'
+import { historyLimit, logLimit, type KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
+import { errorBytes } from '../../jobs/kept-error.ts'
 import { expired, rescueLimit, workerLost } from '../../jobs/limits.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { encode } from '../../wire/codec.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
@@ -58,10 +59,14 @@ class RedisBackend implements Backend {
     this.#clock = clock
   }
 
-  async publish(jobs: readonly NewJob[]): Promise<void> {
-    if (jobs.length === 0) return this.#server.checkOpen()
+  async publish(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
+    if (jobs.length === 0) {
+      this.#server.checkOpen()
+      return []
+    }
     const blob = new Blob()
-    await this.#run(broker.publish, { jobs: jobs.map((job) => published(job, blob)) }, blob)
+    const taken = await this.#run<replies.TakenReply[]>(broker.publish, { jobs: jobs.map((job) => published(job, blob)) }, blob)
+    return taken.map(([at, how, holder]) => ({ job: jobs[at]!.id, admission: String(how) as Taken['admission'], holder: String(holder) }))
   }
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
@@ -121,7 +126,10 @@ class RedisBackend implements Backend {
   }
 
   async commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {
-    const states = await this.#run<replies.Bulk[]>(store.commit, { changes: changes.map(({ job, event }) => ({ job, event, queue: this.#queues.get(job) })) })
+    const blob = new Blob()
+    const states = await this.#run<replies.Bulk[]>(store.commit, {
+      changes: changes.map(({ job, event, payload }) => ({ job, event, queue: this.#queues.get(job), ...(payload ? { payload: blob.add(payload) } : {}) }))
+    }, blob)
     return states.map((state) => state === null ? undefined : String(state) as ChangeOutcome)
   }
 
@@ -146,7 +154,7 @@ class RedisBackend implements Backend {
     return { jobs: found.map(String), ...(last === null ? {} : { next: String(last) }) }
   }
 
-  async story(job: string): Promise<JobStory | undefined> {
+  async story(job: string): Promise<KeptStory | undefined> {
     return replies.storyOf(await this.#run<replies.StoryReply>(store.story, { job, queue: this.#queues.get(job) }))
   }
 
@@ -228,8 +236,11 @@ function asked({ worker, queues, room, lease }: ReserveRequest): object {
   return { worker, lease, room, queues: [...new Set(queues)] }
 }
 
-function published({ id, task, queue, place, priority, delay, expires, tags, payload }: NewJob, blob: Blob): object {
-  return { id, task, queue, place, priority, delay, ...(expires === Infinity ? {} : { expires }), tags: JSON.stringify(tags), payload: blob.add(payload) }
+function published({ expires, tags, payload, links, ...rest }: NewJob, blob: Blob): object {
+  return {
+    ...rest, ...(expires === Infinity ? {} : { expires }), tags: JSON.stringify(tags), payload: blob.add(payload),
+    ...(links ? { links: links.map(({ on, job }) => ({ on, job: published(job, blob) })) } : {})
+  }
 }
 
 /** An outcome, its bytes put into the blob. */
@@ -241,6 +252,6 @@ function told(outcome: Settlement['outcome'], blob: Blob): object {
     ...('died' in outcome && outcome.died ? { died: true } : {}),
     ...('spent' in outcome ? outcome.spent : {}),
     ...('result' in outcome ? { result: blob.add(outcome.result) } : {}),
-    ...('error' in outcome ? { error: blob.add(encode(outcome.error)) } : {})
+    ...('error' in outcome ? { error: blob.add(errorBytes(outcome.error)) } : {})
   }
 }

@@ -1,4 +1,4 @@
-import { type HistoryEntry, type JobLogLine, type JobStory, historyOf } from '../../jobs/history.ts'
+import { type HistoryEntry, type JobLogLine, type KeptStory, historyOf } from '../../jobs/history.ts'
 import type { Job } from '../../jobs/job.ts'
 import type { Schedule } from '../../jobs/schedule.ts'
 import type { FinalState, JobState } from '../../jobs/states.ts'
@@ -15,6 +15,7 @@ import type { Ending } from '../store.ts'
 export type Bulk = Buffer | number | null
 
 export type DeliveryReply = readonly [job: Buffer, token: number, task: Buffer, place: Buffer, attempt: number, suspect: Buffer | null, deaths: number, deferrals: number, payload: Buffer, queue: Buffer]
+export type TakenReply = readonly [at: number, how: Buffer, holder: Buffer]
 export type RefReply = readonly [job: Buffer, token: number]
 export type ReservationReply = readonly [deliveries: readonly DeliveryReply[], cancelling: readonly RefReply[], nextDue: Buffer | null]
 export type SweepReply = readonly [rescued: readonly RefReply[], buried: readonly Buffer[]]
@@ -23,7 +24,7 @@ export type EndingReply = readonly [job: Buffer, state: Buffer, result: Buffer |
 export type ScheduleListReply = readonly [now: Buffer, schedules: readonly Buffer[]]
 export type DueSchedulesReply = readonly [...ScheduleListReply, nextDue: Buffer | null]
 export type JobReply = readonly Bulk[]
-export type StoryReply = readonly [job: JobReply, history: readonly (readonly Bulk[])[], logs: readonly Buffer[]] | null
+export type StoryReply = readonly [job: JobReply, history: readonly (readonly Bulk[])[], logs: readonly Buffer[], payload: Buffer] | null
 
 export function reservationOf([deliveries, cancelling, nextDue]: ReservationReply): Reservation {
   return { deliveries: deliveries.map(deliveryOf), cancelling: cancelling.map(refOf), nextDue: maybeNumber(nextDue) ?? Infinity }
@@ -64,14 +65,15 @@ export function endingOf([job, state, result, error, attempt]: EndingReply): End
 
 /** As `shown` in job-lua.ts tells it. */
 export function jobOf(reply: JobReply): Job {
-  const [id, task, queue, place, priority, tags, state, dueAt, expiresAt, createdAt, startedAt, finishedAt, attempt, token, rescues, deaths, deferrals, suspect, worker, cancelling, result, error, wall, cpu, progress] = reply
+  const [id, task, queue, place, priority, tags, state, dueAt, expiresAt, createdAt, startedAt, finishedAt, attempt, token, rescues, deaths, deferrals, suspect, worker, cancelling, result, error, wall, cpu, progress, parent, parentToken, parentState, outcome] = reply
   return {
     id: String(id), task: String(task), queue: String(queue), place: String(place) as Place, priority: Number(priority), tags: JSON.parse(String(tags)) as string[],
     state: String(state) as JobState, dueAt: Number(dueAt), expiresAt: maybeNumber(expiresAt) ?? Infinity, createdAt: Number(createdAt),
     startedAt: maybeNumber(startedAt), finishedAt: maybeNumber(finishedAt), attempt: Number(attempt), token: Number(token), rescues: Number(rescues),
     deaths: Number(deaths), deferrals: Number(deferrals), suspect: given(suspect), worker: given(worker) ? String(worker) : undefined, cancelling: given(cancelling),
     result: given(result) ? bytesOf(result as Buffer) : undefined, error: errorOf(error), spent: spentOf(wall, cpu),
-    progress: given(progress) ? JSON.parse(String(progress)) as Progress : undefined
+    progress: given(progress) ? JSON.parse(String(progress)) as Progress : undefined,
+    parent: given(parent) ? { job: String(parent), token: Number(parentToken), state: String(parentState) as FinalState, outcome: bytesOf(outcome as Buffer) } : undefined
   }
 }
 
@@ -79,10 +81,10 @@ export function scheduleListOf([now, schedules]: ScheduleListReply): ScheduleLis
   return { now: Number(now), schedules: schedules.map((record) => decode(bytesOf(record)) as Schedule) }
 }
 
-export function storyOf(reply: StoryReply): JobStory | undefined {
+export function storyOf(reply: StoryReply): KeptStory | undefined {
   if (reply === null) return undefined
-  const [job, history, logs] = reply
-  return { history: historyOf(jobOf(job), history.map(entryOf)), logs: logs.map((line) => JSON.parse(String(line)) as JobLogLine) }
+  const [job, history, logs, payload] = reply
+  return { history: historyOf(jobOf(job), history.map(entryOf)), logs: logs.map((line) => JSON.parse(String(line)) as JobLogLine), payload: bytesOf(payload) }
 }
 
 function entryOf([at, event, attempt, token, worker, startedAt, error, wall, cpu]: readonly Bulk[]): HistoryEntry {

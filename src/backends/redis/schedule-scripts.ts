@@ -1,5 +1,5 @@
 import { scheduleNews } from '../schedules.ts'
-import { publishLua } from './broker-scripts.ts'
+import { publishAllLua } from './broker-scripts.ts'
 import { type Script, script } from './script.ts'
 
 // Keys: `P:schedules` (name → its revision, its next slot, and all of it as bytes), `P:schedules:names` (in their order) and `P:schedules:due` (by next slot).
@@ -17,14 +17,14 @@ export const schedules: Script = script(recordsLua + String.raw`
 local from, to = asked.after and '(' .. asked.after or '-', '+'
 if asked.name then from, to = '[' .. asked.name, '[' .. asked.name end
 return { number(now), records(redis.call('ZRANGEBYLEX', schedules .. ':names', from, to, 'LIMIT', 0, asked.limit)) }
-`)
+`, { happens: false })
 
 export const dueSchedules: Script = script(recordsLua + String.raw`
 local key = schedules .. ':due'
 local found = redis.call('ZRANGEBYSCORE', key, '-inf', number(now), 'LIMIT', 0, asked.limit)
 local later = redis.call('ZRANGEBYSCORE', key, '(' .. number(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
 return { number(now), records(found), later and number(tonumber(later) - now) or false }
-`)
+`, { happens: false })
 
 export const changeSchedules: Script = script(String.raw`
 local schedules = P .. ':schedules'
@@ -49,7 +49,7 @@ for index, change in ipairs(asked.changes) do
     for _, job in ipairs(change.jobs) do asked.jobs[#asked.jobs + 1] = job end
   end
 end
-${publishLua}
+${publishAllLua}
 finish()
 return outcomes
-`)
+`, { happens: false })

@@ -70,7 +70,7 @@ local function front(own, line, most)
   return all
 end
 
--- What change does for a job to which nothing has happened yet, and which cannot expire: most are so.
+-- What change does for a job to which nothing has happened yet, which cannot expire and publishes no other: most are so.
 local function takeFirst(one, line, worker, deliveries)
   local queue, id = one.queue, one.id
   local task, place, payload = one.born[1], one.born[2], one.born[8]
@@ -94,7 +94,7 @@ local function reserve(request)
       local some = front(request.queues, line, left)
       for index = 1, math.min(left, #some) do
         local one = some[index]
-        local job = not (one.born and not one.born[6]) and load(one.queue, one.id)
+        local job = not (one.born and not one.born[6] and not one.born[9]) and load(one.queue, one.id)
         if not job then
           takeFirst(one, line, request.worker, deliveries)
           left = left - 1

@@ -15,6 +15,8 @@ export interface Claim {
   readonly queue: string
   readonly attempt: number
   readonly startedAt: number
+  /** Its end publishes others. */
+  readonly isLinked: boolean
 }
 
 /** A transaction buries no more expired jobs than about this many; the rest follows with the next call. */
@@ -93,9 +95,9 @@ export class Claims {
     const [lastSeq, lastRank] = last
     this.#sql.claimFront.run(this.#worker, this.#now, queue, lineCodes[line], lastRank, lastSeq)
     this.#sql.dropFront.run(queue, lineCodes[line], lastRank, lastSeq)
-    for (const [seq, , attempt, token, job, , , expiresAt] of rows) {
+    for (const [seq, , attempt, token, job, , , expiresAt, , isLinked] of rows) {
       if (expiresAt !== null && attempt === 0) this.#sql.dropExpiring.run(expiresAt, seq)
-      this.claimed.set(job, { seq, token: token + 1, queue, attempt: attempt + 1, startedAt: this.#now })
+      this.claimed.set(job, { seq, token: token + 1, queue, attempt: attempt + 1, startedAt: this.#now, isLinked: isLinked === 1 })
     }
     this.#tables.count(queue, 'ready', -rows.length)
     this.#tables.count(queue, 'active', rows.length)
@@ -112,5 +114,5 @@ function inTurn([seq, rank]: ReadyRow, [otherSeq, otherRank]: ReadyRow): number 
 }
 
 type ReadyRow = Row & [
-  seq: number, rank: number, attempt: number, token: number, job: string, task: string, place: number, expiresAt: number | null, payload: Uint8Array
+  seq: number, rank: number, attempt: number, token: number, job: string, task: string, place: number, expiresAt: number | null, payload: Uint8Array, isLinked: number
 ]

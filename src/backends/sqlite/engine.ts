@@ -1,19 +1,20 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type JobStory, historyOf, logLimit } from '../../jobs/history.ts'
-import { type Job, type NewJob, born } from '../../jobs/job.ts'
+import { type KeptStory, historyOf, logLimit } from '../../jobs/history.ts'
+import type { Job, NewJob } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
 import { rescue } from '../../jobs/rescue.ts'
 import { canHappen, isFinal } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { encode } from '../../wire/codec.ts'
-import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
 import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
 import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged } from '../store.ts'
 import { type Claim, Claims } from './claims.ts'
-import { lineCodes, stateCodes, stateNames } from './codes.ts'
+import { stateCodes, stateNames } from './codes.ts'
 import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile } from './file.ts'
 import { type JobBatch, batchOf } from './job-batch.ts'
-import { type Committed, JobTables, mayExpire } from './job-tables.ts'
+import { type Committed, JobTables } from './job-tables.ts'
+import { Publisher } from './publisher.ts'
 import { historyEntryOf, logLineOf, scheduleOf, storedOf } from './rows.ts'
 import { type Statements, prepareAll } from './statements.ts'
 import { readStats } from './stats.ts'
@@ -43,6 +44,7 @@ export class SqliteEngine {
   readonly #now: () => number
   readonly #sql: Statements
   readonly #tables: JobTables
+  readonly #publisher: Publisher
   readonly #committed: (what: Committed) => void
   /** Deliveries that were made here and are not settled yet. */
   readonly #claims = new Map<string, Claim>()
@@ -59,14 +61,16 @@ export class SqliteEngine {
     this.#committed = committed
     this.#sql = prepareAll(this.#db)
     this.#now = clock ? () => clock.now() : () => Math.round(1_000 * (this.#sql.now.get()![0] as number))
-    this.#tables = new JobTables(this.#sql)
+    this.#tables = new JobTables(this.#sql, (job, at, parent) => void this.#publisher.one(job, at, parent))
+    this.#publisher = new Publisher(this.#sql, this.#tables)
   }
 
-  publish(jobs: readonly NewJob[] | JobBatch): void {
-    this.#write((now) => {
+  publish(jobs: readonly NewJob[] | JobBatch): Taken[] {
+    return this.#write((now) => {
       const batch = 'shared' in jobs ? jobs : batchOf(jobs)
-      if (batch) return this.#publishBatch(batch, now)
-      for (const job of jobs as readonly NewJob[]) this.#publishOne(job, now)
+      if (!batch) return (jobs as readonly NewJob[]).map((job) => this.#publisher.one(job, now)).filter((taken) => taken !== undefined)
+      this.#publisher.batch(batch, now)
+      return []
     })
   }
 
@@ -86,7 +90,7 @@ export class SqliteEngine {
       for (const settlement of settlements) {
         const { job, token, outcome } = settlement
         const claim = this.#claims.get(job)
-        if (mayBatch && outcome.event === 'succeed' && token === 1 && claim?.token === 1) first.push({ claim, outcome })
+        if (mayBatch && outcome.event === 'succeed' && token === 1 && claim?.token === 1 && !claim.isLinked) first.push({ claim, outcome })
         else if (!this.#settle(settlement, now)) stale.push({ job, token })
       }
       if (first.length > 0) this.#succeed(first, now)
@@ -134,6 +138,7 @@ export class SqliteEngine {
       for (const [seq] of this.#sql.expired.all(now, mostAtOnce) as [number][]) {
         buried.push(this.#tables.happen(this.#tables.bySeq(seq), { event: 'bury', error: expired }, now).id)
       }
+      this.#sql.dropHolds.run(now)
       return { rescued, buried, stalled }
     })
   }
@@ -169,22 +174,25 @@ export class SqliteEngine {
   }
 
   commit(changes: readonly Change[]): ChangeOutcome[] {
-    return this.#write((now) => changes.map(({ job, event }) => {
+    return this.#write((now) => changes.map(({ job, event, payload }) => {
       const stored = this.#tables.byId(job)
-      return stored && (canHappen(stored.job.state, event) ? this.#tables.happen(stored, { event }, now) : stored.job).state
+      if (!stored || !canHappen(stored.job.state, event)) return stored?.job.state
+      if (payload) this.#sql.writePayload.run(payload, stored.seq)
+      return this.#tables.happen(stored, { event }, now).state
     }))
   }
 
   purge({ states, queue, tag, olderThan, limit, from = '0' }: PurgeFilter): Purged {
-    const { someEndings, purgeable, purgeJob, dropEnding, purgeStory, purgeHistory, purgeProgress, purgeLogs } = this.#sql
+    const { someEndings, purgeable, purgeJob, dropEnding, purgeStory, purgeParent, purgeHistory, purgeProgress, purgeLogs, orphanHold } = this.#sql
     return this.#write((now) => {
       const codes = JSON.stringify(states.map((state) => stateCodes[state]))
       const after = Number(from)
       const last = someEndings.get(after, looksAt)![0] as number | null
       if (last === null) return { jobs: [] }
       const rows = purgeable.all(after, queue ?? null, null, tag ?? null, codes, now - olderThan, limit, last) as [number, string, string, number][]
-      for (const [seq, , name, state] of rows) {
-        for (const drop of [purgeJob, dropEnding, purgeStory, purgeHistory, purgeProgress, purgeLogs]) drop.run(seq)
+      for (const [seq, id, name, state] of rows) {
+        for (const drop of [purgeJob, dropEnding, purgeStory, purgeParent, purgeHistory, purgeProgress, purgeLogs]) drop.run(seq)
+        orphanHold.run(id)
         this.#tables.count(name, stateNames[state]!, -1)
       }
       return { jobs: rows.map(([, id]) => id), next: String(rows.length === limit ? rows.at(-1)![0] : last) }
@@ -211,12 +219,13 @@ export class SqliteEngine {
     })
   }
 
-  story(job: string): JobStory | undefined {
+  story(job: string): KeptStory | undefined {
     return this.#read(() => {
       const stored = this.#tables.byId(job)
       return stored && {
         history: historyOf(stored.job, this.#sql.history.all(stored.seq).map(historyEntryOf)),
-        logs: this.#sql.logs.all(stored.seq).map(logLineOf)
+        logs: this.#sql.logs.all(stored.seq).map(logLineOf),
+        payload: this.#sql.payload.get(stored.seq)![0] as Uint8Array
       }
     })
   }
@@ -241,7 +250,7 @@ export class SqliteEngine {
       if (schedule) writeSchedule.run(name, schedule.revision, schedule.nextSlot ?? null, encode(schedule))
       else dropSchedule.run(name)
       if (comesSooner(before ?? undefined, schedule?.nextSlot)) this.#tables.tell(scheduleNews)
-      for (const job of jobs) this.#publishOne(job, now)
+      for (const job of jobs) this.#publisher.one(job, now)
       return true
     }))
   }
@@ -262,34 +271,6 @@ export class SqliteEngine {
 
   close(): void {
     this.#db.close()
-  }
-
-  #publishOne(newJob: NewJob, now: number): void {
-    const job = born(newJob, now)
-    const { id, task, queue, place, priority, tags, state, dueAt, expiresAt } = job
-    const { changes, lastInsertRowid } = this.#sql.insertJob.run(
-      id, task, queue, lineCodes[place], priority, now, dueAt, expiresAt === Infinity ? null : expiresAt, textOf(tags), newJob.payload
-    )
-    if (changes === 0) return
-    if (state === 'ready') this.#sql.insertReady.run(queue, lineCodes[place], -priority, lastInsertRowid, 0, 0)
-    else this.#sql.insertScheduled.run(dueAt, lastInsertRowid, 0, 0)
-    if (mayExpire(job)) this.#sql.insertExpiring.run(expiresAt, lastInsertRowid)
-    this.#tables.count(queue, state, 1)
-    this.#tables.tell(queue)
-  }
-
-  /** As `publishOne` for each of them. Those that are new come after all that were there. */
-  #publishBatch({ shared, payloads, parts }: JobBatch, now: number): void {
-    const { task, queue, place, priority, tags, state, dueAt, expiresAt } = born({ ...shared, id: '', payload: payloads }, now)
-    const last = Number(this.#sql.lastSeq.get()?.[0] ?? 0)
-    const expires = expiresAt === Infinity ? null : expiresAt
-    const { changes } = this.#sql.insertJobs.run(parts, task, queue, lineCodes[place], priority, now, dueAt, expires, textOf(tags), payloads)
-    if (changes === 0) return
-    if (state === 'ready') this.#sql.readyAfter.run(queue, lineCodes[place], -priority, last)
-    else this.#sql.scheduledAfter.run(dueAt, last)
-    if (expires !== null) this.#sql.expiringAfter.run(expires, last)
-    this.#tables.count(queue, state, Number(changes))
-    this.#tables.tell(queue)
   }
 
   #reserve({ worker, queues, room, lease }: ReserveRequest, now: number, claimed: Map<string, Claim>): Reservation {
@@ -388,10 +369,6 @@ export class SqliteEngine {
       this.#sql.commit.run()
     }
   }
-}
-
-function textOf(tags: readonly string[]): string | null {
-  return tags.length === 0 ? null : JSON.stringify(tags)
 }
 
 interface FirstSuccess {

@@ -22,7 +22,7 @@ const largest = 2 ** 26
 /** The jobs as a batch, where they are many and alike. */
 export function batchOf(jobs: readonly NewJob[]): JobBatch | undefined {
   const [first] = jobs
-  if (!first || jobs.length < enough) return undefined
+  if (!first || jobs.length < enough || first.unique || first.links) return undefined
   let size = 0
   for (const job of jobs) {
     if (!isAlike(job, first)) return undefined
@@ -49,6 +49,6 @@ export const partSql: { readonly id: string, readonly payload: (blob: string) =>
 
 function isAlike(job: NewJob, first: NewJob): boolean {
   return job.payload instanceof Uint8Array && job.task === first.task && job.queue === first.queue && job.place === first.place && job.priority === first.priority
-    && job.delay === first.delay && job.expires === first.expires
+    && job.delay === first.delay && job.expires === first.expires && !job.unique && !job.links
     && (job.tags === first.tags || (job.tags.length === first.tags.length && job.tags.every((tag, at) => tag === first.tags[at])))
 }

@@ -1,9 +1,11 @@
 import { entryOf, historyLimit } from '../../jobs/history.ts'
-import { type Happening, type Job, happen, lineOf } from '../../jobs/job.ts'
+import { type Happening, type Job, type NewJob, happen, lineOf } from '../../jobs/job.ts'
+import { errorBytes } from '../../jobs/kept-error.ts'
+import { type Parent, linkedBy, parentOf } from '../../jobs/link.ts'
 import { type JobState, isFinal } from '../../jobs/states.ts'
 import { QueueCounts, noJobs } from '../queue-counts.ts'
 import { lineCodes, stateCodes } from './codes.ts'
-import { type Stored, errorBytes, storedOf } from './rows.ts'
+import { type Stored, linksBytes, storedOf, tagsText } from './rows.ts'
 import type { Statements } from './statements.ts'
 
 /** So many transactions are remembered with what they ended. */
@@ -23,13 +25,16 @@ export interface Committed {
  */
 export class JobTables {
   readonly #sql: Statements
+  readonly #link: (job: NewJob, now: number, parent: Parent) => void
   // Of the transaction that is open:
   readonly #counts = new QueueCounts()
   readonly #news = new Set<string>()
   #ended: number[] = []
 
-  constructor(sql: Statements) {
+  /** @param link publishes what a job's end publishes */
+  constructor(sql: Statements, link: (job: NewJob, now: number, parent: Parent) => void) {
     this.#sql = sql
+    this.#link = link
   }
 
   byId(id: string): Stored | undefined {
@@ -78,8 +83,21 @@ export class JobTables {
       this.#counts.add(job.queue, after.state, 1)
     }
     if (entry) this.#writeEntry(seq, entry)
+    for (const linked of linkedBy(after.state, before.links)) this.#link(linked, now, parentOf(after))
     // Ready again, to be ready later, or to be cancelled: somebody must hear of it.
     if ((job.state === 'active' || isFinal(job.state)) && !isFinal(after.state)) this.#news.add(job.queue)
+  }
+
+  /** Writes what another that came makes of a job that has not begun. */
+  amend({ seq, job, ...before }: Stored, after: Job, by: NewJob | undefined): void {
+    const { task, place, priority, dueAt, expiresAt, tags } = after
+    const expires = expiresAt === Infinity ? null : expiresAt
+    this.#leave({ seq, job, ...before })
+    if (by) this.#sql.replaceJob.run(task, lineCodes[place], priority, dueAt, expires, tagsText(tags), by.payload, linksBytes(by.links), seq)
+    else this.#sql.mergeJob.run(priority, dueAt, expires, seq)
+    this.#enter(seq, after)
+    this.#counts.add(job.queue, job.state, -1)
+    this.#counts.add(job.queue, after.state, 1)
   }
 
   /** Writes what the transaction gathered. */

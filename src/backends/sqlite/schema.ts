@@ -9,13 +9,14 @@
  * Why it is so, as of version 2:
  * - `seq` is the order of arrival, so that jobs are claimed, and pages touched, from one end. None is given twice (AUTOINCREMENT): with the
  *   token it fences, also after the job that bore it was purged.
- * - A job's own row never changes. Where the job stands is told by which of the tables for that holds its seq: ready, scheduled,
+ * - A job's own row never changes, unless another that came takes its place, or its arguments are mended. Where the job stands is told by which of the tables for that holds its seq: ready, scheduled,
  *   active or endings. A step of a job takes a small row out of one and puts a small row into the next, mostly at its end, and a
  *   batch of claims is two statements, however many they are.
  * - `treadle_stories` holds what only a job has that did not go the usual way; most have no row there.
  * - `treadle_ended` has one row a transaction, with all that ended in it: a waiting reader asks for the rows that came after.
  *   Old ones are dropped; whoever comes later looks its jobs up one by one.
  * - `treadle_cancels` is empty nearly always, which is seen at a glance.
+ * - `treadle_unique` tells which job holds a key; of a job that was purged the hold stays for its time, as an orphan.
  * - A lease belongs to a worker, so that renewing it writes one row, however many jobs it holds.
  */
 export const migrations: readonly string[] = [
@@ -156,6 +157,14 @@ export const migrations: readonly string[] = [
   DROP TABLE treadle_payloads;
   `,
   `
+  ALTER TABLE treadle_jobs ADD COLUMN links BLOB;
+  CREATE TABLE treadle_parents (seq INTEGER PRIMARY KEY, job TEXT NOT NULL, token INTEGER NOT NULL, state INTEGER NOT NULL, outcome BLOB NOT NULL) STRICT;
+  CREATE TABLE treadle_unique (
+    queue TEXT NOT NULL, key TEXT NOT NULL, job TEXT NOT NULL, until REAL NOT NULL, orphaned INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (queue, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX treadle_unique_jobs ON treadle_unique (job);
+  CREATE INDEX treadle_unique_orphans ON treadle_unique (until) WHERE orphaned = 1;
   CREATE TABLE treadle_schedules (name TEXT PRIMARY KEY, revision TEXT NOT NULL, next_slot REAL, record BLOB NOT NULL) STRICT;
   CREATE INDEX treadle_schedules_due ON treadle_schedules (next_slot) WHERE next_slot IS NOT NULL;
   `

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path'
-import type { JobStory } from '../../jobs/history.ts'
+import type { KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
@@ -71,7 +71,7 @@ class SqliteBackend implements Backend {
   }
 
   /** @param jobs as the port has them, or as the thread's host sends them */
-  publish(jobs: readonly NewJob[] | JobBatch): Promise<void> {
+  publish(jobs: readonly NewJob[] | JobBatch): Promise<readonly Taken[]> {
     return this.#ask(() => this.#engine.publish(jobs))
   }
 
@@ -119,7 +119,7 @@ class SqliteBackend implements Backend {
     return this.#ask(() => this.#engine.report(reports))
   }
 
-  story(job: string): Promise<JobStory | undefined> {
+  story(job: string): Promise<KeptStory | undefined> {
     return this.#ask(() => this.#engine.story(job))
   }
 

@@ -13,7 +13,7 @@ export interface Query {
 
 const counted = ['scheduled', 'ready', 'active', 'waiting', 'succeeded', 'failed', 'cancelled', 'dead'] as const
 const jobs = `SELECT ${jobColumns} FROM treadle_jobs j ${standingTables}`
-const delivered = 'r.seq, r.rank, r.attempt, r.token, j.id, j.task, j.place, j.expires_at, j.payload'
+const delivered = 'r.seq, r.rank, r.attempt, r.token, j.id, j.task, j.place, j.expires_at, j.payload, j.links IS NOT NULL'
 const matching = `(?2 IS NULL OR j.queue = ?2) AND (?3 IS NULL OR j.task = ?3) AND (?4 IS NULL OR j.tags IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(j.tags) WHERE value = ?4))`
 const inLine = 'queue = ? AND line = ? AND (rank, seq) <= (?, ?)'
 
@@ -22,13 +22,20 @@ export const commands = {
   beginRead: 'BEGIN',
   commit: 'COMMIT',
   rollback: 'ROLLBACK',
-  insertJob: `INSERT INTO treadle_jobs (id, task, queue, place, priority, created_at, due_at, expires_at, tags, payload)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  insertJob: `INSERT INTO treadle_jobs (id, task, queue, place, priority, created_at, due_at, expires_at, tags, payload, links)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   insertJobs: `INSERT INTO treadle_jobs (id, task, queue, place, priority, created_at, due_at, expires_at, tags, payload)
     SELECT ${partSql.id}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ${partSql.payload('?10')} FROM json_each(?1) WHERE true ON CONFLICT (id) DO NOTHING`,
   readyAfter: 'INSERT INTO treadle_ready (queue, line, rank, seq, attempt, token) SELECT ?, ?, ?, seq, 0, 0 FROM treadle_jobs WHERE seq > ?',
   scheduledAfter: 'INSERT INTO treadle_scheduled (due_at, seq, attempt, token) SELECT ?, seq, 0, 0 FROM treadle_jobs WHERE seq > ?',
   expiringAfter: 'INSERT INTO treadle_expiring (expires_at, seq) SELECT ?, seq FROM treadle_jobs WHERE seq > ?',
+  mergeJob: 'UPDATE treadle_jobs SET priority = ?, due_at = ?, expires_at = ? WHERE seq = ?',
+  replaceJob: `UPDATE treadle_jobs SET task = ?, place = ?, priority = ?, due_at = ?, expires_at = ?, tags = ?, payload = ?, links = ? WHERE seq = ?`,
+  writePayload: 'UPDATE treadle_jobs SET payload = ? WHERE seq = ?',
+  insertParent: 'INSERT INTO treadle_parents (seq, job, token, state, outcome) VALUES (?, ?, ?, ?, ?)',
+  writeHold: 'INSERT OR REPLACE INTO treadle_unique (queue, key, job, until) VALUES (?, ?, ?, ?)',
+  orphanHold: 'UPDATE treadle_unique SET orphaned = 1 WHERE job = ?',
+  dropHolds: 'DELETE FROM treadle_unique WHERE orphaned = 1 AND until <= ?',
   expireNever: 'UPDATE treadle_jobs SET expires_at = NULL WHERE seq = ?',
   insertReady: 'INSERT INTO treadle_ready (queue, line, rank, seq, attempt, token) VALUES (?, ?, ?, ?, ?, ?)',
   dropReady: 'DELETE FROM treadle_ready WHERE queue = ? AND line = ? AND rank = ? AND seq = ?',
@@ -55,6 +62,7 @@ export const commands = {
   trimLogs: 'DELETE FROM treadle_logs WHERE seq = ? AND number <= ?',
   purgeJob: 'DELETE FROM treadle_jobs WHERE seq = ?',
   purgeStory: 'DELETE FROM treadle_stories WHERE seq = ?',
+  purgeParent: 'DELETE FROM treadle_parents WHERE seq = ?',
   purgeHistory: 'DELETE FROM treadle_history WHERE seq = ?',
   purgeProgress: 'DELETE FROM treadle_progress WHERE seq = ?',
   purgeLogs: 'DELETE FROM treadle_logs WHERE seq = ?',
@@ -79,6 +87,8 @@ export const queries = {
   ready: `SELECT ${delivered} FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
     WHERE r.queue = ? AND r.line = ? ORDER BY r.rank, r.seq LIMIT ? + 0`,
   readyRanks: 'SELECT rank, seq FROM treadle_ready WHERE queue = ? AND line = ? ORDER BY rank, seq LIMIT ? + 0',
+  payload: 'SELECT payload FROM treadle_jobs WHERE seq = ?',
+  hold: 'SELECT job, until FROM treadle_unique WHERE queue = ? AND key = ?',
   setbacks: 'SELECT deaths, deferrals FROM treadle_stories WHERE seq = ?',
   due: `SELECT s.seq, s.due_at, j.queue, iif(t.suspect, 4, j.place), -j.priority, s.attempt, s.token
     FROM treadle_scheduled s CROSS JOIN treadle_jobs j ON j.seq = s.seq LEFT JOIN treadle_stories t ON t.seq = s.seq

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path'
 import type { Worker } from 'node:worker_threads'
-import type { JobStory } from '../../jobs/history.ts'
+import type { KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { linkEnds } from '../../concurrency/threads/port-link.ts'
 import { milliseconds } from '../../kernel/duration.ts'
 import { BackendError, ClosedError } from '../../kernel/errors.ts'
 import { type Logger, harmless, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { startThread } from '../../tasks/own-thread.ts'
@@ -88,7 +88,7 @@ class ThreadedSqlite implements Backend {
     }
   }
 
-  publish(jobs: readonly NewJob[]): Promise<void> {
+  publish(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
     return this.#call('publish', batchOf(jobs) ?? jobs)
   }
 
@@ -120,7 +120,7 @@ class ThreadedSqlite implements Backend {
     return this.#call('report', reports)
   }
 
-  story(job: string): Promise<JobStory | undefined> {
+  story(job: string): Promise<KeptStory | undefined> {
     return this.#call('story', job)
   }
 

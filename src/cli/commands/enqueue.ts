@@ -23,7 +23,7 @@ export async function enqueue(task: string, args: readonly string[], options: En
   const known = await definitionIn(tasks, task)
   await withClient(options, async (client) => {
     const job = await client.enqueueByName(task, args.map(argument), callOf(options), known)
-    if (wait === undefined) console.log(json ? toJson({ job: job.id }) : `enqueued ${task} as ${job.id}`)
+    if (wait === undefined) console.log(json ? toJson({ job: job.id, admission: job.admission }) : job.admission === 'created' ? `enqueued ${task} as ${job.id}` : `not enqueued: ${job.id} stands for it`)
     else await waitFor(client, job, options)
   })
 }

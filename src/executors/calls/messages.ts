@@ -1,4 +1,5 @@
 import type { LogFields, LogLine } from '../../kernel/logger.ts'
+import type { Parent } from '../../jobs/link.ts'
 import type { NamedRetryRules } from '../../jobs/retry.ts'
 import type { Progress } from '../../tasks/progress.ts'
 import type { CallRules, Place, TaskRef } from '../../tasks/task.ts'
@@ -32,8 +33,11 @@ export interface RunnerStart {
  */
 export type SentCall = readonly [
   kind: typeof call | typeof packedCall | typeof encodedCall, seq: number, task: number, input: readonly unknown[] | Uint8Array, timeout: number | undefined, heard: Heard,
-  job?: string, attempt?: number, token?: number, version?: number
+  job?: string | undefined, attempt?: number | undefined, token?: number | undefined, version?: number, rare?: RareParts
 ]
+
+/** What few calls have. */
+export type RareParts = readonly [softTimeout: number | undefined, parent: Parent | undefined]
 
 /** With its arguments as they are. */
 export const call = 1

@@ -3,6 +3,7 @@ import type { Backend } from '../../backends/backend.ts'
 import type { AttemptRef, Reservation, ReserveRequest, Settlement } from '../../backends/broker.ts'
 import { type NewJob, lines } from '../../jobs/job.ts'
 import { type FinalState, finalStates } from '../../jobs/states.ts'
+import type { UniqueRule } from '../../jobs/unique.ts'
 import type { Progress } from '../../tasks/progress.ts'
 import { places } from '../../tasks/task.ts'
 import { BackendModel } from '../backend-model.ts'
@@ -12,7 +13,7 @@ type Outcome = Settlement['outcome']
 
 /** One thing that somebody does. Jobs and deliveries are named by number, of those that there are by then. */
 type Step =
-  | { readonly does: 'publish', readonly jobs: readonly (Omit<NewJob, 'id' | 'task' | 'payload'> & { readonly again: number | undefined })[] }
+  | { readonly does: 'publish', readonly jobs: readonly (Omit<NewJob, 'id' | 'task' | 'payload' | 'unique' | 'links'> & { readonly unique: UniqueRule | undefined, readonly again: number | undefined })[] }
   | { readonly does: 'reserve', readonly request: ReserveRequest }
   | { readonly does: 'settle', readonly ends: readonly { readonly delivery: number, readonly outcome: Outcome }[], readonly next: ReserveRequest | undefined }
   | { readonly does: 'extend', readonly worker: string, readonly held: readonly number[], readonly lease: number }
@@ -45,6 +46,9 @@ function steps(fc: typeof FastCheck): FastCheck.Arbitrary<Step[]> {
     delay: fc.constantFrom(0, 0, 0, 20, 20.5, 700),
     expires: fc.constantFrom(Infinity, Infinity, 30, 500),
     tags: fc.constantFrom([], [], ['x'], ['x', 'y']),
+    unique: fc.option(fc.record({
+      key: fc.constantFrom('k', 'l'), window: fc.constantFrom(0, 0, 60, 1_000), taken: fc.constantFrom('reject' as const, 'merge' as const, 'replace' as const)
+    }), { nil: undefined, freq: 2 }),
     again: fc.option(some, { nil: undefined, freq: 8 })
   })
   const step: FastCheck.Arbitrary<Step> = fc.oneof(
@@ -120,10 +124,11 @@ async function take(step: Step, { backend, model, clock, seen }: Stage): Promise
   switch (step.does) {
     case 'publish': {
       let made = seen.ids.length
-      const jobs = step.jobs.map(({ again, ...job }) => {
-        // One that was purged would be as new, with an id that is not.
-        const id = again !== undefined && model.jobs.length > 0 ? model.jobs[again % model.jobs.length]!.id : `job-${String(made++).padStart(4, '0')}`
-        return { ...job, id, task: 'task', payload: bytes(id) }
+      const jobs = step.jobs.map(({ again, unique, ...job }): NewJob => {
+        // One that was purged would be as new, with an id that is not. Who publishes again publishes the same, so to the same queue.
+        const known = again === undefined || model.jobs.length === 0 ? undefined : model.jobs[again % model.jobs.length]!
+        const id = known?.id ?? `job-${String(made++).padStart(4, '0')}`
+        return { ...job, ...(unique ? { unique } : {}), queue: known?.queue ?? job.queue, id, task: 'task', payload: bytes(id) }
       })
       seen.ids.push(...jobs.map(({ id }) => id).filter((id) => !seen.ids.includes(id)))
       return [model.publish(jobs), await backend.publish(jobs)]

@@ -82,7 +82,7 @@ export class Scheduler {
     const { name, revision } = schedule
     try {
       const { fire, after } = fallDue(schedule, await slotsOf(schedule.rule), now)
-      const jobs = fire.map((slot) => slotJob(schedule, slot, now, this.#nextId()))
+      const jobs = fire.map((slot) => slotJob(schedule, slot, now, this.#nextId))
       return { name, seen: revision, schedule: { ...after, revision: this.#nextId() }, jobs }
     } catch (error) {
       this.#log.error({ err: error, schedule: name }, 'a schedule could not be fired here; it is tried again')
