@@ -6,6 +6,7 @@ export type { Client } from './client/client.ts'
 export type { CancelFilter, ListFilter, PurgeOptions, RetryFilter } from './client/job-filters.ts'
 export type { CancelOutcome, JobHandle, JobRecord, ResultOptions, RetryChanges, ToldStory } from './client/job-handle.ts'
 export type { Limited, Limits } from './client/limits.ts'
+export type { ScheduleOptions, ScheduleRecord, ScheduleTimes } from './client/schedule-options.ts'
 export { local } from './client/local.ts'
 export type { LocalOptions } from './client/local-options.ts'
 export type { Local, LocalStatistics, MapOptions, Runner, RunnerOptions } from './client/runner.ts'
@@ -44,6 +45,7 @@ export type { HistoryEntry, JobLogLine, JobStory } from './jobs/history.ts'
 export type { Gate, GateName, GateRule, Rate } from './jobs/gates.ts'
 export type { Admission } from './jobs/unique.ts'
 export type { Spent } from './jobs/job.ts'
+export type { MissedSlots, ScheduleRule } from './jobs/schedule.ts'
 export type { FinalState, JobState } from './jobs/states.ts'
 export type { Backend } from './backends/backend.ts'
 export type { BrokerStats, QueueStats } from './backends/broker.ts'
@@ -98,5 +100,6 @@ export {
   UncloneableError,
   UnknownBackendError,
   UnknownJobError,
+  UnknownScheduleError,
   UnknownTaskError
 } from './kernel/errors.ts'

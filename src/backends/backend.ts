@@ -1,4 +1,5 @@
 import type { Broker } from './broker.ts'
+import type { ScheduleStore } from './schedules.ts'
 import type { Store } from './store.ts'
 
 /**
@@ -7,4 +8,4 @@ import type { Store } from './store.ts'
  * It keeps jobs; what becomes of them `jobs/` decides: `born`, `happen`, `rescue` and `hasExpired` give the job after an event, `lineOf` where
  * it waits, `entryOf` and `historyOf` its history. Where a statement of a server must say the same, the conformance suite compares.
  */
-export type Backend = Broker & Store
+export type Backend = Broker & Store & ScheduleStore

@@ -3,9 +3,10 @@ import { Command, CommanderError, Option } from 'commander'
 import { TreadleError } from '../kernel/errors.ts'
 import { finalStates, jobStates } from '../jobs/states.ts'
 import type { ConfigFile } from './config/config-file.ts'
-import { addSettings, collected, duration, settingNames, whole } from './config/settings.ts'
+import { addSettings, duration, settingNames, whole } from './config/settings.ts'
 import { misuses } from './errors.ts'
 import { toJson } from './output.ts'
+import { addCallFlags, addScheduleCommands } from './schedule-program.ts'
 
 /** What was asked for failed: a job, a backend. */
 const failed = 1
@@ -53,6 +54,7 @@ Examples:
   $ treadle status JOB --logs            what became of a job, all it logged
   $ treadle inspect --state failed --json
   $ treadle cancel --tag tenant-7 --yes
+  $ treadle schedule add nightly report --cron "0 3 * * *"
   $ treadle demo --kill`)
 
   let file: ConfigFile | undefined
@@ -65,19 +67,11 @@ Examples:
     .addOption(asJson())
     .action(async (options) => (await import('./commands/worker.ts')).worker(options))
 
-  addSettings(treadle.command('enqueue')
+  addCallFlags(addSettings(treadle.command('enqueue')
     .description('keep a call of a task as a job; each argument is JSON, or text where it is not')
     .argument('<task>', "the task's name; with --tasks it must be among theirs, and their options apply")
     .argument('[args...]', 'its arguments'),
-  'broker', 'payloads', 'tasks', 'logLevel')
-    .option('-q, --queue <name>', 'the queue to wait in')
-    .option('--priority <n>', 'higher is reserved first', whole)
-    .option('--delay <duration>', 'wait this long before it may start', duration)
-    .option('--timeout <duration>', 'how long one attempt may take', duration)
-    .option('--retries <n>', 'how many attempts may follow a failed first one', whole)
-    .option('--expires <duration>', 'not to be started after this long', duration)
-    .option('--tag <tag>', 'what to find it by; may be given again', collected)
-    .option('--unique [key]', 'one at a time: while another with the key, or the same arguments, has not ended, that one serves both')
+  'broker', 'payloads', 'tasks', 'logLevel'))
     .option('--idempotency-key <key>', 'one a day: another with the key serves both')
     .option('--wait [duration]', 'wait for the result and print it')
     .addOption(asJson())
@@ -137,6 +131,8 @@ Examples:
     .option('--older-than <duration>', 'only those that ended so long ago', duration, '7d')
     .addOption(asJson())
     .action(async (options) => (await import('./commands/purge.ts')).purge(options))
+
+  addScheduleCommands(treadle)
 
   treadle.command('init')
     .description('write a starter that works at once: a config, two tasks and a program; nothing that exists is overwritten')

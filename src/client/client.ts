@@ -9,6 +9,7 @@ import type { Gate } from '../jobs/gates.ts'
 import type { KeptStory } from '../jobs/history.ts'
 import type { Job, NewJob } from '../jobs/job.ts'
 import type { Link } from '../jobs/link.ts'
+import { type Schedule, callOf } from '../jobs/schedule.ts'
 import { type JobState, isFinal } from '../jobs/states.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
@@ -32,6 +33,8 @@ import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions, type
 import { type CancelFilter, type ListFilter, type PurgeOptions, type RetryFilter, cancelFilter, listFilter, purgeFilter, retryFilter } from './job-filters.ts'
 import { type Limited, type Limits, gateName, gateRule, pausable } from './limits.ts'
 import { ResultWaiter } from './result-waiter.ts'
+import { ScheduleBook } from './schedule-book.ts'
+import type { ScheduleOptions, ScheduleRecord } from './schedule-options.ts'
 import { uniqueRule } from './unique-rule.ts'
 
 export interface ClientParts {
@@ -59,6 +62,7 @@ export class Client extends Service {
   readonly #nextId: () => string
   readonly #enqueuer: Keeper
   readonly #results: ResultWaiter
+  readonly #schedules: ScheduleBook
 
   constructor(parts: ClientParts) {
     super(parts.clock)
@@ -68,6 +72,7 @@ export class Client extends Service {
     const enqueuer = new Enqueuer(backend)
     this.#enqueuer = payloads ? new ArgsDepot(enqueuer, backend, payloads, payloadLimit) : enqueuer
     this.#results = new ResultWaiter(parts.backend, parts.clock)
+    this.#schedules = new ScheduleBook(parts.backend, this.#nextId)
   }
 
   /**
@@ -107,12 +112,65 @@ export class Client extends Service {
    * @param known the task's definition, where there is one: its options then apply, under `options`
    */
   async enqueueByName(name: string, args: readonly unknown[], options: CallOptions = {}, known?: TaskDefinition): Promise<JobHandle> {
-    checkTaskName(name)
-    const { registry } = this.#parts
-    // Where it runs is not known then: counted as computing, of which a worker takes least ahead.
-    const definition = known ?? (registry.has(name) ? registry.get(name) : { name, version: 1, middleware: [], runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
-    const [job] = await this.#keep({ ...definition, rules: callRules('enqueueByName()', options, definition.rules) }, [args])
+    const [job] = await this.#keep(this.#named('enqueueByName()', name, options, known), [args])
     return job!
+  }
+
+  /**
+   * Has a call of the task enqueued at each slot of a schedule, by whichever worker is there: one job for each slot, however many workers there are. Makes the schedule,
+   * or changes the one of that name; one that is the same already stays as it is, so it may be said at every start. Who paused it must resume it.
+   *
+   * The schedule is kept, with the arguments, until it is removed, also where no slot comes any more. Its jobs have the tags `schedule:NAME` and `slot:TIME`, the time as
+   * in `2026-03-29T01:00:00.000Z`. Schemas check the arguments now; what middleware does around an enqueue is not done around theirs.
+   *
+   * @param name 1 to 90 letters, digits, or . : - _
+   * @throws InvalidOptionError, and what `enqueue` throws; PayloadTooLargeError also where there are `payloads`
+   *
+   * @example
+   * await queue.schedule('weekdays', { cron: '30 7 * * 1-5', timeZone: 'Europe/Berlin', jitter: '1m' }, area, 2, 3)
+   * await queue.schedule('often', { every: '10s', missed: 'skip' }, area.with({ priority: -1 }), 2, 3)
+   * await queue.schedule('then', { at: new Date('2030-01-01T09:00:00Z') }, area, 2, 3)
+   */
+  async schedule<Args extends unknown[], Result, Own extends unknown[]>(
+    name: string, options: ScheduleOptions, task: Task<Args, Result, Own>, ...args: NoInfer<Args>
+  ): Promise<ScheduleRecord> {
+    return this.#schedules.put(name, options, await this.#scheduled(this.#known(task, 'schedule'), args))
+  }
+
+  /** As `schedule`, for a task that is known by name only; see `enqueueByName`. */
+  async scheduleByName(name: string, options: ScheduleOptions, task: string, args: readonly unknown[], call: CallOptions = {}, known?: TaskDefinition): Promise<ScheduleRecord> {
+    return this.#schedules.put(name, options, await this.#scheduled(this.#named('scheduleByName()', task, call, known), args))
+  }
+
+  /**
+   * All schedules, in the order of their names, with the next slot of each.
+   *
+   * @example
+   * const paused = (await queue.schedules()).filter((schedule) => schedule.paused)
+   */
+  schedules(): Promise<readonly ScheduleRecord[]> {
+    return this.#schedules.all()
+  }
+
+  /** Fires no slot of it until it is resumed. Jobs that it has enqueued stay. @throws UnknownScheduleError */
+  pauseSchedule(name: string): Promise<void> {
+    return this.#schedules.pause(name)
+  }
+
+  /** It goes on with the next slot: those that came meanwhile were not missed. @throws UnknownScheduleError */
+  resumeSchedule(name: string): Promise<void> {
+    return this.#schedules.resume(name)
+  }
+
+  /** Jobs that it has enqueued stay: to end them, cancel all that bear its tag. @throws UnknownScheduleError */
+  removeSchedule(name: string): Promise<void> {
+    return this.#schedules.remove(name)
+  }
+
+  /** Enqueues a job of it at once, beside its slots, also while it is paused. @throws UnknownScheduleError */
+  async triggerSchedule(name: string): Promise<JobHandle> {
+    const jobs = [await this.#schedules.extraJob(name)]
+    return this.#handles(jobs, await this.#enqueuer.add(jobs))[0]!
   }
 
   /** A handle on a job that was enqueued before, perhaps by another process. Whether it exists shows when the handle is used. */
@@ -349,11 +407,34 @@ export class Client extends Service {
     return definition
   }
 
+  /** @param where what was called, for the error */
+  #named(where: string, name: string, options: CallOptions, known: TaskDefinition | undefined): EnqueuedTask {
+    checkTaskName(name)
+    const { registry } = this.#parts
+    // Where it runs is not known then: counted as computing, of which a worker takes least ahead.
+    const definition = known ?? (registry.has(name) ? registry.get(name) : { name, version: 1, middleware: [], runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
+    return { ...definition, rules: callRules(where, options, definition.rules) }
+  }
+
+  /** What each of its jobs is; a payload store has payloads of jobs only. */
+  async #scheduled(definition: EnqueuedTask, args: readonly unknown[]): Promise<Schedule['call']> {
+    const [job] = await this.#newJobs(definition, [args]) as [NewJob]
+    const { payloadLimit } = this.#parts
+    if (job.payload.length > payloadLimit) throw new PayloadTooLargeError(`The scheduled call of '${definition.name}'`, job.payload.length, payloadLimit, 'Payloads are kept of jobs, not of schedules: raise')
+    if (this.closing) throw new ClosedError('The client')
+    return callOf(job)
+  }
+
+  /** Checked, and not kept yet. */
+  async #newJobs(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<NewJob[]> {
+    for (const args of calls) if (!Array.isArray(args)) throw new InvalidOptionError(`The calls of '${definition.name}'`, args, 'for each call the list of its arguments')
+    await this.#check(definition, calls)
+    return calls.map((args) => this.#newJob(definition, args))
+  }
+
   async #keep(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<JobHandle[]> {
     const { name: task, rules, middleware } = definition
-    for (const args of calls) if (!Array.isArray(args)) throw new InvalidOptionError(`The calls of '${task}'`, args, 'for each call the list of its arguments')
-    await this.#check(definition, calls)
-    const jobs = calls.map((args) => this.#newJob(definition, args))
+    const jobs = await this.#newJobs(definition, calls)
     const keep = async (): Promise<void> => {
       if (this.closing) throw new ClosedError('The client')
       taken = await this.#enqueuer.add(jobs)
@@ -361,6 +442,10 @@ export class Client extends Service {
     let taken: readonly Taken[] = []
     const infos = jobs.map(({ id }, index) => ({ job: id, task, args: calls[index]!, rules }))
     if (jobs.length > 0) await keepInside([...this.#parts.middleware, ...middleware], infos, keep)
+    return this.#handles(jobs, taken)
+  }
+
+  #handles(jobs: readonly NewJob[], taken: readonly Taken[]): JobHandle[] {
     const others = new Map(taken.map((one) => [one.job, one]))
     return jobs.map(({ id }) => {
       const other = others.get(id)

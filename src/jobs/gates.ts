@@ -73,7 +73,7 @@ export function paidAfter({ rule, paidAt }: GateState, cost: number, now: number
 const share = 60
 
 /** Turns end here: beyond, a key is served by age. Chosen so that a priority and a turn are one exact number. */
-export const turns = 2 ** 37
+export const turns: number = 2 ** 37
 
 /**
  * Whose turn it is, by start-time fair queueing (Goyal, Vin and Cheng, "Start-time Fair Queuing", SIGCOMM 1996): a job's turn is where its key has come to, or where the

@@ -272,8 +272,8 @@ export class ClosedError extends TreadleError {
 export class PayloadTooLargeError extends TreadleError {
   static override readonly className: string = 'PayloadTooLargeError'
   override readonly code: string = 'PAYLOAD_TOO_LARGE'
-  constructor(what: string, bytes: number, limit: number) {
-    super(`${what} takes ${bytes} bytes; the limit is ${limit}. Give connect() and startWorker() payloads, a folder for what is large ({ payloads: './payloads' }); or raise payloadLimit; or send the name of a file.`)
+  constructor(what: string, bytes: number, limit: number, remedy = "Give connect() and startWorker() payloads, a folder for what is large ({ payloads: './payloads' }); or raise") {
+    super(`${what} takes ${bytes} bytes; the limit is ${limit}. ${remedy} payloadLimit; or send the name of a file.`)
   }
 }
 
@@ -320,6 +320,14 @@ export class UnknownJobError extends TreadleError {
   override readonly code: string = 'UNKNOWN_JOB'
   constructor(job: string) {
     super(`There is no job ${job} here. It may have been removed, or the URL names another backend.`)
+  }
+}
+
+export class UnknownScheduleError extends TreadleError {
+  static override readonly className: string = 'UnknownScheduleError'
+  override readonly code: string = 'UNKNOWN_SCHEDULE'
+  constructor(name: string) {
+    super(`There is no schedule '${name}' here. It may have been removed, or the URL names another backend; schedules() tells which there are.`)
   }
 }
 

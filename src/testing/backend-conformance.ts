@@ -14,6 +14,7 @@ import { linkCases } from './backend-conformance/links.ts'
 import { orderCases } from './backend-conformance/order.ts'
 import { publishingCases } from './backend-conformance/publishing.ts'
 import { readingCases } from './backend-conformance/reading.ts'
+import { scheduleCases } from './backend-conformance/schedules.ts'
 import { settlingCases } from './backend-conformance/settling.ts'
 import { storyCases } from './backend-conformance/stories.ts'
 import { suspectCases } from './backend-conformance/suspects.ts'
@@ -30,6 +31,8 @@ export interface BackendDriver {
    * @param clock what its leases and delays run on: the cases move it. See `Broker`.
    */
   readonly open: (where: string, clock: Clock) => Promise<Backend>
+  /** How many random histories are replayed; with a seed that a failure told, the same again. Default: 300, others each time. */
+  readonly histories?: { readonly runs: number, readonly seed?: number | undefined }
   /** Cases, or groups of them, that this adapter cannot pass, by name, each with the reason. */
   readonly skip?: Readonly<Record<string, string>>
 }
@@ -49,6 +52,7 @@ const groups: Readonly<Record<string, Cases>> = {
   links: linkCases,
   reading: readingCases,
   stories: storyCases,
+  schedules: scheduleCases,
   handles: handleCases,
   closing: closingCases,
   histories: historyCases
@@ -62,7 +66,7 @@ const groups: Readonly<Record<string, Cases>> = {
  * @example
  * backendConformance({ name: 'memory', open: async (_where, clock) => memory({ clock }) }, { describe, test, expect })
  */
-export function backendConformance({ name, open, skip = {} }: BackendDriver, { describe, test, expect }: TestRunner): void {
+export function backendConformance({ name, open, histories = { runs: 300 }, skip = {} }: BackendDriver, { describe, test, expect }: TestRunner): void {
   const known = new Set(Object.entries(groups).flatMap(([group, cases]) => [group, ...Object.keys(cases)]))
   for (const skipped of Object.keys(skip)) if (!known.has(skipped)) throw new Error(`the suite has no case '${skipped}'`)
   let places = 0
@@ -78,6 +82,7 @@ export function backendConformance({ name, open, skip = {} }: BackendDriver, { d
             await run({
               expect,
               clock,
+              histories,
               backend: await openOne(where),
               another: () => openOne(where),
               fresh() {

@@ -26,6 +26,7 @@ import { Lane } from './lane.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { allowsRetry } from '../jobs/retry.ts'
 import { JobRescuer } from './maintenance/job-rescuer.ts'
+import { Scheduler } from './maintenance/scheduler.ts'
 import { PayloadDesk } from './payload-desk.ts'
 import { Reports } from './reports.ts'
 import { type SettledAttempt, bounded, deferred, settlementOf } from './settle.ts'
@@ -45,6 +46,8 @@ export interface WorkerParts {
   /** By their names and aliases. */
   readonly tasks: ReadonlyMap<string, TaskManifest>
   readonly payloads: PayloadStore | undefined
+  /** Whether it fires schedules. */
+  readonly schedules: boolean
   readonly clock: Clock
   readonly log: Logger
 }
@@ -140,14 +143,15 @@ export class Worker extends Service {
   }
 
   protected onStart(): void {
-    const { backend, clock, log, id, lease, queues } = this.#parts
+    const { backend, clock, log, id, lease, queues, schedules } = this.#parts
     const { signal } = this.#stopUpkeep
+    this.#listening = backend.listen(queues, () => this.#feed.wake())
     const rescuer = new JobRescuer(backend, clock, log, lease)
     this.#upkeep = Promise.all([
       this.#keeper.run(id, lease, () => [...this.#held.values()], (lost) => this.#loseLease(lost), signal),
-      rescuer.run(signal)
+      rescuer.run(signal),
+      ...schedules ? [new Scheduler(backend, clock, log).run(signal)] : []
     ])
-    this.#listening = backend.listen(queues, () => this.#feed.wake())
     this.#feed.wake()
     log.info({ worker: id, queues, tasks: this.tasks }, 'worker ready')
   }

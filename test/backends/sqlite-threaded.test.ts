@@ -25,6 +25,7 @@ backendConformance({
     'what is held for a time is let go after it, and the longer of two times counts': ownClock,
     'what waits before a gate is found, cancelled, expired and purged as what stands in its line': ownClock,
     'the history tells what happened, in order': ownClock,
+    'a slot comes on the clock of the backend, not a moment before': ownClock,
     'the oldest go first, as many as the limit says; young ones stay': ownClock
   }
 }, { describe, test, expect })

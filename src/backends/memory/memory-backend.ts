@@ -4,6 +4,7 @@ import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf,
 import { expired } from '../../jobs/limits.ts'
 import { type Link, type Parent, linkedBy, parentOf } from '../../jobs/link.ts'
 import { hasExpired, rescue } from '../../jobs/rescue.ts'
+import type { Schedule } from '../../jobs/schedule.ts'
 import { type FinalState, type JobState, canHappen, isFinal } from '../../jobs/states.ts'
 import { type KeyHold, type UniqueRule, admissionOf, amended, hasNotBegun } from '../../jobs/unique.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
@@ -14,6 +15,7 @@ import type {
 } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
+import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
 import { Gatekeeper, isBefore } from './gatekeeper.ts'
@@ -62,6 +64,7 @@ class MemoryBackend implements Backend {
   readonly #counts = new QueueCounts()
   readonly #listeners = new Listeners()
   readonly #watches = new EndingWatches()
+  readonly #schedules = new Map<string, Schedule>()
   #seq = 0
   #closed = false
 
@@ -216,6 +219,32 @@ class MemoryBackend implements Backend {
     this.#open()
     const entry = this.#entries.get(job)
     return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [], payload: entry.payload }
+  }
+
+  async schedules({ name, after, limit }: ScheduleFilter): Promise<ScheduleList> {
+    const now = this.#open()
+    const named = [...this.#schedules.values()].filter((one) => (name === undefined || one.name === name) && (after === undefined || one.name > after))
+    return { now, schedules: named.sort((a, b) => a.name < b.name ? -1 : 1).slice(0, limit) }
+  }
+
+  async dueSchedules(limit: number): Promise<DueSchedules> {
+    const now = this.#open()
+    const waiting = [...this.#schedules.values()].filter(({ nextSlot }) => nextSlot !== undefined).sort((a, b) => a.nextSlot! - b.nextSlot!)
+    const next = waiting.find(({ nextSlot }) => nextSlot! > now)
+    return { now, schedules: waiting.filter(({ nextSlot }) => nextSlot! <= now).slice(0, limit), nextDue: (next?.nextSlot ?? Infinity) - now }
+  }
+
+  async changeSchedules(changes: readonly ScheduleChange[]): Promise<readonly boolean[]> {
+    const now = this.#open()
+    return changes.map(({ name, seen, schedule, jobs }) => {
+      const before = this.#schedules.get(name)
+      if (before?.revision !== seen) return false
+      if (schedule) this.#schedules.set(name, schedule)
+      else this.#schedules.delete(name)
+      if (comesSooner(before?.nextSlot, schedule?.nextSlot)) this.#listeners.tell([scheduleNews])
+      for (const job of jobs) this.#publish(job, now)
+      return true
+    })
   }
 
   watch(ended: (endings: readonly Ending[]) => void, _failed: (error: unknown) => void): Watch {

@@ -1,7 +1,8 @@
 import { type Script, script } from './script.ts'
 import { forgetLua, hashLua, reserveLua, succeedLua } from './worker-lua.ts'
 
-export const publish: Script = script(String.raw`
+/** Publishes what `asked.jobs` names. */
+export const publishAllLua: string = String.raw`
 local byQueue, there, taken = {}, {}, {}
 for _, job in ipairs(asked.jobs) do
   local of = byQueue[job.queue] or {}
@@ -21,9 +22,9 @@ for index, job in ipairs(asked.jobs) do
     if how then taken[#taken + 1] = { index - 1, how, holder } else there[job.id] = true end
   end
 end
-finish()
-return taken
-`, { happens: false })
+`
+
+export const publish: Script = script(publishAllLua + 'finish()\nreturn taken', { happens: false })
 
 export const reserve: Script = script(hashLua + reserveLua + String.raw`
 local reservation = reserve(asked.request)

@@ -9,12 +9,14 @@ import { encode } from '../../wire/codec.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
+import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { Blob } from './blob.ts'
 import * as broker from './broker-scripts.ts'
 import { EndingWatch } from './ending-watch.ts'
 import type { Script } from './script.ts'
 import * as replies from './replies.ts'
+import * as schedule from './schedule-scripts.ts'
 import { Server } from './server.ts'
 import * as store from './store-scripts.ts'
 
@@ -166,6 +168,23 @@ class RedisBackend implements Backend {
 
   async story(job: string): Promise<KeptStory | undefined> {
     return replies.storyOf(await this.#run<replies.StoryReply>(store.story, { job, queue: this.#queues.get(job) }))
+  }
+
+  async schedules(filter: ScheduleFilter): Promise<ScheduleList> {
+    return replies.scheduleListOf(await this.#run(schedule.schedules, filter))
+  }
+
+  async dueSchedules(limit: number): Promise<DueSchedules> {
+    const [now, due, nextDue] = await this.#run<replies.DueSchedulesReply>(schedule.dueSchedules, { limit })
+    return { ...replies.scheduleListOf([now, due]), nextDue: nextDue === null ? Infinity : Number(nextDue) }
+  }
+
+  async changeSchedules(changes: readonly ScheduleChange[]): Promise<readonly boolean[]> {
+    const blob = new Blob()
+    const asked = changes.map(({ name, seen, schedule: to, jobs }) => ({
+      name, seen, ...(to ? { revision: to.revision, nextSlot: to.nextSlot, record: blob.add(encode(to)) } : {}), jobs: jobs.map((job) => published(job, blob))
+    }))
+    return (await this.#run<number[]>(schedule.changeSchedules, { changes: asked }, blob)).map((done) => done === 1)
   }
 
   listen(queues: readonly string[], wake: () => void): Disposable {

@@ -1,6 +1,7 @@
 import { type Gate, type GateRule, outerName } from '../../jobs/gates.ts'
 import { type HistoryEntry, type JobLogLine, type KeptStory, historyOf } from '../../jobs/history.ts'
 import type { Job } from '../../jobs/job.ts'
+import type { Schedule } from '../../jobs/schedule.ts'
 import type { FinalState, JobState } from '../../jobs/states.ts'
 import type { Progress } from '../../tasks/progress.ts'
 import type { Place } from '../../tasks/task.ts'
@@ -8,6 +9,7 @@ import { decode } from '../../wire/codec.ts'
 import type { PortableError } from '../../wire/portable-error.ts'
 import { noJobs } from '../queue-counts.ts'
 import type { AttemptRef, BrokerStats, Delivery, QueueStats, Reservation, Sweep } from '../broker.ts'
+import type { ScheduleList } from '../schedules.ts'
 import type { Ending } from '../store.ts'
 
 /** A text or bytes; null where there is none. Counts are numbers. */
@@ -21,6 +23,8 @@ export type ReservationReply = readonly [deliveries: readonly DeliveryReply[], c
 export type SweepReply = readonly [rescued: readonly RefReply[], buried: readonly Buffer[]]
 export type StatsReply = readonly [queues: readonly (readonly [queue: Buffer, counts: readonly Buffer[]])[], workers: readonly (readonly [id: Buffer, leaseLeft: Buffer, active: number])[], oldestReady: Buffer]
 export type EndingReply = readonly [job: Buffer, state: Buffer, result: Buffer | null, error: Buffer | null, attempt: number]
+export type ScheduleListReply = readonly [now: Buffer, schedules: readonly Buffer[]]
+export type DueSchedulesReply = readonly [...ScheduleListReply, nextDue: Buffer | null]
 export type JobReply = readonly Bulk[]
 export type StoryReply = readonly [job: JobReply, history: readonly (readonly Bulk[])[], logs: readonly Buffer[], payload: Buffer] | null
 
@@ -78,6 +82,10 @@ export function jobOf(reply: JobReply): Job {
     progress: given(progress) ? JSON.parse(String(progress)) as Progress : undefined,
     parent: given(parent) ? { job: String(parent), token: Number(parentToken), state: String(parentState) as FinalState, outcome: bytesOf(outcome as Buffer) } : undefined
   }
+}
+
+export function scheduleListOf([now, schedules]: ScheduleListReply): ScheduleList {
+  return { now: Number(now), schedules: schedules.map((record) => decode(bytesOf(record)) as Schedule) }
 }
 
 export function storyOf(reply: StoryReply): KeptStory | undefined {

@@ -6,7 +6,9 @@ import { expired } from '../../jobs/limits.ts'
 import { rescue } from '../../jobs/rescue.ts'
 import { canHappen, isFinal } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import { encode } from '../../wire/codec.ts'
 import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
+import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
 import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged } from '../store.ts'
 import { type Claim, Claims } from './claims.ts'
 import { stateCodes, stateNames } from './codes.ts'
@@ -14,7 +16,7 @@ import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile
 import { type JobBatch, batchOf, jobsOf } from './job-batch.ts'
 import { type Committed, JobTables } from './job-tables.ts'
 import { Publisher } from './publisher.ts'
-import { historyEntryOf, logLineOf, storedOf } from './rows.ts'
+import { historyEntryOf, logLineOf, scheduleOf, storedOf } from './rows.ts'
 import { type Statements, prepareAll } from './statements.ts'
 import { readStats } from './stats.ts'
 
@@ -244,6 +246,31 @@ export class SqliteEngine {
         payload: this.#sql.payload.get(stored.seq)![0] as Uint8Array
       }
     })
+  }
+
+  schedules({ name, after, limit }: ScheduleFilter): ScheduleList {
+    return this.#read(() => ({ now: this.#now(), schedules: this.#sql.schedules.all(name ?? null, after ?? null, limit).map(scheduleOf) }))
+  }
+
+  dueSchedules(limit: number): DueSchedules {
+    return this.#read(() => {
+      const now = this.#now()
+      const [next] = (this.#sql.nextSlot.get(now) ?? [Infinity]) as [number]
+      return { now, schedules: this.#sql.dueSchedules.all(now, limit).map(scheduleOf), nextDue: next - now }
+    })
+  }
+
+  changeSchedules(changes: readonly ScheduleChange[]): boolean[] {
+    const { scheduleSeen, writeSchedule, dropSchedule } = this.#sql
+    return this.#write((now) => changes.map(({ name, seen, schedule, jobs }) => {
+      const [revision, before] = (scheduleSeen.get(name) ?? []) as [string?, (number | null)?]
+      if (revision !== seen) return false
+      if (schedule) writeSchedule.run(name, schedule.revision, schedule.nextSlot ?? null, encode(schedule))
+      else dropSchedule.run(name)
+      if (comesSooner(before ?? undefined, schedule?.nextSlot)) this.#tables.tell(scheduleNews)
+      for (const job of jobs) this.#publisher.one(job, now)
+      return true
+    }))
   }
 
   stats(): BrokerStats {

@@ -3,6 +3,7 @@ import { turns } from '../../jobs/gates.ts'
 import type { Job } from '../../jobs/job.ts'
 import type { Link } from '../../jobs/link.ts'
 import type { FinalState } from '../../jobs/states.ts'
+import type { Schedule } from '../../jobs/schedule.ts'
 import type { Place } from '../../tasks/task.ts'
 import { decode, encode } from '../../wire/codec.ts'
 import { type PortableError, toPortable } from '../../wire/portable-error.ts'
@@ -12,10 +13,10 @@ import { lineNames, stateNames } from './codes.ts'
 export type Row = readonly (number | string | Uint8Array | null)[]
 
 /** Where a job stands, as a number: see codes.ts. */
-export const stateColumn = 'coalesce(e.state, iif(a.seq, 2, iif(coalesce(r.seq, q.seq), 1, 0)))'
+export const stateColumn: string = 'coalesce(e.state, iif(a.seq, 2, iif(coalesce(r.seq, q.seq), 1, 0)))'
 
 /** What `storedOf` reads, in its order. */
-export const jobColumns = `j.seq, j.id, j.task, j.queue, j.place, j.priority, j.tags, j.created_at, j.expires_at, coalesce(t.due_at, j.due_at),
+export const jobColumns: string = `j.seq, j.id, j.task, j.queue, j.place, j.priority, j.tags, j.created_at, j.expires_at, coalesce(t.due_at, j.due_at),
   ${stateColumn},
   coalesce(e.attempt, a.attempt, r.attempt, q.attempt, s.attempt, 0), coalesce(e.token, a.token, r.token, q.token, s.token, 0),
   coalesce(a.started_at, e.started_at), e.finished_at, a.worker, w.id, c.seq, t.rescues, t.deaths, t.deferrals, t.suspect,
@@ -23,7 +24,7 @@ export const jobColumns = `j.seq, j.id, j.task, j.queue, j.place, j.priority, j.
   k.key, k.ordered, k.cost, r.rank, q.seq`
 
 /** Where a job stands, by all tables that may say so; `j` is the job, and comes before. */
-export const standingTables = `
+export const standingTables: string = `
   LEFT JOIN treadle_stories t ON t.seq = j.seq
   LEFT JOIN treadle_endings e ON e.seq = j.seq
   LEFT JOIN treadle_active a ON a.seq = j.seq
@@ -111,6 +112,10 @@ type HistoryRow = [
 export function logLineOf(row: Row): JobLogLine {
   const [at, level, attempt, token, message, fields] = row as [number, JobLogLine['level'], number, number, string, string]
   return { at, level, attempt, token, message, fields }
+}
+
+export function scheduleOf([record]: Row): Schedule {
+  return decode(record as Uint8Array) as Schedule
 }
 
 export function tagsText(tags: readonly string[]): string | null {

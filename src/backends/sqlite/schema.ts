@@ -184,6 +184,8 @@ export const migrations: readonly string[] = [
   CREATE INDEX treadle_parked_before ON treadle_parked (queue, gate, line, rank, seq);
   CREATE TABLE treadle_opening (queue TEXT NOT NULL, gate TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (queue, gate)) STRICT, WITHOUT ROWID;
   CREATE INDEX treadle_opening_at ON treadle_opening (queue, at);
+  CREATE TABLE treadle_schedules (name TEXT PRIMARY KEY, revision TEXT NOT NULL, next_slot REAL, record BLOB NOT NULL) STRICT;
+  CREATE INDEX treadle_schedules_due ON treadle_schedules (next_slot) WHERE next_slot IS NOT NULL;
   `
 ]
 

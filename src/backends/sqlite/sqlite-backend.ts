@@ -9,6 +9,7 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
+import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { EndingWatch } from './ending-watch.ts'
@@ -129,6 +130,18 @@ class SqliteBackend implements Backend {
 
   story(job: string): Promise<KeptStory | undefined> {
     return this.#ask(() => this.#engine.story(job))
+  }
+
+  schedules(filter: ScheduleFilter): Promise<ScheduleList> {
+    return this.#ask(() => this.#engine.schedules(filter))
+  }
+
+  dueSchedules(limit: number): Promise<DueSchedules> {
+    return this.#ask(() => this.#engine.dueSchedules(limit))
+  }
+
+  changeSchedules(changes: readonly ScheduleChange[]): Promise<readonly boolean[]> {
+    return this.#ask(() => this.#engine.changeSchedules(changes))
   }
 
   stats(): Promise<BrokerStats> {

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { turns } from '../../jobs/gates.ts'
 import { gateCommands, gateQueries } from './gate-statements.ts'
+import { scheduleNews } from '../schedules.ts'
 import { partSql } from './job-batch.ts'
 import { type Row, jobColumns, standingTables, stateColumn } from './rows.ts'
 
@@ -19,7 +20,6 @@ const matching = `(?2 IS NULL OR j.queue = ?2) AND (?3 IS NULL OR j.task = ?3) A
 const inLine = 'queue = ? AND line = ? AND (rank, seq) <= (?, ?)'
 
 export const commands = {
-  ...gateCommands,
   begin: 'BEGIN IMMEDIATE',
   beginRead: 'BEGIN',
   commit: 'COMMIT',
@@ -72,6 +72,8 @@ export const commands = {
     ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until`,
   announce: 'UPDATE treadle_workers SET announced = 1 WHERE id = ?',
   forget: 'DELETE FROM treadle_workers WHERE num = ?',
+  writeSchedule: 'INSERT OR REPLACE INTO treadle_schedules (name, revision, next_slot, record) VALUES (?, ?, ?, ?)',
+  dropSchedule: 'DELETE FROM treadle_schedules WHERE name = ?',
   count: `INSERT INTO treadle_queues (name, news, ${counted.join(', ')}) VALUES (?, ?, ${counted.map(() => '?').join(', ')})
     ON CONFLICT (name) DO UPDATE SET news = news + excluded.news, ${counted.map((state) => `${state} = ${state} + excluded.${state}`).join(', ')}`
 }
@@ -81,7 +83,6 @@ export const commands = {
  * which takes longer than all the rest of it.
  */
 export const queries = {
-  ...gateQueries,
   now: "SELECT unixepoch('subsec')",
   dataVersion: 'PRAGMA data_version',
   // CROSS JOIN: the line leads, so that LIMIT stops both.
@@ -127,8 +128,12 @@ export const queries = {
   history: 'SELECT at, event, attempt, token, worker, started_at, wall, cpu, error FROM treadle_history WHERE seq = ? ORDER BY number',
   lastLog: 'SELECT max(number) FROM treadle_logs WHERE seq = ?',
   logs: 'SELECT at, level, attempt, token, message, fields FROM treadle_logs WHERE seq = ? ORDER BY number',
+  scheduleSeen: 'SELECT revision, next_slot FROM treadle_schedules WHERE name = ?',
+  schedules: 'SELECT record FROM treadle_schedules WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR name > ?2) ORDER BY name LIMIT ?3 + 0',
+  dueSchedules: 'SELECT record FROM treadle_schedules WHERE next_slot <= ? ORDER BY next_slot LIMIT ? + 0',
+  nextSlot: 'SELECT next_slot FROM treadle_schedules WHERE next_slot > ? ORDER BY next_slot LIMIT 1',
   news: 'SELECT name, news FROM treadle_queues',
-  queues: `SELECT name, ${counted.join(', ')} FROM treadle_queues ORDER BY name`,
+  queues: `SELECT name, ${counted.join(', ')} FROM treadle_queues WHERE name <> '${scheduleNews}' ORDER BY name`,
   workers: 'SELECT num, id, lease_until FROM treadle_workers WHERE lease_until > ? ORDER BY id',
   nextRank: 'SELECT rank FROM treadle_ready WHERE queue = ? AND line = ? AND rank > ? ORDER BY rank LIMIT 1',
   oldestOf: `SELECT min(due) FROM (SELECT coalesce(t.due_at, j.due_at) AS due FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
@@ -136,12 +141,12 @@ export const queries = {
 }
 
 /** Everything that is ever asked of the file, prepared once. */
-export type Statements = Readonly<Record<keyof typeof commands, StatementSync> & Record<keyof typeof queries, Query>>
+export type Statements = Readonly<Record<keyof typeof commands | keyof typeof gateCommands, StatementSync> & Record<keyof typeof queries | keyof typeof gateQueries, Query>>
 
 export function prepareAll(db: DatabaseSync): Statements {
   const prepared: Record<string, StatementSync | Query> = {}
-  for (const [name, sql] of Object.entries(commands)) prepared[name] = db.prepare(sql)
-  for (const [name, sql] of Object.entries(queries)) {
+  for (const [name, sql] of Object.entries({ ...commands, ...gateCommands })) prepared[name] = db.prepare(sql)
+  for (const [name, sql] of Object.entries({ ...queries, ...gateQueries })) {
     const statement = db.prepare(sql)
     statement.setReturnArrays(true)
     prepared[name] = statement as unknown as Query

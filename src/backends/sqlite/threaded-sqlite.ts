@@ -9,6 +9,7 @@ import { BackendError, ClosedError } from '../../kernel/errors.ts'
 import { type Logger, harmless, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
+import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { startThread } from '../../tasks/own-thread.ts'
 import { sqliteEntry } from './entry.ts'
@@ -130,6 +131,18 @@ class ThreadedSqlite implements Backend {
 
   story(job: string): Promise<KeptStory | undefined> {
     return this.#call('story', job)
+  }
+
+  schedules(filter: ScheduleFilter): Promise<ScheduleList> {
+    return this.#call('schedules', filter)
+  }
+
+  dueSchedules(limit: number): Promise<DueSchedules> {
+    return this.#call('dueSchedules', limit)
+  }
+
+  changeSchedules(changes: readonly ScheduleChange[]): Promise<readonly boolean[]> {
+    return this.#call('changeSchedules', changes)
   }
 
   stats(): Promise<BrokerStats> {
