@@ -13,6 +13,7 @@ import { orderCases } from './backend-conformance/order.ts'
 import { publishingCases } from './backend-conformance/publishing.ts'
 import { readingCases } from './backend-conformance/reading.ts'
 import { settlingCases } from './backend-conformance/settling.ts'
+import { sharedHistoryCases } from './backend-conformance/shared-histories.ts'
 import { storyCases } from './backend-conformance/stories.ts'
 import { suspectCases } from './backend-conformance/suspects.ts'
 import { wakingCases } from './backend-conformance/waking.ts'
@@ -45,7 +46,8 @@ const groups: Readonly<Record<string, Cases>> = {
   stories: storyCases,
   handles: handleCases,
   closing: closingCases,
-  histories: historyCases
+  histories: historyCases,
+  'shared histories': sharedHistoryCases
 }
 
 /**

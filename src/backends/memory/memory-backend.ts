@@ -11,8 +11,11 @@ import type {
 } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
+import { shareOn } from '../shared/share.ts'
+import type { SharedReply, SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
+import { MemorySharedTables } from './shared-tables.ts'
 import { Heap } from '../../concurrency/heap.ts'
 
 export interface MemoryOptions {
@@ -53,6 +56,8 @@ class MemoryBackend implements Backend {
   readonly #counts = new QueueCounts()
   readonly #listeners = new Listeners()
   readonly #watches = new EndingWatches()
+  readonly #shared = new MemorySharedTables()
+  readonly #sessions = new Listeners()
   #seq = 0
   #closed = false
 
@@ -211,9 +216,21 @@ class MemoryBackend implements Backend {
     return this.#watches.watch((job) => ending(this.#entries.get(job)?.job), ended)
   }
 
+  async share(request: SharedRequest): Promise<SharedReply> {
+    const { reply, told } = shareOn(this.#shared, request, this.#open())
+    this.#sessions.tell(told)
+    return reply
+  }
+
+  attend(session: string, wake: () => void): Disposable {
+    this.#open()
+    return this.#sessions.listen([session], wake)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#listeners.clear()
+    this.#sessions.clear()
     this.#watches.clear()
   }
 

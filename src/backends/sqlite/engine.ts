@@ -6,6 +6,8 @@ import { rescue } from '../../jobs/rescue.ts'
 import { canHappen, isFinal } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import { type Shared, shareOn } from '../shared/share.ts'
+import type { SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged } from '../store.ts'
 import { type Claim, Claims } from './claims.ts'
 import { lineCodes, stateCodes, stateNames } from './codes.ts'
@@ -13,6 +15,7 @@ import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile
 import { type JobBatch, batchOf } from './job-batch.ts'
 import { type Committed, JobTables, mayExpire } from './job-tables.ts'
 import { historyEntryOf, logLineOf, storedOf } from './rows.ts'
+import { SqliteSharedTables } from './shared-tables.ts'
 import { type Statements, prepareAll } from './statements.ts'
 import { readStats } from './stats.ts'
 
@@ -44,6 +47,7 @@ export class SqliteEngine {
   readonly #committed: (what: Committed) => void
   /** Deliveries that were made here and are not settled yet. */
   readonly #claims = new Map<string, Claim>()
+  #shared: SqliteSharedTables | undefined
 
   /**
    * @param clock leases and delays run on it; without one, on the system's as SQLite reads it: all processes that have the file open are on
@@ -223,6 +227,20 @@ export class SqliteEngine {
     return this.#read(() => readStats(this.#sql, this.#now()))
   }
 
+  share(request: SharedRequest): Shared {
+    const tables = this.#sharedTables()
+    return this.#write((now) => {
+      const shared = shareOn(tables, request, now)
+      for (const session of shared.told) tables.tell(session)
+      return shared
+    })
+  }
+
+  /** A number that rises whenever a ticket of the session may have come to stand otherwise; undefined where there is no such session. */
+  sharedNews(session: string): number | undefined {
+    return this.#sharedTables().news(session)
+  }
+
   /** Changes when another connection, here or in another process, has committed anything. */
   dataVersion(): number {
     return Number(this.#sql.dataVersion.get()![0])
@@ -329,6 +347,11 @@ export class SqliteEngine {
 
   #listed(seqs: readonly (readonly unknown[])[]): Job[] {
     return seqs.map(([seq]) => this.#tables.bySeq(seq as number).job)
+  }
+
+  /** Prepared where somebody shares anything. */
+  #sharedTables(): SqliteSharedTables {
+    return this.#shared ??= new SqliteSharedTables(this.#db)
   }
 
   /** A transaction that writes: it has the lock before it reads anything, the time included. */

@@ -17,6 +17,8 @@
  *   Old ones are dropped; whoever comes later looks its jobs up one by one.
  * - `treadle_cancels` is empty nearly always, which is seen at a glance.
  * - A lease belongs to a worker, so that renewing it writes one row, however many jobs it holds.
+ *
+ * As of version 3, what machines share: see shared/tables.ts. An item's bytes never move, whoever has it.
  */
 export const migrations: readonly string[] = [
   `
@@ -154,6 +156,24 @@ export const migrations: readonly string[] = [
   DROP TABLE treadle_old_jobs;
   DROP TABLE treadle_old_endings;
   DROP TABLE treadle_payloads;
+  `,
+  `
+  CREATE TABLE treadle_shared_sessions (id TEXT PRIMARY KEY, lease_until REAL NOT NULL, news INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+  CREATE INDEX treadle_shared_leases ON treadle_shared_sessions (lease_until);
+  CREATE TABLE treadle_shared_things (
+    kind TEXT NOT NULL, name TEXT NOT NULL,
+    "limit" INTEGER NOT NULL, held INTEGER NOT NULL, maxSize INTEGER NOT NULL, maxBytes INTEGER NOT NULL, size INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, unfinished INTEGER NOT NULL, shut INTEGER NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_shared_tickets (
+    session TEXT NOT NULL, ticket INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, line TEXT NOT NULL, seq INTEGER NOT NULL, fence INTEGER,
+    PRIMARY KEY (session, ticket)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX treadle_shared_lines ON treadle_shared_tickets (kind, name, line, seq) WHERE fence IS NULL;
+  CREATE TABLE treadle_shared_items (seq INTEGER PRIMARY KEY, item BLOB NOT NULL) STRICT;
+  CREATE TABLE treadle_shared_queued (name TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (name, seq)) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_shared_values (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
   `
 ]
 
