@@ -5,6 +5,13 @@ export type { ConnectOptions } from './client/connect.ts'
 export type { Client } from './client/client.ts'
 export type { CancelFilter, ListFilter, PurgeOptions, RetryFilter } from './client/job-filters.ts'
 export type { CancelOutcome, JobHandle, JobRecord, ResultOptions } from './client/job-handle.ts'
+export { connectShared } from './client/shared/connect-shared.ts'
+export type { SharedOptions } from './client/shared/connect-shared.ts'
+export type { Shared } from './client/shared/shared.ts'
+export type { LeasedItem, LeasedPermit } from './client/shared/leased.ts'
+export type { StoreSemaphore } from './client/shared/store-semaphore.ts'
+export type { StoreQueue, StoreQueueOptions, StoreQueueStatistics } from './client/shared/store-queue.ts'
+export type { StoreCounter, StoreEvent, StoreValue, Versioned } from './client/shared/store-values.ts'
 export { local } from './client/local.ts'
 export type { LocalOptions } from './client/local-options.ts'
 export type { Local, LocalStatistics, MapOptions, Runner, RunnerOptions } from './client/runner.ts'
@@ -59,6 +66,7 @@ export {
   InvalidTransitionError,
   JobDeadError,
   JobNotKeptError,
+  LeaseLostError,
   LoopStalledError,
   MalformedMessageError,
   MissingPackageError,
@@ -75,6 +83,7 @@ export {
   ResourceError,
   ResourceNotOpenError,
   ResultTimeoutError,
+  SharedTooLargeError,
   StaleAttemptError,
   TaskIsClosureError,
   TaskModuleError,

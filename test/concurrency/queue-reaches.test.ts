@@ -144,7 +144,7 @@ describe.each(Object.entries(reaches))('a queue %s', (_, open) => {
       group.start(async () => { for await (const _item of reach.queue) await sleep(1) })
       await reach.queue.join()
       await reach.queue.put(3)
-      reach.queue.shutdown()
+      await reach.queue.shutdown()
     })
     await expect(reach.queue.get()).rejects.toThrow(QueueShutDownError)
     await expect(reach.queue.put(4)).rejects.toThrow(QueueShutDownError)
@@ -153,7 +153,7 @@ describe.each(Object.entries(reaches))('a queue %s', (_, open) => {
   test('shut down at once, it drops what it holds', async () => {
     await using reach = await open()
     await reach.queue.put(1)
-    reach.queue.shutdown({ immediate: true })
+    await reach.queue.shutdown({ immediate: true })
     await expect(reach.queue.get()).rejects.toThrow(QueueShutDownError)
     await reach.queue.join()
   })
