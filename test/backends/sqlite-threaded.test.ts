@@ -13,7 +13,7 @@ backendConformance({
   name: 'sqlite in a thread',
   open: (where) => threadedSqlite(join(folder, `${where}.db`)),
   skip: {
-    delays: ownClock, leases: ownClock, suspects: ownClock, 'the late outcome of a job that others ended and removed ends no other': ownClock, histories: ownClock, 'shared histories': ownClock,
+    delays: ownClock, leases: ownClock, suspects: ownClock, 'the late outcome of a job that others ended and removed ends no other': ownClock, histories: ownClock, 'shared histories': ownClock, 'shared leases': ownClock,
     'leases, and what was announced, hold for every handle': ownClock,
     'the history tells what happened, in order': ownClock,
     'the oldest go first, as many as the limit says; young ones stay': ownClock
