@@ -146,4 +146,8 @@ withRedis('a server that was restarted with nothing kept goes on with larger fen
   expect(held.signal.aborted).toBe(true)
   using again = await shared.lock('held').acquire()
   expect(again.fence).toBeGreaterThan(held.fence)
+  // What is no matter of leases is done in any case.
+  await server.say('FLUSHALL')
+  expect(await shared.counter('number').add(1)).toBe(0)
+  expect(again.signal.aborted).toBe(true)
 })

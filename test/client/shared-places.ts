@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import type { Backend } from '../../src/backends/backend.ts'
+import type { SharedStep } from '../../src/backends/shared-store.ts'
 import { memory } from '../../src/backends/memory/memory-backend.ts'
 import { redis } from '../../src/backends/redis/redis-backend.ts'
 import { sqlite } from '../../src/backends/sqlite/sqlite-backend.ts'
@@ -51,15 +52,26 @@ interface PlacedClient {
   readonly clock: StallingClock
 }
 
-/** The way to a backend, which can be cut: what is asked then does not come through, and nothing is heard. */
+/** The way to a backend, which can be cut: what is asked then does not come through, and nothing is heard. Or what is asked comes through, and no answer does. */
 class CuttableLine {
   readonly backend: Backend
   isCut = false
+  /** Requests with such a step do not come through. */
+  refuses: readonly SharedStep['does'][] = []
+  /** The answers to requests with such a step are lost. */
+  losesAnswersTo: readonly SharedStep['does'][] = []
 
   constructor(backend: Backend) {
     this.backend = new Proxy(backend, {
       get: (target, name) => {
-        if (name === 'share') return (request: Parameters<Backend['share']>[0]) => this.isCut ? Promise.reject(new BackendError('cut')) : target.share(request)
+        if (name === 'share') {
+          return async (request: Parameters<Backend['share']>[0]) => {
+            const has = (does: readonly SharedStep['does'][]): boolean => request.steps.some((step) => does.includes(step.does))
+            const reply = this.isCut || has(this.refuses) ? undefined : await target.share(request)
+            if (!reply || has(this.losesAnswersTo)) throw new BackendError('cut')
+            return reply
+          }
+        }
         if (name === 'attend') return (session: string, wake: () => void) => target.attend(session, () => { if (!this.isCut) wake() })
         const value: unknown = Reflect.get(target, name)
         return typeof value === 'function' ? value.bind(target) as unknown : value

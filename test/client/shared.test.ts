@@ -71,7 +71,7 @@ describe.each(Object.entries(places))('shared through %s', (name, open) => {
 
   it('a client that is cut off knows that it lost all before the next has it; it may ask again', async () => {
     await using place = open()
-    const [holder, next] = [await place.client(), await place.client()]
+    const [holder, next] = [await place.client(3_000), await place.client(60_000)]
     const permit = await holder.shared.lock('cut').acquire()
     const line = holder.shared.lock('other')
     using _other = await next.shared.lock('other').acquire()
@@ -88,7 +88,7 @@ describe.each(Object.entries(places))('shared through %s', (name, open) => {
     holder.line.isCut = true
     await place.pass(2_000)
     expect(log).toEqual([])
-    await place.pass(4_000)
+    await place.pass(1_500)
     const given = await granted
     expect(log).toEqual(['lost', 'granted'])
     expect(given.fence).toBeGreaterThan(permit.fence)
@@ -150,6 +150,36 @@ describe.each(Object.entries(places))('shared through %s', (name, open) => {
     expect((await waiting).fence).toBeGreaterThan(permit.fence)
   })
 
+  it('what was given by an answer that never came is given back', async () => {
+    await using place = open()
+    const [one, other] = [await place.client(30_000), await place.client(30_000)]
+    one.line.losesAnswersTo = ['acquire', 'put', 'get']
+    const [lock, queue] = [one.shared.lock('unheard'), one.shared.queue<number>('unheard')]
+    await expect(lock.acquire()).rejects.toMatchObject({ code: 'BACKEND_FAILED' })
+    await expect(queue.put(1)).rejects.toMatchObject({ code: 'BACKEND_FAILED' })
+    await expect(queue.take()).rejects.toMatchObject({ code: 'BACKEND_FAILED' })
+    const [permit, item] = [other.shared.lock('unheard').acquire(), other.shared.queue<number>('unheard').take()]
+    await other.shared.counter('seen').get()
+    await place.pass(1_500)
+    expect([(await permit).signal.aborted, (await item).value]).toEqual([false, 1])
+  })
+
+  it('an item that was got, though the store could not be told so, is given to no other', async () => {
+    await using place = open()
+    const [one, other] = [await place.client(30_000), await place.client(30_000)]
+    const [here, there] = [one.shared.queue<number>('kept'), other.shared.queue<number>('kept')]
+    for (const item of [1, 2]) await there.put(item)
+    const taken = await here.take()
+    one.line.refuses = ['keep']
+    expect(await here.get()).toBe(2)
+    await expect(taken.done()).rejects.toMatchObject({ code: 'BACKEND_FAILED' })
+    expect(await there.statistics()).toMatchObject({ size: 0, taken: 2 })
+    one.line.refuses = []
+    await taken.done()
+    await place.pass(1_500)
+    expect(await there.statistics()).toMatchObject({ size: 0, taken: 0, unfinished: 1 })
+  })
+
   it('a notice that was lost is made up for within seconds', async () => {
     await using place = open()
     const [holder, deaf] = [await place.client(60_000), await place.client(60_000)]
@@ -159,7 +189,7 @@ describe.each(Object.entries(places))('shared through %s', (name, open) => {
     deaf.line.isCut = true
     permit.release()
     await holder.shared.counter('seen').get()
-    await place.pass(250)
+    await place.pass(6_000)
     deaf.line.isCut = false
     await place.pass(5_000)
     expect(await stateOf(waiting)).toMatchObject({ fence: expect.any(Number) })
@@ -179,6 +209,15 @@ describe.each(Object.entries(places))('shared through %s', (name, open) => {
       scope.cancel()
       ;(await waiting)?.release()
       held.release()
+    }
+    // Given up before it was even asked for, or before the answer came, of a lock that is free.
+    expect(await here.statistics()).toEqual({ held: 0, waiting: 0 })
+    for (let turn = 0; turn < 4; turn++) {
+      const scope = new CancelScope()
+      const free = scope.run(() => there.acquire())
+      for (let at = 0; at < turn; at++) await Promise.resolve()
+      scope.cancel()
+      ;(await free)?.release()
     }
     const held = await here.acquire()
     await expect(there.acquire({ timeout: 1 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
@@ -252,6 +291,8 @@ describe.each(Object.entries(places))('shared through %s', (name, open) => {
     const [here, there] = [one.shared.queue<number>('full', { maxSize: 1 }), other.shared.queue<number>('full', { maxSize: 1 })]
     const got: number[] = []
     const put: number[] = []
+    await expect(there.put(-2, { signal: AbortSignal.abort(new RangeError('enough')) })).rejects.toThrow('enough')
+    expect((await here.statistics()).size).toBe(0)
     await here.put(-1)
     for (let round = 0; round < 20; round++) {
       const scope = new CancelScope()
@@ -332,7 +373,7 @@ test('what cannot be shared is refused, with what can', async () => {
   await shared.queue('a').put('x'.repeat(90))
 })
 
-test('what cannot be read is put back, and told', async () => {
+test('what is shared and cannot be read is put back, and told', async () => {
   await using place = places.memory()
   const client = await place.client()
   await client.line.backend.share({ session: 'stranger', lease: 1_000, begins: true, leaves: true, steps: [{ does: 'put', name: 'odd', ticket: 1, item: new Uint8Array([0xc1]), bounds: { maxSize: 9, maxBytes: 9 }, opens: true, waits: false }] })

@@ -30,13 +30,15 @@ interface Asked {
 const lookEvery = 5_000
 /** So often a lease is renewed while it lasts. */
 const renewals = 3
+/** So much of a lease is counted on: clocks do not run equally fast, and timers fire late. */
+const countedOn = 0.95
 /** What was told, and not heard, is told again so much later, in milliseconds. */
 const retryAfter = 1_000
 
 /**
  * One life of a client among those that share things: it ends when its lease has run out, and then all that it held and waited for is lost.
  *
- * It counts a lease from before it was asked for, so it knows of the loss before anybody else can be given what it held. While it neither
+ * It counts a lease from before it was asked for, and not to its very end, so it knows of the loss before anybody else can be given what it held. While it neither
  * holds nor waits for anything it asks for nothing.
  */
 export class Session {
@@ -221,7 +223,8 @@ export class Session {
       return
     }
     this.#begun = true
-    this.#until = this.#until === Infinity ? sentAt + lease : Math.max(this.#until, sentAt + lease)
+    const until = sentAt + lease * countedOn
+    this.#until = this.#until === Infinity ? until : Math.max(this.#until, until)
     this.#lookAt = Math.min(this.#lookAt, clock.elapsed() + Math.max(1, reply.nextEnd))
     for (const [at, { answer }] of asked.entries()) answer.resolve(reply.outcomes[owed.length + at]!)
   }

@@ -352,6 +352,7 @@ export const sharedWakingCases: Cases = {
     const [session, other] = [new Session(backend), new Session(backend)]
     await other.acquire()
     const [permit, item] = [await session.acquire(), await session.get()]
+    const putter = new Session(backend)
     using first = await attending(backend, session)
     await other.leave()
     await first.heard
@@ -360,6 +361,13 @@ export const sharedWakingCases: Cases = {
     await new Session(backend).do({ does: 'shutdown', name: 'a', immediate: false })
     await second.heard
     expect((await session.look(item)).is).toBe('shut')
+    const put = async (text: string) => putter.do({ does: 'put', name: 'full', ticket: Number(text), item: bytes(text), bounds: { maxSize: 1, maxBytes: 9 }, opens: false, waits: true })
+    await put('1')
+    expect((await put('2')).is).toBe('waiting')
+    using third = await attending(backend, putter)
+    await session.share([{ does: 'shutdown', name: 'full', immediate: false }])
+    await third.heard
+    expect((await putter.do({ does: 'look', ticket: 2 })).is).toBe('shut')
   },
 
   async 'who was disposed hears nothing'({ backend, expect }) {
