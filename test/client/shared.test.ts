@@ -261,6 +261,8 @@ describe.each(Object.entries(places))('shared through %s', (name, open) => {
     taker.line.isCut = false
     await expect(second.done()).rejects.toMatchObject({ code: 'LEASE_LOST' })
     third.putBack()
+    await expect(third.done()).rejects.toMatchObject({ code: 'LEASE_LOST' })
+    third.putBack()
     expect((await there.take()).value).toEqual({ n: 3 })
     expect(await there.statistics()).toMatchObject({ size: 0, taken: 2, unfinished: 2 })
   })

@@ -1,3 +1,4 @@
+import { LeaseLostError } from '../../kernel/errors.ts'
 import type { Session } from './session.ts'
 
 /** What a session holds: while the lease lasts. */
@@ -6,6 +7,7 @@ export class Hold {
   readonly fence: number
   readonly #session: Session
   readonly #controller = new AbortController()
+  #became: 'kept' | 'given back' | undefined
 
   constructor(session: Session, ticket: number, fence: number) {
     this.#session = session
@@ -19,11 +21,16 @@ export class Hold {
   }
 
   giveBack(): void {
+    this.#became ??= 'given back'
     this.#session.giveBack(this)
   }
 
-  keep(finishes: boolean): Promise<void> {
-    return this.#session.keep(this, finishes)
+  /** @throws LeaseLostError, also where it was given back; BackendError */
+  async keep(finishes: boolean): Promise<void> {
+    if (this.#became === 'kept') return
+    if (this.#became === 'given back') throw new LeaseLostError()
+    await this.#session.keep(this, finishes)
+    this.#became = 'kept'
   }
 
   keepSoon(finishes: boolean): void {
