@@ -226,6 +226,25 @@ describe.each(Object.entries(places))('shared through %s', (name, open) => {
     expect(await here.statistics()).toEqual({ held: 1, waiting: 0 })
   })
 
+  it('many who wait in one client are each told once, in the order of asking', async () => {
+    await using place = open()
+    const [one, other] = [await place.client(60_000), await place.client(60_000)]
+    const order: number[] = []
+    const [lock, event, queue] = [one.shared.lock('crowd'), one.shared.event('crowd'), one.shared.queue<number>('crowd')]
+    const held = await other.shared.lock('crowd').acquire()
+    const crowd = Array.from({ length: 50 }, async (_, index) => {
+      await lock.run(() => order.push(index))
+      await event.wait()
+      return queue.get()
+    })
+    held.release()
+    while (order.length < 50) await new Promise((resolve) => setImmediate(resolve))
+    await other.shared.event('crowd').set()
+    for (let item = 0; item < 50; item++) await other.shared.queue<number>('crowd').put(item)
+    expect(await Promise.all(crowd)).toEqual(Array.from({ length: 50 }, (_, index) => index))
+    expect(order).toEqual(Array.from({ length: 50 }, (_, index) => index))
+  })
+
   it('what a client held comes free at once when it closes; what waits there hears so', async () => {
     await using place = open()
     const [leaver, next] = [await place.client(), await place.client()]
@@ -365,6 +384,7 @@ test('what cannot be shared is refused, with what can', async () => {
     [() => shared.queue('a').put('x'.repeat(101)), 'SHARED_TOO_LARGE'],
     [() => shared.value('a').set(() => {}), 'UNCLONEABLE'],
     [() => shared.queue('a').taskDone(), 'INVALID_OPTION'],
+    [() => shared.queue('a', { maxBytes: 5 }).put('123456'), 'INVALID_OPTION'],
     [() => connectShared('memory:', { lease: 0 }), 'INVALID_OPTION'],
     [() => connectShared('memory:', { leases: 1 } as never), 'INVALID_OPTION'],
     [() => connectShared({} as never), 'INVALID_OPTION']

@@ -2,7 +2,7 @@ import type { SharedOutcome, SharedStep } from '../../backends/shared-store.ts'
 import type { WaitOptions } from '../../concurrency/suspend.ts'
 import { InvalidOptionError, SharedTooLargeError } from '../../kernel/errors.ts'
 import { encode } from '../../wire/codec.ts'
-import type { Granted, Session } from './session.ts'
+import type { Granted, Session, WaitStep } from './session.ts'
 
 /** What all things of one client go through. */
 export class Desk {
@@ -26,7 +26,7 @@ export class Desk {
     }
   }
 
-  async wait(what: string, step: (ticket: number) => SharedStep, options: WaitOptions | undefined, undoable = true): Promise<Granted> {
+  async wait(what: string, step: (ticket: number) => WaitStep, options: WaitOptions | undefined, undoable = true): Promise<Granted> {
     return this.#session().wait(what, step, options, undoable)
   }
 

@@ -21,6 +21,8 @@ export interface Granted {
   readonly hold: Hold | undefined
 }
 
+export type WaitStep = Extract<SharedStep, { readonly does: 'acquire' | 'put' | 'get' | 'wait' }>
+
 interface Asked {
   readonly step: SharedStep
   readonly answer: PromiseWithResolvers<SharedOutcome>
@@ -28,6 +30,8 @@ interface Asked {
 
 /** For what no notice told of: whoever waits looks so often, in milliseconds. */
 const lookEvery = 5_000
+/** So many of each line, where there is news. */
+const looksFirst = 2
 /** So often a lease is renewed while it lasts. */
 const renewals = 3
 /** So much of a lease is counted on: clocks do not run equally fast, and timers fire late. */
@@ -107,16 +111,17 @@ export class Session {
    *
    * @param undoable whoever gives up goes on at once, and what comes all the same is given back; otherwise it is heard first whether it was done
    */
-  wait(what: string, step: (ticket: number) => SharedStep, options: WaitOptions | undefined, undoable: boolean): Promise<Granted> {
+  wait(what: string, step: (ticket: number) => WaitStep, options: WaitOptions | undefined, undoable: boolean): Promise<Granted> {
     const ticket = ++this.#lastTicket
-    const wait = new SharedWait(ticket, undoable, (given) => this.#giveUp(given))
+    const asked = step(ticket)
+    const wait = new SharedWait(ticket, lineOf(asked), undoable, (given) => this.#giveUp(given))
     if (this.#lost) wait.fail(this.#lost)
     else wait.begin(what, options)
     if (wait.reason) wait.fail(wait.reason.error)
     if (wait.isOver) return wait.promise
     this.#waits.set(ticket, wait)
     const news = this.#news
-    this.ask(step(ticket)).then((outcome) => {
+    this.ask(asked).then((outcome) => {
       this.#answered(wait, outcome)
       // They may have come before the answer that it waits.
       if (news !== this.#news) this.#look()
@@ -263,15 +268,17 @@ export class Session {
     })
   }
 
-  /** How all stand that wait: by one request, and once more where somebody told of news meanwhile. */
-  #look(): void {
+  /**
+   * How those stand who wait, of each line the first, by one request. Nobody overtakes: behind one who still waits all do, so only where none of them does as many again are looked at. Once more where somebody told of
+   * news meanwhile.
+   */
+  #look(most = looksFirst): void {
     this.#looksAgain = this.#looking
     if (this.#looking || this.#lost) return
-    const inLine = [...this.#waits.values()].filter(({ isInLine }) => isInLine)
-    this.#lookAt = this.#parts.clock.elapsed() + lookEvery
-    if (inLine.length === 0) return
+    const lines = [...Map.groupBy([...this.#waits.values()].filter(({ isInLine }) => isInLine), ({ line }) => line).values()]
+    if (lines.length === 0) return
     this.#looking = true
-    const looks = inLine.map(async (wait) => {
+    const looks = lines.flatMap((line) => line.slice(0, most)).map(async (wait) => {
       const outcome = await this.ask({ does: 'look', ticket: wait.ticket })
       // It was given up meanwhile.
       if (!this.#waits.has(wait.ticket)) return
@@ -280,7 +287,8 @@ export class Session {
     // Where nothing answers, whoever waits goes on waiting, while the lease lasts.
     void Promise.allSettled(looks).then(() => {
       this.#looking = false
-      if (this.#looksAgain) this.#look()
+      if (lines.some((line) => line.length > most && line.slice(0, most).every(({ ticket }) => !this.#waits.has(ticket)))) this.#look(2 * most)
+      else if (this.#looksAgain) this.#look()
     })
   }
 
@@ -304,8 +312,14 @@ export class Session {
     this.check()
     if (this.#lost) return
     const now = this.#parts.clock.elapsed()
-    if (this.#waits.size > 0 && now >= this.#lookAt) this.#look()
-    else if (now >= this.#sendAt) this.#send()
+    if (this.#waits.size > 0 && now >= this.#lookAt) {
+      this.#lookAt = now + lookEvery
+      this.#look(Infinity)
+    } else if (now >= this.#sendAt) this.#send()
     this.#schedule()
   }
+}
+
+function lineOf(step: WaitStep): string {
+  return `${step.does} ${'kind' in step ? step.kind : ''} ${step.name}`
 }

@@ -4,6 +4,8 @@ import type { Granted } from './session.ts'
 /** Who waits for something shared: in line at the store, and here until it is known how that ended. */
 export class SharedWait extends Suspension<Granted> {
   readonly ticket: number
+  /** The one in which it waits; those who ask later stand behind it. */
+  readonly line: string
   /** Whoever gives up goes on at once: what comes all the same is given back. */
   readonly isUndoable: boolean
   /** The store has said so. */
@@ -13,9 +15,10 @@ export class SharedWait extends Suspension<Granted> {
   reason: { readonly error: unknown } | undefined
   readonly #givenUp: (wait: SharedWait) => void
 
-  constructor(ticket: number, isUndoable: boolean, givenUp: (wait: SharedWait) => void) {
+  constructor(ticket: number, line: string, isUndoable: boolean, givenUp: (wait: SharedWait) => void) {
     super()
     this.ticket = ticket
+    this.line = line
     this.isUndoable = isUndoable
     this.#givenUp = givenUp
   }

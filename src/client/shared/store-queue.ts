@@ -13,7 +13,7 @@ import type { Granted } from './session.ts'
 export interface StoreQueueOptions {
   /** How many items it holds; who puts more waits. Default: any number. */
   maxSize?: number
-  /** How many bytes of items it holds, as they are kept. One that is larger goes in where it is empty. Default: any number. */
+  /** How many bytes of items it holds, as they are kept. Default: any number. */
   maxBytes?: number
 }
 
@@ -116,6 +116,8 @@ export class StoreQueue<T> implements QueueLike<T> {
 
   async #put(item: T, waits: boolean, options: WaitOptions | undefined): Promise<SharedOutcome> {
     const bytes = this.#desk.bytesOf(item, `An item of the queue '${this.#name}'`)
+    const { maxBytes } = this.#bounds
+    if (bytes.length > maxBytes) throw new InvalidOptionError('An item', `one of ${bytes.length} bytes`, `no more bytes than the queue's maxBytes, ${maxBytes}`)
     const { outcome } = await this.#opened((opens) => this.#desk.wait(`Room in the queue '${this.#name}'`, (ticket) => (
       { does: 'put', name: this.#name, ticket, item: bytes, bounds: this.#bounds, opens, waits }
     ), options, false))
