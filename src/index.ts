@@ -7,6 +7,13 @@ export type { CancelFilter, ListFilter, PurgeOptions, RetryFilter } from './clie
 export type { CancelOutcome, JobHandle, JobRecord, ResultOptions, RetryChanges, ToldStory } from './client/job-handle.ts'
 export type { Limited, Limits } from './client/limits.ts'
 export type { ScheduleOptions, ScheduleRecord, ScheduleTimes } from './client/schedule-options.ts'
+export { connectShared } from './client/shared/connect-shared.ts'
+export type { SharedOptions } from './client/shared/connect-shared.ts'
+export type { Shared } from './client/shared/shared.ts'
+export type { LeasedItem, LeasedPermit } from './client/shared/leased.ts'
+export type { StoreSemaphore } from './client/shared/store-semaphore.ts'
+export type { StoreQueue, StoreQueueOptions, StoreQueueStatistics } from './client/shared/store-queue.ts'
+export type { StoreCounter, StoreEvent, StoreValue, Versioned } from './client/shared/store-values.ts'
 export { local } from './client/local.ts'
 export type { LocalOptions } from './client/local-options.ts'
 export type { Local, LocalStatistics, MapOptions, Runner, RunnerOptions } from './client/runner.ts'
@@ -70,6 +77,7 @@ export {
   InvalidTransitionError,
   JobDeadError,
   JobNotKeptError,
+  LeaseLostError,
   LoopStalledError,
   MalformedMessageError,
   MissingPackageError,
@@ -88,6 +96,7 @@ export {
   ResultTimeoutError,
   RetryRequestedError,
   SoftTimeoutError,
+  SharedTooLargeError,
   StaleAttemptError,
   TaskIsClosureError,
   TaskModuleError,

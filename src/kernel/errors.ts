@@ -277,6 +277,14 @@ export class PayloadTooLargeError extends TreadleError {
   }
 }
 
+export class SharedTooLargeError extends TreadleError {
+  static override readonly className: string = 'SharedTooLargeError'
+  override readonly code: string = 'SHARED_TOO_LARGE'
+  constructor(what: string, bytes: number, limit: number) {
+    super(`${what} takes ${bytes} bytes; the limit is ${limit}. Raise payloadLimit of connectShared(), or share the name of a file.`)
+  }
+}
+
 const missingPayload = {
   unconfigured: 'none is configured here. Give connect() and startWorker() the same payloads: { payloads: \'./payloads\' }.',
   gone: 'it is not there. See that connect() and startWorker() were given the same payloads, and that only purge removes them; put it back and retry the job, or enqueue the call again.',
@@ -424,6 +432,14 @@ export class LinkLostError extends TreadleError {
   override readonly code: string = 'LINK_LOST'
   constructor(options?: ErrorOptions) {
     super('The line to the thread or process that holds this was closed, or that has ended, and what it held with it. Have one hold it that outlives those who use it.', options)
+  }
+}
+
+export class LeaseLostError extends TreadleError {
+  static override readonly className: string = 'LeaseLostError'
+  override readonly code: string = 'LEASE_LOST'
+  constructor() {
+    super('The lease on what is shared was not renewed in time, so it may be in other hands: everything that this client held or waited for was given back. Stop what relies on it, and ask again. Where this program stands still, or its store is away, for longer than the lease lasts, raise lease.')
   }
 }
 

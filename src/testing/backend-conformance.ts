@@ -16,6 +16,8 @@ import { publishingCases } from './backend-conformance/publishing.ts'
 import { readingCases } from './backend-conformance/reading.ts'
 import { scheduleCases } from './backend-conformance/schedules.ts'
 import { settlingCases } from './backend-conformance/settling.ts'
+import { sharedHistoryCases } from './backend-conformance/shared-histories.ts'
+import { sharedClosingCases, sharedHandleCases, sharedLeaseCases, sharedLockCases, sharedQueueCases, sharedValueCases, sharedWakingCases } from './backend-conformance/shared-things.ts'
 import { storyCases } from './backend-conformance/stories.ts'
 import { suspectCases } from './backend-conformance/suspects.ts'
 import { uniqueCases } from './backend-conformance/unique.ts'
@@ -55,7 +57,15 @@ const groups: Readonly<Record<string, Cases>> = {
   schedules: scheduleCases,
   handles: handleCases,
   closing: closingCases,
-  histories: historyCases
+  histories: historyCases,
+  'shared locks': sharedLockCases,
+  'shared leases': sharedLeaseCases,
+  'shared queues': sharedQueueCases,
+  'shared values': sharedValueCases,
+  'shared waking': sharedWakingCases,
+  'shared handles': sharedHandleCases,
+  'shared closing': sharedClosingCases,
+  'shared histories': sharedHistoryCases
 }
 
 /**

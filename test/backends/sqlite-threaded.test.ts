@@ -13,7 +13,7 @@ backendConformance({
   name: 'sqlite in a thread',
   open: (where) => threadedSqlite(join(folder, `${where}.db`)),
   skip: {
-    delays: ownClock, leases: ownClock, suspects: ownClock, 'the late outcome of a job that others ended and removed ends no other': ownClock, histories: ownClock,
+    delays: ownClock, leases: ownClock, suspects: ownClock, 'the late outcome of a job that others ended and removed ends no other': ownClock, histories: ownClock, 'shared histories': ownClock, 'shared leases': ownClock,
     'leases, and what was announced, hold for every handle': ownClock,
     'within its window a key is held though its job has ended, and was purged': ownClock,
     'merge: what has not begun has the higher priority, the earlier start and the later expiry of both': ownClock,

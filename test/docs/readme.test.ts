@@ -39,6 +39,8 @@ test('the README does what it says, with the package as it is published', { time
 
   expect(await node('together.ts')).toBe("[ 'a', 'b' ]\none\nbeside the other\n")
 
+  expect(await node('shared.ts')).toBe('true false\na\nb\n2 1\n')
+
   const [worker, enqueue, status, inspect, config] = commands.map((command) => command.split(' '))
   expect(commands).toHaveLength(5)
   await using running = new TestProcess(bin, worker!, { cwd: folder.path })

@@ -16,9 +16,12 @@ import type {
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
 import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
+import { shareOn } from '../shared/share.ts'
+import type { SharedReply, SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
 import { Gatekeeper, isBefore } from './gatekeeper.ts'
+import { MemorySharedTables } from './shared-tables.ts'
 import { Heap } from '../../concurrency/heap.ts'
 
 export interface MemoryOptions {
@@ -65,6 +68,8 @@ class MemoryBackend implements Backend {
   readonly #listeners = new Listeners()
   readonly #watches = new EndingWatches()
   readonly #schedules = new Map<string, Schedule>()
+  readonly #shared = new MemorySharedTables()
+  readonly #sessions = new Listeners()
   #seq = 0
   #closed = false
 
@@ -252,9 +257,21 @@ class MemoryBackend implements Backend {
     return this.#watches.watch((job) => ending(this.#entries.get(job)?.job), ended)
   }
 
+  async share(request: SharedRequest): Promise<SharedReply> {
+    const { reply, told } = shareOn(this.#shared, request, this.#open())
+    this.#sessions.tell(told)
+    return reply
+  }
+
+  attend(session: string, wake: () => void): Disposable {
+    this.#open()
+    return this.#sessions.listen([session], wake)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#listeners.clear()
+    this.#sessions.clear()
     this.#watches.clear()
   }
 

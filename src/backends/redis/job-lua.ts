@@ -1,6 +1,7 @@
 import { lines } from '../../jobs/job.ts'
 import { finalStates } from '../../jobs/states.ts'
 import { gatesLua } from './gates-lua.ts'
+import { askedLua } from './asked-lua.ts'
 
 /**
  * What every script begins with: where things are, how a job is read and written, and what is written when the script has done its work.
@@ -9,21 +10,8 @@ import { gatesLua } from './gates-lua.ts'
  * `P:cancelling:WORKER` (job → queue). Of a queue, whose name is the hash tag of each: `jobs` (id → what never changes), `moved` (id → where it stands, once anything but its birth has happened to it), `ids` (in
  * the order of arrival, which is that of ids), `line:LINE` (ready: the highest priority first, then by id), `due`, `expiring`, `counts`, `progress`, and of jobs
  * that have any `history:ID` and `logs:ID`; `unique` (key → which job holds it, and until when) and `orphans` (keys whose jobs were purged, by when their time is over).
- *
- * Arguments: KEYS[1] is P; ARGV[1] names what is asked, as JSON, in which bytes are named by where they stand, from and to, in ARGV[2]. Numbers are told with
- * all their digits, nothing as false.
  */
-export const jobLua: string = String.raw`
-local P = KEYS[1]
-local asked = cjson.decode(ARGV[1])
-local now = asked.now
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
-local function number(value) return value and string.format('%.17g', value) end
-local function bytes(range) return range and string.sub(ARGV[2], range[1], range[2]) end
+export const jobLua: string = askedLua + String.raw`
 local function at(queue, name) return P .. ':{' .. queue .. '}:' .. name end
 local lines = { ${lines.map((line) => `'${line}'`).join(', ')} }
 local final = { ${finalStates.map((state) => `${state} = true`).join(', ')} }

@@ -10,6 +10,7 @@ import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
+import type { SharedReply, SharedRequest, SharedStep } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { Blob } from './blob.ts'
 import * as broker from './broker-scripts.ts'
@@ -18,6 +19,7 @@ import type { Script } from './script.ts'
 import * as replies from './replies.ts'
 import * as schedule from './schedule-scripts.ts'
 import { Server } from './server.ts'
+import { share, shareFull } from './shared-script.ts'
 import * as store from './store-scripts.ts'
 
 export interface RedisOptions {
@@ -51,6 +53,7 @@ class RedisBackend implements Backend {
   readonly #clock: Clock
   readonly #listeners = new Listeners()
   readonly #watches = new Set<EndingWatch>()
+  readonly #sessions = new Listeners()
   /** The queues of jobs that were taken through this handle: others are looked for. */
   readonly #queues = new Map<string, string>()
   #closed: Promise<void> | undefined
@@ -203,12 +206,25 @@ class RedisBackend implements Backend {
     return watch
   }
 
+  async share({ steps, ...request }: SharedRequest): Promise<SharedReply> {
+    const blob = new Blob()
+    const asked = steps.map((step) => toldNothing('item' in step && step.item ? { ...step, item: blob.add(step.item) } : step))
+    const script = steps.some(({ does }) => needsMemory[does]) ? share : shareFull
+    return replies.sharedOf(await this.#run(script, { ...request, steps: asked }, blob))
+  }
+
+  attend(session: string, wake: () => void): Disposable {
+    this.#attend()
+    return this.#sessions.listen([session], wake)
+  }
+
   close(): Promise<void> {
     return this.#closed ??= this.#shut()
   }
 
   async #shut(): Promise<void> {
     this.#listeners.clear()
+    this.#sessions.clear()
     for (const watch of this.#watches) watch[Symbol.dispose]()
     await this.#server.close()
   }
@@ -218,9 +234,11 @@ class RedisBackend implements Backend {
     this.#server.attend({
       news: (queue) => this.#listeners.tell([queue]),
       ended: (jobs) => { for (const watch of this.#watches) watch.tell(jobs) },
+      shared: (sessions) => this.#sessions.tell(sessions),
       // What was told meanwhile nobody heard.
       connected: () => {
         this.#listeners.tellAll()
+        this.#sessions.tellAll()
         for (const watch of this.#watches) watch.tellAll()
       }
     })
@@ -241,6 +259,9 @@ class RedisBackend implements Backend {
   }
 }
 
+/** Steps that have something kept which was not there before. */
+const needsMemory: Partial<Record<SharedStep['does'], true>> = { acquire: true, put: true, wait: true, add: true, exchange: true, write: true, set: true }
+
 const expiredBytes = encode(expired)
 const lostBytes = encode(workerLost(rescueLimit))
 
@@ -253,6 +274,11 @@ function published({ expires, tags, payload, links, ...rest }: NewJob, blob: Blo
     ...rest, ...(expires === Infinity ? {} : { expires }), tags: JSON.stringify(tags), payload: blob.add(payload),
     ...(links ? { links: links.map(({ on, job }) => ({ on, job: published(job, blob) })) } : {})
   }
+}
+
+/** Without what is null: Lua would take it for something. */
+function toldNothing(step: object): object {
+  return Object.fromEntries(Object.entries(step).filter(([, value]) => value !== null))
 }
 
 /** An outcome, its bytes put into the blob. */

@@ -10,6 +10,7 @@ import type { PortableError } from '../../wire/portable-error.ts'
 import { noJobs } from '../queue-counts.ts'
 import type { AttemptRef, BrokerStats, Delivery, QueueStats, Reservation, Sweep } from '../broker.ts'
 import type { ScheduleList } from '../schedules.ts'
+import type { SharedOutcome, SharedReply } from '../shared-store.ts'
 import type { Ending } from '../store.ts'
 
 /** A text or bytes; null where there is none. Counts are numbers. */
@@ -27,6 +28,9 @@ export type ScheduleListReply = readonly [now: Buffer, schedules: readonly Buffe
 export type DueSchedulesReply = readonly [...ScheduleListReply, nextDue: Buffer | null]
 export type JobReply = readonly Bulk[]
 export type StoryReply = readonly [job: JobReply, history: readonly (readonly Bulk[])[], logs: readonly Buffer[], payload: Buffer] | null
+
+export type SharedReplies = readonly [lost: number, outcomes: readonly SharedOutcomeReply[], nextEnd: Buffer | null]
+type SharedOutcomeReply = readonly [is: Buffer, number?: Buffer | null, item?: Buffer | null, statistics?: readonly number[]]
 
 export function reservationOf([deliveries, cancelling, nextDue]: ReservationReply): Reservation {
   return { deliveries: deliveries.map(deliveryOf), cancelling: cancelling.map(refOf), nextDue: maybeNumber(nextDue) ?? Infinity }
@@ -98,6 +102,20 @@ function entryOf([at, event, attempt, token, worker, startedAt, error, wall, cpu
   return {
     at: Number(at), event: String(event) as HistoryEntry['event'], attempt: Number(attempt), token: Number(token), worker: given(worker) ? String(worker) : undefined,
     startedAt: maybeNumber(startedAt), error: errorOf(error), spent: spentOf(wall, cpu)
+  }
+}
+
+export function sharedOf([lost, outcomes, nextEnd]: SharedReplies): SharedReply {
+  return { lost: lost === 1, outcomes: outcomes.map(sharedOutcomeOf), nextEnd: maybeNumber(nextEnd) ?? Infinity }
+}
+
+function sharedOutcomeOf([is, number, item, statistics]: SharedOutcomeReply): SharedOutcome {
+  const [size = 0, bytes = 0, putting = 0, getting = 0, held = 0, unfinished = 0] = statistics ?? []
+  return {
+    is: String(is) as SharedOutcome['is'],
+    ...(given(number) ? { number: Number(number) } : {}),
+    ...(given(item) ? { item: bytesOf(item) } : {}),
+    ...(statistics ? { statistics: { size, bytes, putting, getting, held, unfinished } } : {})
   }
 }
 

@@ -17,6 +17,10 @@ const first = "redis.call('DEL', KEYS[1] .. ':none')\n"
  * @param full it is run though the memory be full: it makes room, or comes to where room is made
  */
 export function script(body: string, { full = false, happens = true }: { readonly full?: boolean, readonly happens?: boolean } = {}): Script {
-  const text = jobLua + publishLua + (happens ? happenLua : '') + (full ? first : '') + body
+  return scriptOf(jobLua + publishLua + (happens ? happenLua : ''), body, full)
+}
+
+export function scriptOf(head: string, body: string, full: boolean): Script {
+  const text = head + (full ? first : '') + body
   return { text, sha1: createHash('sha1').update(text).digest('hex') }
 }

@@ -9,6 +9,8 @@ import type { Clock } from '../../kernel/clock.ts'
 import { encode } from '../../wire/codec.ts'
 import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
 import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
+import { type Shared, shareOn } from '../shared/share.ts'
+import type { SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged } from '../store.ts'
 import { type Claim, Claims } from './claims.ts'
 import { stateCodes, stateNames } from './codes.ts'
@@ -17,6 +19,7 @@ import { type JobBatch, batchOf, jobsOf } from './job-batch.ts'
 import { type Committed, JobTables } from './job-tables.ts'
 import { Publisher } from './publisher.ts'
 import { historyEntryOf, logLineOf, scheduleOf, storedOf } from './rows.ts'
+import { SqliteSharedTables } from './shared-tables.ts'
 import { type Statements, prepareAll } from './statements.ts'
 import { readStats } from './stats.ts'
 
@@ -49,6 +52,7 @@ export class SqliteEngine {
   readonly #committed: (what: Committed) => void
   /** Deliveries that were made here and are not settled yet. */
   readonly #claims = new Map<string, Claim>()
+  #shared: SqliteSharedTables | undefined
 
   /**
    * @param clock leases and delays run on it; without one, on the system's as SQLite reads it: all processes that have the file open are on
@@ -277,6 +281,20 @@ export class SqliteEngine {
     return this.#read(() => readStats(this.#sql, this.#now()))
   }
 
+  share(request: SharedRequest): Shared {
+    const tables = this.#sharedTables()
+    return this.#write((now) => {
+      const shared = shareOn(tables, request, now)
+      for (const session of shared.told) tables.tell(session)
+      return shared
+    })
+  }
+
+  /** A number that rises whenever a ticket of the session may have come to stand otherwise; undefined where there is no such session. */
+  sharedNews(session: string): number | undefined {
+    return this.#sharedTables().news(session)
+  }
+
   /** Changes when another connection, here or in another process, has committed anything. */
   dataVersion(): number {
     return Number(this.#sql.dataVersion.get()![0])
@@ -356,6 +374,11 @@ export class SqliteEngine {
 
   #listed(seqs: readonly (readonly unknown[])[]): Job[] {
     return seqs.map(([seq]) => this.#tables.bySeq(seq as number).job)
+  }
+
+  /** Prepared where somebody shares anything. */
+  #sharedTables(): SqliteSharedTables {
+    return this.#shared ??= new SqliteSharedTables(this.#db)
   }
 
   /** A transaction that writes: it has the lock before it reads anything, the time included. */

@@ -22,6 +22,7 @@ export type Method = { [Name in keyof Backend]: Backend[Name] extends (...args: 
 export type Request =
   | readonly [kind: typeof call, id: number, method: Method, args: readonly unknown[]]
   | readonly [kind: typeof listen, id: number, queues: readonly string[]]
+  | readonly [kind: typeof attend, id: number, session: string]
   | readonly [kind: typeof watch | typeof dispose, id: number]
   | readonly [kind: typeof add | typeof remove, id: number, job: string]
 
@@ -44,6 +45,7 @@ export const failed = 7
 export const wake = 8
 export const ended = 9
 export const log = 10
+export const attend = 11
 
 /** For so long after a message each side looks for the other's next one, in milliseconds: twice as long as others do, since a transaction takes longer than most answers. */
 export const expectation: number = 2 * lookout

@@ -20,6 +20,8 @@
  * - A job's `rank` in its line is by priority, then by turn (`jobs/gates.ts`). Of a queue with gates or keys, `treadle_gated`, each job that was ready has a row in
  *   `treadle_keyed`; what a gate holds back stands in `treadle_parked` and not in `treadle_ready`; `treadle_opening` has the gates to look at again, and when.
  * - A lease belongs to a worker, so that renewing it writes one row, however many jobs it holds.
+ *
+ * As of version 3, what machines share: see shared/tables.ts. An item's bytes never move, whoever has it.
  */
 export const migrations: readonly string[] = [
   `
@@ -186,6 +188,22 @@ export const migrations: readonly string[] = [
   CREATE INDEX treadle_opening_at ON treadle_opening (queue, at);
   CREATE TABLE treadle_schedules (name TEXT PRIMARY KEY, revision TEXT NOT NULL, next_slot REAL, record BLOB NOT NULL) STRICT;
   CREATE INDEX treadle_schedules_due ON treadle_schedules (next_slot) WHERE next_slot IS NOT NULL;
+  CREATE TABLE treadle_shared_sessions (id TEXT PRIMARY KEY, lease_until REAL NOT NULL, news INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+  CREATE INDEX treadle_shared_leases ON treadle_shared_sessions (lease_until);
+  CREATE TABLE treadle_shared_things (
+    kind TEXT NOT NULL, name TEXT NOT NULL,
+    "limit" INTEGER NOT NULL, held INTEGER NOT NULL, maxSize INTEGER NOT NULL, maxBytes INTEGER NOT NULL, size INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, unfinished INTEGER NOT NULL, shut INTEGER NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_shared_tickets (
+    session TEXT NOT NULL, ticket INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, line TEXT NOT NULL, seq INTEGER NOT NULL, fence INTEGER,
+    PRIMARY KEY (session, ticket)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX treadle_shared_lines ON treadle_shared_tickets (kind, name, line, seq) WHERE fence IS NULL;
+  CREATE TABLE treadle_shared_items (seq INTEGER PRIMARY KEY, item BLOB NOT NULL) STRICT;
+  CREATE TABLE treadle_shared_queued (name TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (name, seq)) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_shared_values (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
   `
 ]
 

@@ -10,6 +10,7 @@ import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
 import { Listeners } from '../listeners.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
+import type { SharedReply, SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { EndingWatch } from './ending-watch.ts'
@@ -19,6 +20,7 @@ import type { Durability } from './file.ts'
 import type { JobBatch } from './job-batch.ts'
 import type { Committed } from './job-tables.ts'
 import { LockQueue } from './lock-queue.ts'
+import { SessionWatch } from './session-watch.ts'
 
 export interface SqliteOptions {
   /** What a job survives once it is acknowledged: see `Durability`. Default: `'process'`. */
@@ -55,6 +57,7 @@ class SqliteBackend implements Backend {
   readonly #changes: ChangeWatch
   readonly #listeners = new Listeners()
   readonly #watches = new Set<EndingWatch>()
+  readonly #sessions: SessionWatch
   /** The news of each queue that listeners have been told. */
   readonly #told = new Map<string, number>()
   #closed: Promise<void> | undefined
@@ -64,6 +67,7 @@ class SqliteBackend implements Backend {
     this.#lock = lock
     this.#clock = clock
     this.#engine = new SqliteEngine(path, durability, clock === systemClock ? undefined : clock, (what) => this.#committed(what))
+    this.#sessions = new SessionWatch((session) => this.#engine.sharedNews(session))
     this.#changes = new ChangeWatch({
       path, clock, log,
       version: () => this.#engine.dataVersion(),
@@ -176,6 +180,24 @@ class SqliteBackend implements Backend {
     return watch
   }
 
+  async share(request: SharedRequest): Promise<SharedReply> {
+    const { reply, told } = await this.#ask(() => this.#engine.share(request))
+    this.#sessions.tell(told)
+    return reply
+  }
+
+  attend(session: string, wake: () => void): Disposable {
+    this.#checkOpen()
+    const attending = this.#sessions.attend(session, wake)
+    this.#attend()
+    return {
+      [Symbol.dispose]: () => {
+        attending[Symbol.dispose]()
+        this.#attend()
+      }
+    }
+  }
+
   /** What was asked before is still done. */
   close(): Promise<void> {
     return this.#closed ??= this.#shut()
@@ -183,6 +205,7 @@ class SqliteBackend implements Backend {
 
   async #shut(): Promise<void> {
     this.#listeners.clear()
+    this.#sessions.clear()
     for (const watch of this.#watches) watch[Symbol.dispose]()
     this.#changes.stop()
     await this.#lock.idle()
@@ -204,7 +227,7 @@ class SqliteBackend implements Backend {
 
   /** Notices what others commit exactly while somebody here would hear of it. */
   #attend(): void {
-    if (this.#closed || (this.#listeners.size === 0 && this.#watches.size === 0)) return this.#changes.stop()
+    if (this.#closed || (this.#listeners.size === 0 && this.#sessions.size === 0 && this.#watches.size === 0)) return this.#changes.stop()
     if (this.#changes.start()) this.#freshNews()
   }
 
@@ -217,6 +240,7 @@ class SqliteBackend implements Backend {
 
   #othersCommitted(): void {
     this.#listeners.tell(this.#freshNews())
+    this.#sessions.look()
     this.#look()
   }
 

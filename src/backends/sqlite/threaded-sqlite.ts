@@ -10,11 +10,12 @@ import { type Logger, harmless, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
+import type { SharedReply, SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { startThread } from '../../tasks/own-thread.ts'
 import { sqliteEntry } from './entry.ts'
 import { batchOf } from './job-batch.ts'
-import { type Method, type Reply, type Request, type ThreadData, TickLine, add, call, dispose, done, ended, failed, listen, log, opening, remove, wake, watch } from './messages.ts'
+import { type Method, type Reply, type Request, type ThreadData, TickLine, add, attend, call, dispose, done, ended, failed, listen, log, opening, remove, wake, watch } from './messages.ts'
 import type { Durability } from './file.ts'
 import type { SqliteOptions } from './sqlite-backend.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
@@ -165,16 +166,16 @@ class ThreadedSqlite implements Backend {
     return this.#call('list', filter)
   }
 
+  share(request: SharedRequest): Promise<SharedReply> {
+    return this.#call('share', request)
+  }
+
   listen(queues: readonly string[], wake: () => void): Disposable {
-    this.#checkOpen()
-    const id = ++this.#lastId
-    this.#line.post([listen, id, queues])
-    this.#listeners.set(id, wake)
-    return {
-      [Symbol.dispose]: () => {
-        if (this.#listeners.delete(id)) this.#line.post([dispose, id])
-      }
-    }
+    return this.#listener((id) => [listen, id, queues], wake)
+  }
+
+  attend(session: string, wake: () => void): Disposable {
+    return this.#listener((id) => [attend, id, session], wake)
   }
 
   watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch {
@@ -210,6 +211,18 @@ class ThreadedSqlite implements Backend {
     this.#watches.clear()
     if (!this.#lost) await this.#ask('close').catch(() => {})
     await this.#worker.terminate()
+  }
+
+  #listener(request: (id: number) => Request, wake: () => void): Disposable {
+    this.#checkOpen()
+    const id = ++this.#lastId
+    this.#line.post(request(id))
+    this.#listeners.set(id, wake)
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#listeners.delete(id)) this.#line.post([dispose, id])
+      }
+    }
   }
 
   #call<T>(method: Method, ...args: readonly unknown[]): Promise<T> {
