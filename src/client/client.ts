@@ -31,6 +31,7 @@ import { type CancelFilter, type ListFilter, type PurgeOptions, type RetryFilter
 import { type Limited, type Limits, gateName, gateRule, pausable } from './limits.ts'
 import { type EnqueuedTask, JobMaker } from './job-maker.ts'
 import { ResultWaiter } from './result-waiter.ts'
+import type { checkRoutes } from './routes.ts'
 import { Transaction } from './transaction.ts'
 import { ScheduleBook } from './schedule-book.ts'
 import type { ScheduleOptions, ScheduleRecord } from './schedule-options.ts'
@@ -40,6 +41,7 @@ export interface ClientParts {
   /** Whether closing the client closes the backend. */
   readonly owned: boolean
   readonly registry: TaskRegistry
+  readonly routes: ReturnType<typeof checkRoutes>
   readonly middleware: readonly Middleware[]
   readonly payloadLimit: number
   readonly payloads: PayloadStore | undefined
@@ -62,9 +64,9 @@ export class Client extends Service {
   constructor(parts: ClientParts) {
     super(parts.clock)
     this.#parts = parts
-    const { backend, registry, payloads, payloadLimit } = parts
+    const { backend, registry, routes, payloads, payloadLimit } = parts
     const nextId = idMaker(parts.clock)
-    this.#maker = new JobMaker({ registry, nextId, payloadLimit, hasPayloads: payloads !== undefined })
+    this.#maker = new JobMaker({ registry, routes, nextId, payloadLimit, hasPayloads: payloads !== undefined })
     const enqueuer = new Enqueuer(backend)
     this.#enqueuer = payloads ? new ArgsDepot(enqueuer, backend, payloads, payloadLimit) : enqueuer
     this.#results = new ResultWaiter(parts.backend, parts.clock)

@@ -15,6 +15,8 @@ export type EnqueuedTask = Pick<TaskDefinition, 'name' | 'version' | 'schema' | 
 
 export interface JobMakerParts {
   readonly registry: TaskRegistry
+  /** The queues of tasks that name none. */
+  readonly routes: readonly (readonly [pattern: RegExp, queue: string])[]
   readonly nextId: () => string
   /** The largest payload of a message, in bytes. */
   readonly payloadLimit: number
@@ -80,14 +82,15 @@ export class JobMaker {
   /** @param linked another job's end publishes it */
   #newJob(definition: EnqueuedTask, args: readonly unknown[], linked = false): NewJob {
     const { name, version, runs, rules, ownRules } = definition
-    const { nextId, payloadLimit, hasPayloads } = this.#parts
+    const { routes, nextId, payloadLimit, hasPayloads } = this.#parts
     const header = { ...headerOf(rules, ownRules, version), ...(linked ? { linked } : {}) }
     const payload = encode(args, `The arguments of '${name}'`, 'args', leadOf(header))
-    const { queue, priority, delay, expires, tags, unique, key, ordered, cost, link, linkError } = rules
+    const { priority, delay, expires, tags, unique, key, ordered, cost, link, linkError } = rules
     // What is linked, or takes another's place, is known to the payload store by no name.
     if (payload.length > payloadLimit && (!hasPayloads || linked || unique?.taken === 'replace')) {
       throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, payloadLimit)
     }
+    const queue = rules.queue === ruleDefaults.queue ? routes.find(([pattern]) => pattern.test(name))?.[1] ?? rules.queue : rules.queue
     const links = [...this.#links('success', link), ...this.#links('failure', linkError)]
     return {
       id: nextId(), task: name, queue, place: runs, priority, payload, delay, expires, tags,

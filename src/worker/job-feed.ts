@@ -5,6 +5,7 @@ import { type Line, lineOf } from '../jobs/job.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Lane } from './lane.ts'
+import type { QueueDraw } from './queue-draw.ts'
 import type { Reports } from './reports.ts'
 
 export interface JobFeedParts {
@@ -13,6 +14,8 @@ export interface JobFeedParts {
   readonly log: Logger
   readonly worker: string
   readonly queues: readonly string[]
+  /** Where they have weights: which is asked next. */
+  readonly draw?: QueueDraw
   readonly lease: number
   readonly lanes: ReadonlyMap<Line, Lane>
   readonly reports: Reports
@@ -53,6 +56,7 @@ export class JobFeed {
   /** There may be jobs, or cancels, that were not there before. */
   wake(): void {
     for (const lane of this.#parts.lanes.values()) lane.mayHaveMore = true
+    this.#parts.draw?.refill()
     this.#lookAgain = true
     this.#ask()
   }
@@ -144,8 +148,9 @@ export class JobFeed {
       room[line] = lane.room
       asks = true
     }
-    const { worker, queues, lease } = this.#parts
-    return asks ? { worker, queues, room, lease } : undefined
+    const { worker, queues, draw, lease } = this.#parts
+    const next = draw?.next()
+    return asks ? { worker, queues: next === undefined ? queues : [next], room, lease } : undefined
   }
 
   /**
@@ -168,9 +173,17 @@ export class JobFeed {
     const got = new Map<Line, number>()
     for (const delivery of reservation.deliveries) this.#parts.start(delivery)
     for (const delivery of reservation.deliveries) got.set(lineOf(delivery), (got.get(lineOf(delivery)) ?? 0) + 1)
+    const { draw } = this.#parts
+    const isShort = [...this.#parts.lanes.keys()].some((line) => (got.get(line) ?? 0) < (request.room[line] ?? 0))
+    // With weights, one queue was asked: others may have what it had not.
+    if (draw && request.queues.length === 1 && isShort && !draw.emptied(request.queues[0]!)) return this.#taken(reservation)
     for (const [line, lane] of this.#parts.lanes) {
       if (!this.#lookAgain && (got.get(line) ?? 0) < (request.room[line] ?? 0)) lane.mayHaveMore = false
     }
+    this.#taken(reservation)
+  }
+
+  #taken(reservation: Reservation): void {
     for (const attempt of reservation.cancelling) this.#parts.cancel(attempt)
     this.#wakeIn(reservation.nextDue)
   }

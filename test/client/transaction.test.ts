@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect } from '../../src/client/connect.ts'
 import type { Client } from '../../src/client/client.ts'
-import { call, task } from '../../src/index.ts'
+import { type StandardSchema, call, task } from '../../src/index.ts'
 import { startWorker } from '../../src/worker/start-worker.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -61,7 +61,7 @@ test('what cannot be inside a transaction is refused before anything is written'
   refused(() => queue.inside({}), /DatabaseSync/)
   refused(() => queue.inside(new DatabaseSync(':memory:')), /a transaction is in one file/)
   db.exec('BEGIN')
-  const slow = { '~standard': { version: 1 as const, vendor: 'none', validate: async (value: unknown) => ({ value: value as [number] }) } }
+  const slow: StandardSchema<[n: number]> = { '~standard': { version: 1, vendor: 'none', validate: async (value) => ({ value: value as [number] }) } }
   refused(() => orders.enqueue(task({ name: 'checked', args: slow }, async (n: number) => n), 1), /async schema/)
   refused(() => orders.enqueue(task({ name: 'watched', middleware: [{ enqueue: async (_, next) => next() }] }, async () => 1)), /middleware/)
   db.exec('COMMIT')
