@@ -22,7 +22,7 @@ export const measuring = (open: () => Place | Promise<Place>, keyed: boolean): M
     }
     jobs.set(tenant, ids)
   }
-  const start = Date.now()
+  const start = performance.timeOrigin + performance.now()
   await using _worker = await startWorker(place.url, { tasks, loopConcurrency: 10 })
   const figures: Record<string, number> = {}
   for (const [tenant, ids] of jobs) {
