@@ -148,9 +148,17 @@ export class JobFeed {
       room[line] = lane.room
       asks = true
     }
-    const { worker, queues, draw, lease } = this.#parts
-    const next = draw?.next()
-    return asks ? { worker, queues: next === undefined ? queues : [next], room, lease } : undefined
+    const { worker, queues, lease } = this.#parts
+    return asks ? { worker, lease, ...this.#drawn(room) ?? { queues, room } } : undefined
+  }
+
+  /** With weights, one queue is asked, and for what it may have more of. */
+  #drawn(room: ReserveRequest['room']): Pick<ReserveRequest, 'queues' | 'room'> | undefined {
+    const { draw } = this.#parts
+    const wanted = Object.entries(room) as [Line, number][]
+    const queue = draw?.next(wanted.map(([line]) => line))
+    if (!draw || queue === undefined) return undefined
+    return { queues: [queue], room: Object.fromEntries(wanted.filter(([line]) => draw.mayHaveMore(queue, line))) }
   }
 
   /**
@@ -173,17 +181,11 @@ export class JobFeed {
     const got = new Map<Line, number>()
     for (const delivery of reservation.deliveries) this.#parts.start(delivery)
     for (const delivery of reservation.deliveries) got.set(lineOf(delivery), (got.get(lineOf(delivery)) ?? 0) + 1)
-    const { draw } = this.#parts
-    const isShort = [...this.#parts.lanes.keys()].some((line) => (got.get(line) ?? 0) < (request.room[line] ?? 0))
-    // With weights, one queue was asked: others may have what it had not.
-    if (draw && request.queues.length === 1 && isShort && !draw.emptied(request.queues[0]!)) return this.#taken(reservation)
-    for (const [line, lane] of this.#parts.lanes) {
-      if (!this.#lookAgain && (got.get(line) ?? 0) < (request.room[line] ?? 0)) lane.mayHaveMore = false
+    const { lanes, draw } = this.#parts
+    for (const [line, lane] of lanes) {
+      if (this.#lookAgain || (got.get(line) ?? 0) >= (request.room[line] ?? 0)) continue
+      if (!draw || draw.emptied(request.queues, line)) lane.mayHaveMore = false
     }
-    this.#taken(reservation)
-  }
-
-  #taken(reservation: Reservation): void {
     for (const attempt of reservation.cancelling) this.#parts.cancel(attempt)
     this.#wakeIn(reservation.nextDue)
   }
