@@ -12,11 +12,12 @@ export interface CallFlags {
   retries?: number
   expires?: Duration
   tag?: string[]
+  key?: string
   unique?: true | string
   idempotencyKey?: string
 }
 
-export function callOf({ queue, priority, delay, timeout, retries, expires, tag, unique, idempotencyKey }: CallFlags): CallOptions {
+export function callOf({ queue, priority, delay, timeout, retries, expires, tag, key, unique, idempotencyKey }: CallFlags): CallOptions {
   return {
     ...(queue === undefined ? {} : { queue }),
     ...(priority === undefined ? {} : { priority }),
@@ -24,6 +25,7 @@ export function callOf({ queue, priority, delay, timeout, retries, expires, tag,
     ...(timeout === undefined ? {} : { timeout }),
     ...(expires === undefined ? {} : { expires }),
     ...(tag === undefined ? {} : { tags: tag }),
+    ...(key === undefined ? {} : { key }),
     ...(unique === undefined ? {} : { unique: unique === true || { key: unique } }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(retries === undefined ? {} : { retry: { limit: retries } })

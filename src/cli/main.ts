@@ -6,6 +6,7 @@ import type { ConfigFile } from './config/config-file.ts'
 import { addSettings, duration, settingNames, whole } from './config/settings.ts'
 import { misuses } from './errors.ts'
 import { toJson } from './output.ts'
+import { addLimitCommands } from './limit-program.ts'
 import { addCallFlags, addScheduleCommands } from './schedule-program.ts'
 
 /** What was asked for failed: a job, a backend. */
@@ -55,6 +56,8 @@ Examples:
   $ treadle inspect --state failed --json
   $ treadle cancel --tag tenant-7 --yes
   $ treadle schedule add nightly report --cron "0 3 * * *"
+  $ treadle limit set --queue mail --key '*' --concurrency 2
+  $ treadle pause --queue mail
   $ treadle demo --kill`)
 
   let file: ConfigFile | undefined
@@ -133,6 +136,7 @@ Examples:
     .action(async (options) => (await import('./commands/purge.ts')).purge(options))
 
   addScheduleCommands(treadle)
+  addLimitCommands(treadle)
 
   treadle.command('init')
     .description('write a starter that works at once: a config, two tasks and a program; nothing that exists is overwritten')

@@ -54,6 +54,7 @@ export function addCallFlags(command: Command): Command {
     .option('--retries <n>', 'how many attempts may follow a failed first one', whole)
     .option('--expires <duration>', 'not to be started after this long', duration)
     .option('--tag <tag>', 'what to find it by; may be given again', collected)
+    .option('--key <key>', 'on whose behalf it is, such as a tenant: keys of a queue take turns, and may have limits')
     .option('--unique [key]', 'one at a time: while another with the key, or the same arguments, has not ended, that one serves both')
 }
 

@@ -39,7 +39,7 @@ describe('what it prints', () => {
   test('help names every command, the exit codes and examples', () => {
     const { out, code } = treadle('--help')
     expect(code).toBe(0)
-    for (const word of ['worker', 'enqueue', 'status', 'inspect', 'cancel', 'retry', 'purge', 'demo', 'Exit codes', '$ treadle worker --tasks']) expect(out).toContain(word)
+    for (const word of ['worker', 'enqueue', 'status', 'inspect', 'cancel', 'retry', 'purge', 'schedule', 'limit', 'pause', 'resume', 'demo', 'Exit codes', '$ treadle worker --tasks']) expect(out).toContain(word)
     expect(treadle('worker', '--help').out).toContain('--loop-concurrency <n>')
     expect(treadle('--version').out.trim()).toBe('0.1.0')
   })

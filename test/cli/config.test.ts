@@ -66,13 +66,21 @@ test('a variable holds a whole list', () => {
   expect(settings(['--queues', 'one', '--queues', 'two'], { TREADLE_QUEUES: 'three' })).toMatchObject({ queues: { value: ['one', 'two'] } })
 })
 
+test('queues may have weights, in each form', () => {
+  config("defineConfig({ queues: { urgent: 6, bulk: 1 }, keep: '7d' })")
+  expect(settings()).toMatchObject({ queues: { value: ['urgent=6', 'bulk=1'] }, keep: { value: '7d' } })
+  expect(settings(['-q', 'urgent=3', '-q', 'other'])).toMatchObject({ queues: { value: ['urgent=3', 'other'] } })
+  expect(settings([], { TREADLE_QUEUES: 'urgent=3,other', TREADLE_KEEP: '1d' })).toMatchObject({ queues: { value: ['urgent=3', 'other'] }, keep: { value: '1d' } })
+})
+
 test.each([
   ['{ thread: 2 }', /treadle\.config\.ts sets 'thread', which is no setting\. The settings: broker, payloads, tasks, .*threads/],
   ["{ threads: 'two' }", /treadle\.config\.ts: 'threads' takes a whole number, 1 or more, and got "two"/],
   ["{ lease: 'soon' }", /'lease' takes milliseconds, or a duration such as '30s', and got "soon"/],
   ['{ health: 9000 }', /'health' takes an object with health\.port and health\.host/],
   ['{ health: { prt: 1 } }', /sets 'health\.prt', which is no setting/],
-  ['{ queues: [] }', /'queues' takes an array of names, and got \[\]/],
+  ['{ queues: [] }', /'queues' takes an array of names, or an object with the weight of each, and got \[\]/],
+  ['{ queues: { urgent: 0 } }', /'queues' takes an array of names, or an object with the weight of each, and got/],
   ['undefined', /has no settings as its default export\. Write: export default defineConfig/],
   ["nothing.here", /treadle\.config\.ts could not be imported: nothing is not defined/]
 ])('the file says %s: exit code 2, with its name and the key', (text, message) => {

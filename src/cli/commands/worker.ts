@@ -2,7 +2,7 @@ import { HealthServer } from '../../http/health-server.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { type LogFields, type LogLevel, lineLogger } from '../../kernel/logger.ts'
-import { startWorker } from '../../worker/start-worker.ts'
+import { type WorkerOptions, startWorker } from '../../worker/start-worker.ts'
 import { HealthPortError, UsageError } from '../errors.ts'
 import { toJson } from '../output.ts'
 import { taskModules } from '../task-modules.ts'
@@ -20,6 +20,7 @@ export interface WorkerCommandOptions {
   memoryLimit?: number
   lease: Duration
   drain: Duration
+  keep?: Duration
   schedules: 'on' | 'off'
   healthPort?: number
   healthHost: string
@@ -29,14 +30,15 @@ export interface WorkerCommandOptions {
 
 /** Runs until a signal. A second signal hands everything back at once. */
 export async function worker(options: WorkerCommandOptions): Promise<void> {
-  const { broker, payloads, tasks = [], queues, threads, loopConcurrency, blocking, processes, memoryLimit, lease, drain, schedules, healthPort, healthHost, logLevel, json } = options
+  const { broker, payloads, tasks = [], queues, threads, loopConcurrency, blocking, processes, memoryLimit, lease, drain, keep, schedules, healthPort, healthHost, logLevel, json } = options
   milliseconds(drain, '--drain')
   if (tasks.length === 0) throw new UsageError("treadle worker needs the modules that export its tasks: --tasks ./tasks.ts, TREADLE_TASKS, or tasks in treadle.config.ts. A first one is written by: treadle init")
   const log = lineLogger(logLevel, (line) => console.error(json ? toJson(line) : plain(line)))
   const running = await startWorker(broker, {
     tasks: taskModules(tasks), lease, log, schedules: schedules === 'on',
     ...(payloads === undefined ? {} : { payloads }),
-    ...(queues === undefined ? {} : { queues }),
+    ...(queues === undefined ? {} : { queues: weighted(queues) }),
+    ...(keep === undefined ? {} : { keep: { succeeded: keep, cancelled: keep } }),
     ...(threads === undefined ? {} : { threads }),
     ...(loopConcurrency === undefined ? {} : { loopConcurrency }),
     ...(blocking === undefined ? {} : { blocking }),
@@ -69,6 +71,15 @@ export async function worker(options: WorkerCommandOptions): Promise<void> {
   await ended.promise
   await server?.close()
   process.exit(0)
+}
+
+/** Names, or each with its weight where one has any: `urgent=6`, or 1. */
+function weighted(queues: readonly string[]): NonNullable<WorkerOptions['queues']> {
+  if (!queues.some((queue) => queue.includes('='))) return queues
+  return Object.fromEntries(queues.map((queue) => {
+    const [name = '', weight = '1'] = queue.split(/=(.*)/s)
+    return [name, weight.trim() === '' ? Number.NaN : Number(weight)]
+  }))
 }
 
 /** @returns the error, or one that says what to do where the port cannot be had */

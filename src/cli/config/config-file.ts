@@ -68,6 +68,8 @@ function entries(config: Record<string, unknown>, file: string): [string, unknow
 /** What a file says is meant from where the file is. */
 function fromFolder(folder: string, name: SettingName, value: unknown): unknown {
   if (name === 'broker') return withFileIn(folder, value as string)
+  // As flags and variables say it.
+  if (name === 'queues' && !Array.isArray(value)) return Object.entries(value as Record<string, number>).map(([queue, weight]) => `${queue}=${weight}`)
   if (name === 'payloads') return resolve(folder, value as string)
   if (name !== 'tasks') return value
   return [value as string | string[]].flat().map((module) => /^(file|data):/.test(module) ? module : resolve(folder, module))

@@ -9,8 +9,8 @@ export interface Config {
   payloads?: string
   /** The modules that export tasks, relative to the file. */
   tasks?: string | readonly string[]
-  /** The queues that a worker serves. Default: `['default']`. */
-  queues?: readonly string[]
+  /** The queues that a worker serves, or each with its weight; see `WorkerOptions.queues`. Default: `['default']`. */
+  queues?: readonly string[] | Readonly<Record<string, number>>
   /** How many calls that compute run at once. Default: as many as cores. */
   threads?: number
   /** How many calls that wait run at once. Default: 100. */
@@ -25,6 +25,8 @@ export interface Config {
   lease?: Duration
   /** How long jobs under way may take to end after a signal. Default: `'30s'`. */
   drain?: Duration
+  /** How long jobs are kept that succeeded or were cancelled, by any worker; see `WorkerOptions.keep`. Default: for ever. */
+  keep?: Duration
   /** Whether a worker fires schedules. Default: `'on'`. */
   schedules?: 'on' | 'off'
   /** Where a worker answers `GET /health` and `GET /metrics`. */

@@ -24,7 +24,7 @@ export interface Setting {
 
 export type SettingName =
   | 'broker' | 'payloads' | 'tasks' | 'queues' | 'threads' | 'loopConcurrency' | 'blocking' | 'processes' | 'memoryLimit'
-  | 'lease' | 'drain' | 'schedules' | 'healthPort' | 'healthHost' | 'logLevel'
+  | 'lease' | 'drain' | 'keep' | 'schedules' | 'healthPort' | 'healthHost' | 'logLevel'
 
 const logLevels: readonly string[] = ['debug', 'info', 'warn', 'error']
 const cores = 'as many as cores'
@@ -44,8 +44,8 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     takes: 'the path of a module, or an array of them', fits: (value) => isText(value) || isTexts(value), parse: collected, separator: delimiter, unset: 'none'
   },
   queues: {
-    key: 'queues', flags: '-q, --queues <name>', what: 'a queue to serve; may be given again',
-    takes: 'an array of names', fits: isTexts, parse: collected, separator: ',', unset: 'default'
+    key: 'queues', flags: '-q, --queues <name>', what: 'a queue to serve, with weights name=weight; may be given again',
+    takes: 'an array of names, or an object with the weight of each', fits: (value) => isTexts(value) || isWeights(value), parse: collected, separator: ',', unset: 'default'
   },
   threads: amount('threads', '--threads <n>', 'calls that compute at the same time', cores),
   loopConcurrency: amount('loopConcurrency', '--loop-concurrency <n>', 'calls that wait at the same time', '100'),
@@ -54,6 +54,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   memoryLimit: amount('memoryLimit', '--memory-limit <bytes>', 'memory that a child process may hold', 'no limit'),
   lease: time('lease', 'how long the worker may be silent before its jobs go to others', '5s'),
   drain: time('drain', 'how long jobs under way may take to end after a signal', '30s'),
+  keep: time('keep', 'how long jobs are kept that succeeded or were cancelled'),
   schedules: {
     key: 'schedules', flags: '--schedules <on|off>', what: 'whether the worker fires schedules', takes: "'on' or 'off'", fits: (value) => value === 'on' || value === 'off', fallback: 'on',
     choices: ['on', 'off']
@@ -106,8 +107,9 @@ function amount(key: string, flags: string, what: string, unset: string): Settin
   return { key, flags, what, unset, takes: 'a whole number, 1 or more', fits: (value) => Number.isInteger(value) && (value as number) >= 1, parse: whole }
 }
 
-function time(key: string, what: string, fallback: string): Setting {
-  return { key, flags: `--${key} <duration>`, what, fallback, takes: "milliseconds, or a duration such as '30s'", fits: isDuration, parse: duration }
+function time(key: string, what: string, fallback?: string): Setting {
+  const held = fallback === undefined ? { unset: 'for ever' } : { fallback }
+  return { key, flags: `--${key} <duration>`, what, ...held, takes: "milliseconds, or a duration such as '30s'", fits: isDuration, parse: duration }
 }
 
 /** A text that is a duration. Without a unit it is milliseconds. */
@@ -139,6 +141,11 @@ function isPort(value: unknown): boolean {
 
 function isText(value: unknown): boolean {
   return typeof value === 'string' && value !== ''
+}
+
+function isWeights(value: unknown): boolean {
+  const weights = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.values(value) : []
+  return weights.length > 0 && weights.every((weight) => typeof weight === 'number' && weight > 0 && weight < Infinity)
 }
 
 function isTexts(value: unknown): boolean {
