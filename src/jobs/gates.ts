@@ -69,8 +69,14 @@ export function paidAfter({ rule, paidAt }: GateState, cost: number, now: number
   return rule?.rate ? Math.max(paidAt, now) + cost * rule.rate.per / rule.rate.limit : paidAt
 }
 
+/** About how many more jobs go through now. */
+export function roomOf({ rule = {}, active, paidAt }: GateState, now: number): number {
+  const { concurrency = Infinity, rate } = rule
+  return Math.min(concurrency - active, rate ? Math.max(1, Math.ceil((rate.per - Math.max(0, paidAt - now)) * rate.limit / rate.per)) : Infinity)
+}
+
 /** What a key of weight 1 is charged for a job that it has in its turn: divided by the weight, and whole. */
-const share = 60
+export const share = 60
 
 /** Turns end here: beyond, a key is served by age. Chosen so that a priority and a turn are one exact number. */
 export const turns: number = 2 ** 37

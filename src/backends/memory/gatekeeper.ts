@@ -1,6 +1,6 @@
 import { Heap } from '../../concurrency/heap.ts'
 import {
-  type Gate, type GateChange, type GateName, type GateState, eachKey, gatesOf, innerName, opensAt, outerName, paidAfter, rankOf, turnOf
+  type Gate, type GateChange, type GateName, type GateState, eachKey, gatesOf, innerName, opensAt, outerName, paidAfter, rankOf, roomOf, turnOf
 } from '../../jobs/gates.ts'
 import { type Job, type Line, lineOf } from '../../jobs/job.ts'
 
@@ -40,8 +40,8 @@ interface GatedQueue<Entry> {
 export class Gatekeeper<Entry extends Waiting> {
   readonly #queues = new Map<string, GatedQueue<Entry>>()
 
-  change(queue: string, name: GateName, { rule, paused, holdFor }: GateChange, now: number, active: Iterable<Job>): void {
-    const of = this.#gated(queue, active)
+  change(name: GateName, { rule, paused, holdFor }: GateChange, now: number, active: Iterable<Job>): void {
+    const of = this.#gated(name.queue, active)
     const inner = innerName(name)
     const before = of.gates.get(inner) ?? open
     of.gates.set(inner, {
@@ -175,6 +175,14 @@ export class Gatekeeper<Entry extends Waiting> {
     return Math.min(Infinity, ...this.#queues.values().flatMap(({ opensLater }) => opensLater.values()))
   }
 
+  /** Forgets keys that have nothing more to wait for than new ones, and counts of nothing. */
+  trim(): void {
+    for (const { reached, keys, active } of this.#queues.values()) {
+      for (const [key, finish] of keys) if (finish <= reached) keys.delete(key)
+      for (const [inner, count] of active) if (count === 0) active.delete(inner)
+    }
+  }
+
   #gated(queue: string, active: Iterable<Job>): GatedQueue<Entry> {
     let of = this.#queues.get(queue)
     if (of) return of
@@ -188,12 +196,6 @@ export class Gatekeeper<Entry extends Waiting> {
     const own = of.gates.get(inner) ?? open
     return { ...own, rule: own.rule ?? (inner.startsWith('key ') ? of.gates.get(eachKey)?.rule : undefined), active }
   }
-}
-
-/** About how many more jobs go through now. */
-function roomOf({ rule = {}, active, paidAt }: GateState, now: number): number {
-  const { concurrency = Infinity, rate } = rule
-  return Math.min(concurrency - active, rate ? Math.max(1, Math.ceil((rate.per - Math.max(0, paidAt - now)) * rate.limit / rate.per)) : Infinity)
 }
 
 /** The first of a heap that still is ready. */

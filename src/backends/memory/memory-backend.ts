@@ -125,12 +125,13 @@ class MemoryBackend implements Backend {
       buried.push(entry.job.id)
     }
     for (const [key, { job, until }] of this.#holds) if (until <= now && !this.#entries.has(job)) this.#holds.delete(key)
+    this.#gates.trim()
     return { rescued, buried, stalled: false }
   }
 
   async gate(changes: readonly (GateName & GateChange)[]): Promise<void> {
     const now = this.#open()
-    for (const change of changes) this.#gates.change(change.queue, change, change, now, this.#active())
+    for (const change of changes) this.#gates.change(change, change, now, this.#active())
     this.#listeners.tell(changes.map(({ queue }) => queue))
   }
 

@@ -81,6 +81,8 @@ for _, worker in ipairs(lost) do
   forget(worker)
 end
 writeSets()
+for _, queue in ipairs(queues()) do if isGated(queue) then gates().trim(queue) end end
+writeSets()
 local left = asked.mostAtOnce
 for _, queue in ipairs(queues()) do
   local ids = redis.call('ZRANGEBYSCORE', at(queue, 'expiring'), '-inf', number(now), 'LIMIT', 0, left)
@@ -150,7 +152,7 @@ finish()
 
 export const gates: Script = script(String.raw`
 local found = {}
-for _, queue in ipairs(redis.call('SMEMBERS', P .. ':gated')) do
+for _, queue in ipairs(redis.call('HKEYS', P .. ':gated')) do
   local flat = redis.call('HGETALL', at(queue, 'gates'))
   for index = 1, #flat, 2 do
     local one = cmsgpack.unpack(flat[index + 1])

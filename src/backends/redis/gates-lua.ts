@@ -1,11 +1,11 @@
 import { lines } from '../../jobs/job.ts'
-import { eachKey, turns } from '../../jobs/gates.ts'
+import { eachKey, share, turns } from '../../jobs/gates.ts'
 
 /**
  * Gates and turns: what jobs/gates.ts decides, once more. All of it is made only where a queue has gates, or keys: most have none.
  *
- * Keys of such a queue: `gates` (what each is), `active` (how many jobs of each task and key are), `turns` (how far they have come, and each key), `holders` (of each
- * key with ordered jobs, which has begun), `parked:LINE:GATE` (what waits before a gate), `parkedAt` (job → LINE:GATE), `waiting` (how many wait before each gate),
+ * `P:gated` has how far the turns of each such queue have come. Its own keys: `gates` (what each is), `active` (how many jobs of each task and key are), `turns` (up to where jobs
+ * have taken each key), `holders` (of each key with ordered jobs, which has begun), `parked:LINE:GATE` (what waits before a gate), `parkedAt` (job → LINE:GATE), `waiting` (how many wait before each gate),
  * `opening` (gates that may be open, or will be, by when).
  */
 export const gatesLua: string = String.raw`
@@ -13,9 +13,10 @@ local gatedQueues
 local function isGated(queue)
   if not gatedQueues then
     gatedQueues = {}
-    for _, one in ipairs(redis.call('SMEMBERS', P .. ':gated')) do gatedQueues[one] = true end
+    local flat = redis.call('HGETALL', P .. ':gated')
+    for index = 1, #flat, 2 do gatedQueues[flat[index]] = tonumber(flat[index + 1]) end
   end
-  return gatedQueues[queue]
+  return gatedQueues[queue] ~= nil
 end
 
 local turns = ${turns}
@@ -75,8 +76,8 @@ local function gates()
   -- The queue has gates, or keys, from now on.
   function keeper.begin(queue)
     if isGated(queue) then return end
-    gatedQueues[queue] = true
-    redis.call('SADD', P .. ':gated', queue)
+    gatedQueues[queue] = 0
+    redis.call('HSET', P .. ':gated', queue, '0')
     for _, worker in ipairs(redis.call('ZRANGE', P .. ':workers', 0, -1)) do
       local held = redis.call('HGETALL', P .. ':held:' .. worker)
       for index = 1, #held, 2 do
@@ -98,13 +99,22 @@ local function gates()
     elseif get(queue, 'waiting', inner) then mayOpen(queue, inner) end
   end
 
+  local finishes = {}
+  local function finishOf(queue, key)
+    local of = finishes[queue] or {}
+    finishes[queue] = of
+    if not of[key] then of[key] = tonumber(redis.call('ZSCORE', at(queue, 'turns'), key) or 0) end
+    return of[key]
+  end
+
   -- Its place in the line, and the turn of its key.
   function keeper.rank(job)
-    local reached = tonumber(get(job.queue, 'turns', 'reached') or 0)
+    local reached, key = gatedQueues[job.queue], job.key or ''
     if job.token > 0 then return -job.priority * turns + reached end
-    local key = 'key ' .. (job.key or '')
-    local turn = math.min(math.max(reached, tonumber(get(job.queue, 'turns', key) or 0)), turns - 1)
-    set(job.queue, 'turns', key, number(turn + math.max(1, math.floor(60 / (rule(job.queue, key).weight or 1) + 0.5))))
+    local turn = math.min(math.max(reached, finishOf(job.queue, key)), turns - 1)
+    local finish = turn + math.max(1, math.floor(${share} / (rule(job.queue, 'key ' .. key).weight or 1) + 0.5))
+    finishes[job.queue][key] = finish
+    note(indexes, at(job.queue, 'turns'), key, number(finish))
     return -job.priority * turns + turn
   end
 
@@ -141,8 +151,11 @@ local function gates()
   -- A job goes through its gates.
   function keeper.passed(job, score)
     local queue = job.queue
-    local reached, turn = tonumber(get(queue, 'turns', 'reached') or 0), tonumber(score) + job.priority * turns
-    if turn > reached then set(queue, 'turns', 'reached', number(turn)) end
+    local turn = tonumber(score) + job.priority * turns
+    if turn > gatedQueues[queue] then
+      gatedQueues[queue] = turn
+      note(fields, P .. ':gated', queue, number(turn))
+    end
     if job.ordered then set(queue, 'holders', job.key, job.id) end
     local inners = gatesOf(job)
     inners[#inners + 1] = 'queue'
@@ -219,6 +232,13 @@ local function gates()
       end
     end
     return any
+  end
+
+  -- Forgets keys that have nothing more to wait for than new ones.
+  function keeper.trim(queue)
+    for _, key in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'turns'), '-inf', number(gatedQueues[queue]), 'LIMIT', 0, atOnce)) do
+      note(indexes, at(queue, 'turns'), key, false)
+    end
   end
 
   -- When the next gate before which jobs wait opens by itself.

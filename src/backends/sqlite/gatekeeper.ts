@@ -1,5 +1,5 @@
 import {
-  type Gate, type GateChange, type GateName, type GateRule, type GateState, eachKey, gatesOf, innerName, opensAt, outerName, paidAfter, rankOf, turnOf
+  type Gate, type GateChange, type GateName, type GateRule, type GateState, eachKey, gatesOf, innerName, opensAt, outerName, paidAfter, rankOf, roomOf, turnOf
 } from '../../jobs/gates.ts'
 import { type Job, type Line, lineOf } from '../../jobs/job.ts'
 import { lineCodes } from './codes.ts'
@@ -194,12 +194,6 @@ export class Gatekeeper {
       : Number(this.#sql.activeOf.get(queue, inner)?.[0] ?? 0)
     return { ...this.#own(queue, inner), rule: this.#rule(queue, inner), active }
   }
-}
-
-/** About how many more jobs go through now. */
-function roomOf({ rule = {}, active, paidAt }: GateState, now: number): number {
-  const { concurrency = Infinity, rate } = rule
-  return Math.min(concurrency - active, rate ? Math.max(1, Math.ceil((rate.per - Math.max(0, paidAt - now)) * rate.limit / rate.per)) : Infinity)
 }
 
 function ruleOf(json: string | null): GateRule | undefined {
