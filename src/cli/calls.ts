@@ -1,6 +1,7 @@
 import type { Duration } from '../kernel/duration.ts'
 import { tasksOf } from '../tasks/loader.ts'
-import type { CallOptions, TaskDefinition } from '../tasks/task.ts'
+import type { CallOptions } from '../tasks/call-options.ts'
+import type { TaskDefinition } from '../tasks/task.ts'
 import { taskModules } from './task-modules.ts'
 
 /** The options by which commands say how a call is to be run. */

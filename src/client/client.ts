@@ -1,34 +1,30 @@
 import type { Backend } from '../backends/backend.ts'
 import type { BrokerStats, Taken } from '../backends/broker.ts'
-import { redeem } from '../backends/payloads/claims.ts'
-import { argsName, resultName } from '../backends/payloads/payload-names.ts'
 import type { PayloadStore } from '../backends/payloads/payload-store.ts'
 import { currentScope } from '../concurrency/cancel-scope.ts'
-import type { Ending, JobFilter } from '../backends/store.ts'
+import type { Ending } from '../backends/store.ts'
 import type { Gate } from '../jobs/gates.ts'
-import type { KeptStory } from '../jobs/history.ts'
-import type { Job, NewJob } from '../jobs/job.ts'
+import type { NewJob } from '../jobs/job.ts'
 import { type Schedule, callOf } from '../jobs/schedule.ts'
 import { type JobState, isFinal } from '../jobs/states.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
 import { milliseconds } from '../kernel/duration.ts'
-import { ClosedError, InvalidOptionError, PayloadTooLargeError, ResultTimeoutError, UnknownJobError } from '../kernel/errors.ts'
+import { ClosedError, InvalidOptionError, PayloadTooLargeError, ResultTimeoutError } from '../kernel/errors.ts'
 import { idMaker } from '../kernel/id.ts'
 import { checkOptions, checkSignal } from '../kernel/options.ts'
 import { Service } from '../kernel/service.ts'
-import { checkedArgs } from '../tasks/checked-args.ts'
 import { type Middleware, keepInside } from '../tasks/middleware.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
-import type { CallOptions, Task, TaskDefinition } from '../tasks/task.ts'
+import type { CallOptions } from '../tasks/call-options.ts'
+import type { Task, TaskDefinition } from '../tasks/task.ts'
 import { isReference } from '../wire/claim-check.ts'
-import { decode, encode } from '../wire/codec.ts'
-import { leadOf, openEnvelope } from '../wire/envelope.ts'
 import { ArgsDepot, type Keeper } from './args-depot.ts'
 import { Enqueuer } from './enqueuer.ts'
 import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions, type RetryChanges, type ToldStory } from './job-handle.ts'
-import { type CancelFilter, type ListFilter, type PurgeOptions, type RetryFilter, cancelFilter, listFilter, purgeFilter, retryFilter } from './job-filters.ts'
+import type { CancelFilter, ListFilter, PurgeOptions, RetryFilter } from './job-filters.ts'
 import { type Limited, type Limits, gateName, gateRule, pausable } from './limits.ts'
+import { JobBook, checkId } from './job-book.ts'
 import { type EnqueuedTask, JobMaker } from './job-maker.ts'
 import { ResultWaiter } from './result-waiter.ts'
 import type { checkRoutes } from './routes.ts'
@@ -48,15 +44,13 @@ export interface ClientParts {
   readonly clock: Clock
 }
 
-/** So many jobs are listed, retried or removed in one transaction: a worker is never kept waiting long. */
-const pageSize = 500
-
 const resultOptions = { timeout: true, signal: true } as const
 
 /** What `connect` gives: enqueues calls, hears of their results, cancels them. */
 export class Client extends Service {
   readonly #parts: ClientParts
   readonly #maker: JobMaker
+  readonly #jobs: JobBook
   readonly #enqueuer: Keeper
   readonly #results: ResultWaiter
   readonly #schedules: ScheduleBook
@@ -67,6 +61,7 @@ export class Client extends Service {
     const { backend, registry, routes, payloads, payloadLimit } = parts
     const nextId = idMaker(parts.clock)
     this.#maker = new JobMaker({ registry, routes, nextId, payloadLimit, hasPayloads: payloads !== undefined })
+    this.#jobs = new JobBook({ backend, registry, payloads, payloadLimit })
     const enqueuer = new Enqueuer(backend)
     this.#enqueuer = payloads ? new ArgsDepot(enqueuer, backend, payloads, payloadLimit) : enqueuer
     this.#results = new ResultWaiter(parts.backend, parts.clock)
@@ -211,19 +206,18 @@ export class Client extends Service {
    *
    * @throws InvalidOptionError
    */
-  async list(filter: ListFilter = {}): Promise<readonly JobRecord[]> {
-    return (await this.#parts.backend.list(listFilter(filter))).map((job) => recordOf(job, job.result && isReference(job.result) ? undefined : job.result))
+  list(filter: ListFilter = {}): Promise<readonly JobRecord[]> {
+    return this.#jobs.list(filter)
   }
 
   /** @throws UnknownJobError, PayloadMissingError */
-  async read(id: string): Promise<JobRecord> {
-    const job = await this.#job(id)
-    return recordOf(job, await this.#resultOf(job))
+  read(id: string): Promise<JobRecord> {
+    return this.#jobs.read(id)
   }
 
   /** @throws UnknownJobError */
   async state(id: string): Promise<JobState> {
-    return (await this.#job(id)).state
+    return (await this.#jobs.job(id)).state
   }
 
   /**
@@ -266,21 +260,13 @@ export class Client extends Service {
   }
 
   /** What happened to a job, oldest first, what its attempts logged, and what it is called with. @throws UnknownJobError */
-  async story(id: string): Promise<ToldStory> {
-    const { history, logs, payload } = await this.#story(id)
-    const args = await this.#argsOf(id, payload).catch(() => undefined)
-    return { history, logs, ...(args ? { args } : {}) }
+  story(id: string): Promise<ToldStory> {
+    return this.#jobs.story(id)
   }
 
   /** See `JobHandle.cancel`. @throws UnknownJobError */
-  async cancel(id: string): Promise<CancelOutcome> {
-    if (isFinal(await this.state(id))) return 'finished'
-    const [state] = await this.#parts.backend.commit([{ job: id, event: 'cancel' }])
-    if (state === undefined) throw new UnknownJobError(id)
-    if (state !== 'active') return state === 'cancelled' ? 'cancelled' : 'finished'
-    const { worker } = await this.#job(id)
-    const { workers } = await this.#parts.backend.stats()
-    return worker === undefined || workers.some((alive) => alive.id === worker) ? 'stopping' : 'unreachable'
+  cancel(id: string): Promise<CancelOutcome> {
+    return this.#jobs.cancel(id)
   }
 
   /**
@@ -293,20 +279,8 @@ export class Client extends Service {
    * @example
    * await queue.cancelAll({ tag: 'tenant-7' })   // {}
    */
-  async cancelAll(filter: CancelFilter): Promise<Partial<Record<CancelOutcome, number>>> {
-    const outcomes: Partial<Record<CancelOutcome, number>> = {}
-    const { backend } = this.#parts
-    for await (const page of this.#pages(cancelFilter(filter))) {
-      const open = page.filter(({ state }) => !isFinal(state))
-      const states = await backend.commit(open.map(({ id }) => ({ job: id, event: 'cancel' as const })))
-      const active = open.filter((_, at) => states[at] === 'active')
-      const running = active.length === 0 ? [] : await backend.read(active.map(({ id }) => id))
-      const alive = new Set(active.length === 0 ? [] : (await backend.stats()).workers.map(({ id }) => id))
-      const held = running.map((job): CancelOutcome => job?.worker === undefined || alive.has(job.worker) ? 'stopping' : 'unreachable')
-      const rest = states.filter((state) => state !== 'active' && state !== undefined).map((state): CancelOutcome => state === 'cancelled' ? 'cancelled' : 'finished')
-      for (const outcome of [...held, ...rest]) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
-    }
-    return outcomes
+  cancelAll(filter: CancelFilter): Promise<Partial<Record<CancelOutcome, number>>> {
+    return this.#jobs.cancelAll(filter)
   }
 
   /**
@@ -321,12 +295,8 @@ export class Client extends Service {
    * await job.result()
    * await queue.retry(job.id, { args: [4, 5] })   // 'succeeded': it stays as it is
    */
-  async retry(id: string, changed: RetryChanges = {}): Promise<JobState> {
-    const { args } = checkOptions('retry()', changed, { args: true })
-    const payload = args === undefined ? undefined : await this.#resealed(checkId(id), args)
-    const [state] = await this.#parts.backend.commit([{ job: checkId(id), event: 'revive', ...(payload ? { payload } : {}) }])
-    if (state === undefined) throw new UnknownJobError(id)
-    return state
+  retry(id: string, changed: RetryChanges = {}): Promise<JobState> {
+    return this.#jobs.retry(id, changed)
   }
 
   /**
@@ -338,13 +308,8 @@ export class Client extends Service {
    * @example
    * await queue.retryAll({ state: 'failed' })   // 0
    */
-  async retryAll(filter: RetryFilter): Promise<number> {
-    let retried = 0
-    for await (const page of this.#pages(retryFilter(filter))) {
-      const states = await this.#parts.backend.commit(page.map(({ id }) => ({ job: id, event: 'revive' as const })))
-      retried += states.filter((state) => state === 'ready').length
-    }
-    return retried
+  retryAll(filter: RetryFilter): Promise<number> {
+    return this.#jobs.retryAll(filter)
   }
 
   /**
@@ -357,16 +322,8 @@ export class Client extends Service {
    * @example
    * await queue.purge({ states: ['succeeded'], olderThan: '7d' })   // 0
    */
-  async purge(options: PurgeOptions): Promise<number> {
-    const filter = { ...purgeFilter(options), limit: pageSize }
-    let purged = 0
-    for (let from: string | undefined; ;) {
-      const { jobs, next } = await this.#parts.backend.purge({ ...filter, ...(from === undefined ? {} : { from }) })
-      await this.#parts.payloads?.forget(jobs)
-      purged += jobs.length
-      if (next === undefined) return purged
-      from = next
-    }
+  purge(options: PurgeOptions): Promise<number> {
+    return this.#jobs.purge(options)
   }
 
   /** How a job ended, once it has. @throws UnknownJobError, ResultTimeoutError, PayloadMissingError */
@@ -380,12 +337,12 @@ export class Client extends Service {
     try {
       const others = [options.signal, currentScope()?.signal].filter((signal) => signal !== undefined)
       const ending = await this.#results.end(id, others.length > 0 ? AbortSignal.any([stop.signal, ...others]) : stop.signal)
-      return ending.result && isReference(ending.result) ? { ...ending, result: await this.#resultOf(await this.#job(id)) } : ending
+      return ending.result && isReference(ending.result) ? { ...ending, result: await this.#jobs.resultOf(await this.#jobs.job(id)) } : ending
     } catch (error) {
       if (error !== stop) throw error
-      const job = await this.#job(id)
+      const job = await this.#jobs.job(id)
       // It may have ended in this very moment, or long ago where there was no time to look.
-      if (isFinal(job.state)) return { job: id, state: job.state, result: await this.#resultOf(job), error: job.error, attempt: job.attempt }
+      if (isFinal(job.state)) return { job: id, state: job.state, result: await this.#jobs.resultOf(job), error: job.error, attempt: job.attempt }
       throw new ResultTimeoutError(id, ms, job.state)
     } finally {
       timer[Symbol.dispose]()
@@ -405,16 +362,6 @@ export class Client extends Service {
     await Promise.race([done(), this.clock.sleep(left(deadline, this.clock.elapsed()), late.signal)])
     late.abort()
     this.#results.close()
-  }
-
-  /** Jobs that match, some at a time. */
-  async *#pages(filter: Omit<JobFilter, 'limit' | 'after'>): AsyncGenerator<readonly Job[], void, undefined> {
-    for (let after: string | undefined; ;) {
-      const page = await this.#parts.backend.list({ ...filter, ...(after === undefined ? {} : { after }), limit: pageSize })
-      if (page.length === 0) return
-      yield page
-      after = page.at(-1)!.id
-    }
   }
 
   /** What each of its jobs is; a payload store has payloads of jobs only. */
@@ -446,45 +393,4 @@ export class Client extends Service {
       return other ? new JobHandle(other.holder, this, { admission: other.admission }) : new JobHandle(id, this)
     })
   }
-
-  async #job(id: string): Promise<Job> {
-    const [job] = await this.#parts.backend.read([checkId(id)])
-    if (!job) throw new UnknownJobError(id)
-    return job
-  }
-
-  async #resultOf({ id, token, result }: Job): Promise<Uint8Array | undefined> {
-    return result && isReference(result) ? redeem(this.#parts.payloads, resultName(id, token), result, `The result of job ${id}`) : result
-  }
-
-  async #story(id: string): Promise<KeptStory> {
-    const story = await this.#parts.backend.story(checkId(id))
-    if (!story) throw new UnknownJobError(id)
-    return story
-  }
-
-  async #argsOf(id: string, payload: Uint8Array): Promise<readonly unknown[]> {
-    const { args } = openEnvelope(payload)
-    return decode(isReference(args) ? await redeem(this.#parts.payloads, argsName(id), args, `What job ${id} is called with`) : args) as readonly unknown[]
-  }
-
-  /** A job's envelope with other arguments. */
-  async #resealed(id: string, args: readonly unknown[]): Promise<Uint8Array> {
-    if (!Array.isArray(args)) throw new InvalidOptionError('args', args, 'the list of the arguments')
-    const { registry, payloadLimit } = this.#parts
-    const [job, { payload: before }] = [await this.#job(id), await this.#story(id)]
-    if (registry.has(job.task)) await checkedArgs(registry.get(job.task), args)
-    const payload = encode(args, `The arguments of '${job.task}'`, 'args', leadOf(openEnvelope(before).header))
-    if (payload.length > payloadLimit) throw new PayloadTooLargeError(`The call of '${job.task}'`, payload.length, payloadLimit)
-    return payload
-  }
-}
-
-function recordOf(job: Job, result: Uint8Array | undefined): JobRecord {
-  return { ...job, result: result && decode(result) }
-}
-
-function checkId(id: unknown): string {
-  if (typeof id !== 'string') throw new InvalidOptionError('job', id, "a job's id")
-  return id
 }

@@ -5,7 +5,8 @@ import { checkedArgs } from '../tasks/checked-args.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
 import { shownModule } from '../tasks/source.ts'
 import type { TaskCall } from '../tasks/task-call.ts'
-import { type CallOptions, type TaskDefinition, callRules, checkTaskName, definitionOf, ruleDefaults } from '../tasks/task.ts'
+import { type CallOptions, callRules, ruleDefaults } from '../tasks/call-options.ts'
+import { type TaskDefinition, checkTaskName, definitionOf } from '../tasks/task.ts'
 import { encode } from '../wire/codec.ts'
 import { headerOf, leadOf } from '../wire/envelope.ts'
 import { uniqueRule } from './unique-rule.ts'
@@ -74,7 +75,7 @@ export class JobMaker {
   #checks(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): unknown[] {
     const { schema, rules: { link, linkError } } = definition
     return [
-      ...schema ? calls.map((args) => checkedArgs(definition, args)) : [],
+      ...schema ? calls.map((args) => said(definition, args)) : [],
       ...[...link, ...linkError].flatMap(({ task, args }) => this.#checks(this.known(task, 'link'), [args]))
     ]
   }
@@ -104,4 +105,11 @@ export class JobMaker {
   #links(on: Link['on'], calls: readonly TaskCall[]): Link[] {
     return calls.map(({ task, args }) => ({ on, job: this.#newJob(this.known(task, 'link'), args, true) }))
   }
+}
+
+/** What the schema says of the arguments. Others may be refused before it has: then nobody hears of it, and need not. */
+function said(definition: EnqueuedTask, args: readonly unknown[]): unknown {
+  const check = checkedArgs(definition, args)
+  if (check instanceof Promise) check.catch(() => {})
+  return check
 }

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../kernel/errors.ts'
-import { checkQueueName } from '../tasks/task.ts'
+import { checkQueueName } from '../tasks/call-options.ts'
 
 /** By the task's name, in which a `*` stands for any characters, the queue. The first that fits counts. */
 export type Routes = Readonly<Record<string, string>>

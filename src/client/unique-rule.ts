@@ -1,5 +1,5 @@
 import type { UniqueRule } from '../jobs/unique.ts'
-import type { UniqueCallRule } from '../tasks/task.ts'
+import type { UniqueCallRule } from '../tasks/call-options.ts'
 import { encode } from '../wire/codec.ts'
 
 /** What a backend is to hold a call unique by: its task, and its key or a digest of its arguments. */

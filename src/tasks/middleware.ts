@@ -1,5 +1,5 @@
 import { InvalidOptionError, JobNotKeptError, NextCalledTwiceError } from '../kernel/errors.ts'
-import type { CallRules } from './task.ts'
+import type { CallRules } from './call-options.ts'
 
 /** A call as middleware sees it. It may be read; what is changed in it changes nothing. */
 export interface CallInfo {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { InvalidOptionError, NotATaskError } from '../../src/kernel/errors.ts'
-import { type CallOptions, type TaskOptions, definitionOf, isTask, task } from '../../src/tasks/task.ts'
+import type { CallOptions } from '../../src/tasks/call-options.ts'
+import { type TaskOptions, definitionOf, isTask, task } from '../../src/tasks/task.ts'
 
 const named = (options: Omit<TaskOptions, 'name'> & { name?: string }) => (): unknown => task({ name: 'sample', ...options }, () => 1)
 
@@ -92,7 +93,8 @@ describe('with()', () => {
 
   test('checks its options', () => {
     expect(() => base.with({ delay: 'soon' } as unknown as CallOptions)).toThrow(InvalidOptionError)
-    expect(() => base.with({ dlay: '5m' } as CallOptions)).toThrow("with() takes these options: queue, priority, timeout, retry, delay, expires, tags; got 'dlay'.")
+    expect(() => base.with({ dlay: '5m' } as CallOptions)).toThrow(/^with\(\) takes these options: queue, priority, .*; got 'dlay'\.$/)
+    expect(() => task({ name: 'soft', softTimeout: '5s' }, () => 1).with({ timeout: '1s' })).toThrow(/softTimeout takes more than 0, and less than timeout, which is 1000 ms; got 5000/)
     expect(() => base.with(null as unknown as CallOptions)).toThrow(InvalidOptionError)
     expect(() => base.with({ runs: 'thread' } as CallOptions)).toThrow(InvalidOptionError)
   })
