@@ -71,6 +71,8 @@ const mostRemembered = 10_000
 interface Held extends SettledAttempt {
   readonly lane: Lane
   readonly cancel: AttemptCancel
+  /** Until what it would have held back is. */
+  holding?: Promise<unknown>
 }
 
 /**
@@ -252,8 +254,10 @@ export class Worker extends Service {
         attempt: { job, number: attempt, token, version, parent: header.linked ? await this.#parentOf(job) : undefined },
         onProgress: (progress) => this.#reports.progress(held, progress),
         onLog: (line) => this.#reports.line(held, line),
-        onHold: (what, ms) => void this.#hold(held, what, ms)
+        onHold: (what, ms) => { held.holding = Promise.all([held.holding, this.#hold(held, what, ms)]) }
       })
+      // Before its place is free for another that is to wait.
+      if (held.holding) await held.holding
       if (outcome.kind === 'returned' && (header.ignoreResult ?? manifest.rules.ignoreResult)) outcome = { ...outcome, value: nothing }
       if (this.#desk?.takes(outcome)) outcome = await this.#desk.keep(held, outcome)
     } catch (thrown) {

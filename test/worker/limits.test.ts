@@ -4,6 +4,7 @@ import { systemClock } from '../../src/kernel/clock.ts'
 import { startWorker } from '../../src/worker/start-worker.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
 import { onEachBackend } from '../support/each-backend.ts'
+import { overlaid } from '../support/overlaid.ts'
 
 onEachBackend('limits', (test) => {
   test('two workers together run no more of a key at once than its limit, and all of it in the end', async (open) => {
@@ -45,6 +46,18 @@ onEachBackend('limits', (test) => {
       await second.result()
       expect((await second.story()).history[1]!.startedAt).toBeGreaterThanOrEqual(heldUntil)
     }
+  })
+
+  test('none that waited for the room of one that held them back is started meanwhile', async (open) => {
+    const backend = await open()
+    await using queue = await connect(backend, { tasks })
+    const jobs = await queue.enqueueMany(tasks.slowDown, [['task'], ['task'], ['task']])
+    // A broker that takes its time over it.
+    const slow = overlaid(backend, { gate: async (changes) => { await systemClock.sleep(50); await backend.gate(changes) } })
+    await using _worker = await startWorker(slow, { tasks, loopConcurrency: 1 })
+    await Promise.all(jobs.map((job) => job.result()))
+    const first = (await Promise.all(jobs.map(async (job) => (await job.story()).history[1]!.startedAt!))).toSorted((a, b) => a - b)
+    expect(first[1]! - first[0]!).toBeGreaterThanOrEqual(150)
   })
 
   test('limits that say nothing sensible are refused', async (open) => {

@@ -50,22 +50,28 @@ export class JobPruner {
 
   async #byAge(signal: AbortSignal): Promise<number> {
     let removed = 0
-    for (const [state, olderThan] of Object.entries(this.#keeping.ages) as [FinalState, number][]) removed += await this.#purge([state], olderThan, Infinity, signal)
+    for (const [state, olderThan] of Object.entries(this.#keeping.ages) as [FinalState, number][]) removed += await this.#purge([state], olderThan, () => Infinity, signal)
     return removed
   }
 
   async #byCount(signal: AbortSignal): Promise<number> {
     if (this.#keeping.count === Infinity) return 0
-    const { queues } = await this.#backend.stats()
-    const ended = Object.values(queues).reduce((sum, counts) => sum + finalStates.reduce((own, state) => own + counts[state], 0), 0)
-    return this.#purge(finalStates, 0, ended - this.#keeping.count, signal)
+    // Counted before each transaction: another worker may remove some at the same time.
+    return this.#purge(finalStates, 0, async () => await this.#ended() - this.#keeping.count, signal)
   }
 
-  /** @param most how many at most */
-  async #purge(states: readonly FinalState[], olderThan: number, most: number, signal: AbortSignal): Promise<number> {
+  async #ended(): Promise<number> {
+    const { queues } = await this.#backend.stats()
+    return Object.values(queues).reduce((sum, counts) => sum + finalStates.reduce((own, state) => own + counts[state], 0), 0)
+  }
+
+  /** @param excess how many more may go */
+  async #purge(states: readonly FinalState[], olderThan: number, excess: () => number | Promise<number>, signal: AbortSignal): Promise<number> {
     let removed = 0
-    for (let from: string | undefined; removed < most && !signal.aborted;) {
-      const { jobs, next } = await this.#backend.purge({ states, olderThan, limit: Math.min(atOnce, most - removed), ...(from === undefined ? {} : { from }) })
+    for (let from: string | undefined; !signal.aborted;) {
+      const most = await excess()
+      if (most <= 0) break
+      const { jobs, next } = await this.#backend.purge({ states, olderThan, limit: Math.min(atOnce, most), ...(from === undefined ? {} : { from }) })
       await this.#payloads?.forget(jobs)
       removed += jobs.length
       if (next === undefined) return removed
