@@ -25,7 +25,7 @@ import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions, type
 import type { CancelFilter, ListFilter, PurgeOptions, RetryFilter } from './job-filters.ts'
 import { type Limited, type Limits, gateName, gateRule, pausable } from './limits.ts'
 import { JobBook, checkId } from './job-book.ts'
-import { type EnqueuedTask, JobMaker } from './job-maker.ts'
+import { type EnqueuedTask, JobMaker, listOf } from './job-maker.ts'
 import { ResultWaiter } from './result-waiter.ts'
 import type { checkRoutes } from './routes.ts'
 import { Transaction } from './transaction.ts'
@@ -94,8 +94,7 @@ export class Client extends Service {
    */
   async enqueueMany<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, calls: Iterable<NoInfer<Args>>): Promise<JobHandle<Awaited<Result>>[]> {
     const definition = this.#maker.known(task, 'enqueueMany')
-    if (typeof calls !== 'object' || calls === null || !(Symbol.iterator in calls)) throw new InvalidOptionError('enqueueMany()', calls, 'an iterable with the arguments of each call')
-    return await this.#keep(definition, Array.from(calls)) as JobHandle<Awaited<Result>>[]
+    return await this.#keep(definition, listOf(calls)) as JobHandle<Awaited<Result>>[]
   }
 
   /**

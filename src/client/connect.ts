@@ -25,7 +25,7 @@ export interface ConnectOptions {
   payloads?: PayloadsOption
   /** What all keys begin with, where applications share a server: as `?prefix=` in its URL. Default: `'treadle'`. */
   prefix?: string
-  /** The queues of tasks that name none: by the task's name, in which a `*` stands for any characters; the first that fits counts. Default: `'default'` for all. */
+  /** The queues of tasks that name none; see `Routes`. Default: `'default'` for all. */
   routes?: Routes
   clock?: Clock
   log?: Logger

@@ -107,6 +107,12 @@ export class JobMaker {
   }
 }
 
+/** What `enqueueMany` is given. @throws InvalidOptionError */
+export function listOf(calls: Iterable<readonly unknown[]>): (readonly unknown[])[] {
+  if (typeof calls !== 'object' || calls === null || !(Symbol.iterator in calls)) throw new InvalidOptionError('enqueueMany()', calls, 'an iterable with the arguments of each call')
+  return Array.from(calls)
+}
+
 /** What the schema says of the arguments. Others may be refused before it has: then nobody hears of it, and need not. */
 function said(definition: EnqueuedTask, args: readonly unknown[]): unknown {
   const check = checkedArgs(definition, args)

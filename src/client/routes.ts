@@ -1,7 +1,13 @@
 import { InvalidOptionError } from '../kernel/errors.ts'
 import { checkQueueName } from '../tasks/call-options.ts'
 
-/** By the task's name, in which a `*` stands for any characters, the queue. The first that fits counts. */
+/**
+ * By the task's name, in which a `*` stands for any characters, the queue. The first that fits counts. For tasks that name no queue, or `'default'`, which is the same.
+ *
+ * @example
+ * const routes = { 'mail.*': 'mail', '*': 'rest' }
+ * await using client = await connect(backend, { tasks, routes })
+ */
 export type Routes = Readonly<Record<string, string>>
 
 /** @throws InvalidOptionError */

@@ -4,7 +4,7 @@ import { InvalidOptionError, PayloadTooLargeError } from '../kernel/errors.ts'
 import type { Middleware } from '../tasks/middleware.ts'
 import type { Task } from '../tasks/task.ts'
 import type { JobHandle } from './job-handle.ts'
-import type { EnqueuedTask, JobMaker } from './job-maker.ts'
+import { type EnqueuedTask, type JobMaker, listOf } from './job-maker.ts'
 
 export interface TransactionParts {
   readonly enlisted: Enlisted
@@ -32,9 +32,9 @@ export class Transaction {
     return this.#keep(this.#parts.maker.known(task, 'enqueue'), [args])[0] as JobHandle<Awaited<Result>>
   }
 
-  /** Keeps many calls of one task. @throws as `enqueue` */
+  /** Keeps many calls of one task: all of them, or none. @throws as `enqueue` */
   enqueueMany<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, calls: Iterable<NoInfer<Args>>): JobHandle<Awaited<Result>>[] {
-    return this.#keep(this.#parts.maker.known(task, 'enqueueMany'), Array.from(calls)) as JobHandle<Awaited<Result>>[]
+    return this.#keep(this.#parts.maker.known(task, 'enqueueMany'), listOf(calls)) as JobHandle<Awaited<Result>>[]
   }
 
   #keep(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): JobHandle[] {

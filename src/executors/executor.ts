@@ -2,7 +2,7 @@ import type { Spent } from '../jobs/job.ts'
 import type { Parent } from '../jobs/link.ts'
 import type { LogLine } from '../kernel/logger.ts'
 import type { CloseOptions } from '../kernel/service.ts'
-import type { Held } from '../tasks/limit.ts'
+import type { HoldScope } from '../tasks/context.ts'
 import type { Progress } from '../tasks/progress.ts'
 import type { Place, TaskRef } from '../tasks/task.ts'
 import type { PortableError } from '../wire/portable-error.ts'
@@ -44,7 +44,7 @@ export interface Call {
   /** Hears how far the call has come, about every 50 ms at most, the last before its outcome. Must not throw. */
   readonly onProgress?: ((progress: Progress) => void) | undefined
   /** Hears that others like it are to wait, for so many milliseconds. Must not throw. */
-  readonly onHold?: (what: Held, ms: number) => void
+  readonly onHold?: (what: HoldScope, ms: number) => void
   /** Hears what the call logs, before its outcome: so many lines at most (see `CallReports`), with fields that can be sent. Must not throw. */
   readonly onLog?: (line: LogLine) => void
 }

@@ -5,7 +5,7 @@ import { SoftTimeoutError } from '../kernel/errors.ts'
 import type { LogFields, Logger } from '../kernel/logger.ts'
 import { callOf, isBare } from '../tasks/call.ts'
 import { type OwnContext, type ParentOutcome, type TaskContext, context, inCall, runInContext } from '../tasks/context.ts'
-import type { Held } from '../tasks/limit.ts'
+import type { HoldScope } from '../tasks/context.ts'
 import { progressOf } from '../tasks/progress.ts'
 import type { OpenResources, Resource } from '../tasks/resource.ts'
 import type { TaskDefinition } from '../tasks/task.ts'
@@ -82,7 +82,7 @@ export class RunningCall implements OwnContext {
     return this.#progress ??= (done, total, note) => this.#said.progress(progressOf(done, total, note))
   }
 
-  hold(what: Held, ms: number): void {
+  hold(what: HoldScope, ms: number): void {
     if (!this.ended) this.#listener.hold?.(what, ms, this)
   }
 

@@ -49,6 +49,13 @@ export interface CallOptions {
   ignoreResult?: boolean
 }
 
+/**
+ * What there is to be one of, and what becomes of others.
+ *
+ * @example
+ * export const search = task({ name: 'search', unique: { key: 'search', taken: 'replace' }, delay: '300ms' }, async (typed: string) => typed)   // a debounce
+ * export const report = task({ name: 'report', unique: { for: '1h' } }, async (day: string) => day)   // once an hour, for each day
+ */
 export interface UniqueOptions {
   /** What is unique, among the jobs of the task: up to 200 characters. Default: its arguments. */
   key?: string

@@ -52,12 +52,15 @@ export interface ParentOutcome {
   readonly error: unknown
 }
 
+/** What a call can hold back: the jobs of its task, of its key, or all of its queue. */
+export type HoldScope = 'task' | 'key' | 'queue'
+
 /** The context as it is made by whoever runs the call. */
 export interface OwnContext extends TaskContext {
   /** What was opened of a resource, where the call's task has it. */
   opened?(resource: object): { readonly value: unknown } | undefined
   /** Jobs like this one are not to be started for so many milliseconds. */
-  hold?(what: 'task' | 'key' | 'queue', ms: number): void
+  hold?(what: HoldScope, ms: number): void
 }
 
 const running = sharedByCopies('running.1', () => new AsyncLocalStorage<OwnContext>())
@@ -99,7 +102,7 @@ export function openedHere(resource: object): { readonly value: unknown } | unde
   return running.getStore()?.opened?.(resource)
 }
 
-export function holdFromHere(what: 'task' | 'key' | 'queue', ms: number): void {
+export function holdFromHere(what: HoldScope, ms: number): void {
   running.getStore()?.hold?.(what, ms)
 }
 

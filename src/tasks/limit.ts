@@ -1,15 +1,12 @@
 import { type Duration, milliseconds, waitable } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
-import { holdFromHere } from './context.ts'
+import { type HoldScope, holdFromHere } from './context.ts'
 
-/** What a call can hold back: the jobs of its task, of its key, or all of its queue. */
-export type Held = 'task' | 'key' | 'queue'
-
-const all: readonly Held[] = ['task', 'key', 'queue']
+const all: readonly HoldScope[] = ['task', 'key', 'queue']
 
 /**
- * Says from inside a task that everybody is to go slower: of the task, in its queue, no job is started on any worker until the time has passed. Whoever runs goes on; so that the
- * call itself comes back then, throw `retry`. For jobs: in what `run` calls it does nothing.
+ * Says from inside a task that everybody is to go slower: of the task, in its queue, no job is reserved on any worker until the time has passed, or longer where that was said before.
+ * Whoever runs goes on; so that the call itself comes back then, throw `retry`. What a worker had in its hands before is still run. For jobs: in what `run` calls it does nothing.
  *
  * @throws InvalidOptionError
  *
@@ -23,8 +20,11 @@ const all: readonly Held[] = ['task', 'key', 'queue']
  * })
  */
 export const limit: {
-  /** @param what of the call's jobs is held back. Default: `'task'` */
-  after(duration: Duration, what?: Held): void
+  /**
+   * @param duration from now, up to 1,000 years
+   * @param what is held back: the jobs of its task, of its key (nothing where it has none), or all of its queue. Default: `'task'`
+   */
+  after(duration: Duration, what?: HoldScope): void
 } = {
   after(duration, what = 'task') {
     if (!all.includes(what)) throw new InvalidOptionError('limit.after()', what, `one of: ${all.join(', ')}`)

@@ -12,7 +12,8 @@ export class TaskCall {
 }
 
 /**
- * A call that is not made yet: what `link` and `linkError` take. What became of the job that led to it, the function finds in `context().parent`.
+ * A call that is not made yet: what `link` and `linkError` take. What became of the job that led to it, the function finds in `context().parent`. The task's own options count, and what
+ * `with` says, such as a `delay`, which begins as that job ends. Its arguments are checked where the other is enqueued.
  *
  * @example
  * export const announce = task({ name: 'announce' }, (list: string) => console.log(list, context().parent?.result))

@@ -111,9 +111,14 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   }
 }
 
-/** How long jobs are kept that have ended. What is absent is kept for ever. */
+/**
+ * How long jobs are kept that have ended, from their end on, by how they ended. What is absent is kept for ever.
+ *
+ * @example
+ * await using worker = await startWorker(backend, { tasks, keep: { succeeded: '7d', cancelled: '1d', count: 100_000 } })
+ */
 export type KeepOptions = Readonly<Partial<Record<FinalState, Duration>>> & {
-  /** How many, of all queues and states together: the oldest go first. */
+  /** How many, of all queues and states together, 1 or more: what was enqueued first goes first. Default: any number. */
   readonly count?: number
 }
 

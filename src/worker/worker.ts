@@ -11,6 +11,7 @@ import { type Deadline, left } from '../kernel/deadline.ts'
 import { PayloadMissingError, StaleAttemptError, TaskTooOldError, UnknownTaskError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/logger.ts'
 import { Service } from '../kernel/service.ts'
+import type { HoldScope } from '../tasks/context.ts'
 import type { Place } from '../tasks/task.ts'
 import { isReference } from '../wire/claim-check.ts'
 import { encode } from '../wire/codec.ts'
@@ -292,7 +293,7 @@ export class Worker extends Service {
   }
 
   /** A call would have others like it wait. Where the broker cannot be told, they do not. */
-  async #hold({ job, task }: Held, what: 'task' | 'key' | 'queue', holdFor: number): Promise<void> {
+  async #hold({ job, task }: Held, what: HoldScope, holdFor: number): Promise<void> {
     const { backend, log } = this.#parts
     try {
       const [known] = await backend.read([job])

@@ -64,6 +64,7 @@ test('what cannot be inside a transaction is refused before anything is written'
   const slow: StandardSchema<[n: number]> = { '~standard': { version: 1, vendor: 'none', validate: async (value) => ({ value: value as [number] }) } }
   refused(() => orders.enqueue(task({ name: 'checked', args: slow }, async (n: number) => n), 1), /async schema/)
   refused(() => orders.enqueue(task({ name: 'watched', middleware: [{ enqueue: async (_, next) => next() }] }, async () => 1)), /middleware/)
+  refused(() => orders.enqueueMany(tasks.add, 5 as never), /an iterable with the arguments of each call/)
   db.exec('COMMIT')
   expect(await queue.list({})).toEqual([])
   await using here = await connect('memory:', { tasks })

@@ -1,7 +1,7 @@
 import type { LogFields, LogLine } from '../../kernel/logger.ts'
 import type { Parent } from '../../jobs/link.ts'
 import type { NamedRetryRules } from '../../jobs/retry.ts'
-import type { Held } from '../../tasks/limit.ts'
+import type { HoldScope } from '../../tasks/context.ts'
 import type { Progress } from '../../tasks/progress.ts'
 import type { CallRules } from '../../tasks/call-options.ts'
 import type { Place, TaskRef } from '../../tasks/task.ts'
@@ -106,7 +106,7 @@ export interface RunnerWord {
   readonly utilization?: number
   readonly progress?: readonly [seq: number, progress: Progress]
   /** A call would have others like it wait, in milliseconds. */
-  readonly hold?: readonly [seq: number, what: Held, ms: number]
+  readonly hold?: readonly [seq: number, what: HoldScope, ms: number]
   /** A line that a call logged, and what tells it from other calls. */
   readonly log?: readonly [seq: number, line: LogLine, bindings: LogFields]
 }
