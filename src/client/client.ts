@@ -1,5 +1,5 @@
 import type { Backend } from '../backends/backend.ts'
-import type { BrokerStats, Taken } from '../backends/broker.ts'
+import type { BrokerStats, Enlisted, Taken } from '../backends/broker.ts'
 import type { PayloadStore } from '../backends/payloads/payload-store.ts'
 import { currentScope } from '../concurrency/cancel-scope.ts'
 import type { Ending } from '../backends/store.ts'
@@ -102,7 +102,7 @@ export class Client extends Service {
    * is a SQLite file, and the connection one to the same file; elsewhere there is no such transaction.
    *
    * @param connection a `DatabaseSync` of `node:sqlite`
-   * @throws InvalidOptionError
+   * @throws InvalidOptionError, ClosedError
    *
    * @example
    * const db = new DatabaseSync('app.db')
@@ -118,7 +118,14 @@ export class Client extends Service {
     const { backend, middleware, payloadLimit } = this.#parts
     if (this.closing) throw new ClosedError('The client')
     if (!backend.inside) throw new InvalidOptionError('inside()', connection, 'asked of a SQLite file: this backend has no transactions that a program can be inside of')
-    return new Transaction({ enlisted: backend.inside(connection), maker: this.#maker, middleware, payloadLimit, handles: (jobs, taken) => this.#handles(jobs, taken) })
+    const open = backend.inside(connection)
+    const enlisted: Enlisted = {
+      publish: (jobs) => {
+        if (this.closing) throw new ClosedError('The client')
+        return open.publish(jobs)
+      }
+    }
+    return new Transaction({ enlisted, maker: this.#maker, middleware, payloadLimit, handles: (jobs, taken) => this.#handles(jobs, taken) })
   }
 
   /**
@@ -232,7 +239,7 @@ export class Client extends Service {
    * await queue.limit({ queue: 'mail', key: 'tenant-7' }, { concurrency: 4, weight: 3 })
    */
   async limit(of: Limited, limits: Limits | null): Promise<void> {
-    await this.#parts.backend.gate([{ ...gateName('limit()', of), rule: limits && gateRule(limits) }])
+    await this.#parts.backend.gate([{ ...gateName('limit()', of), rule: limits === null ? null : gateRule(limits) }])
   }
 
   /** All limits, and what is paused or held. */

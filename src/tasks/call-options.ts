@@ -37,7 +37,10 @@ export interface CallOptions {
    * characters, other than `'*'`. Default: those without one share a turn.
    */
   key?: string
-  /** It begins only when all jobs of its key before it that are ordered too have ended, retries and all. Needs a `key`. Default: false. */
+  /**
+   * Jobs of its key and queue that are ordered too run one at a time, retries and all: one by one as they were enqueued, where they have one priority, run in one place (`runs`),
+   * and none is delayed. Needs a `key`. Default: false.
+   */
   ordered?: boolean
   /** What the job takes of the rates that limit it; more than 0. Default: 1. */
   cost?: number

@@ -67,6 +67,8 @@ test('what cannot be inside a transaction is refused before anything is written'
   refused(() => orders.enqueueMany(tasks.add, 5 as never), /an iterable with the arguments of each call/)
   db.exec('COMMIT')
   expect(await queue.list({})).toEqual([])
+  await queue.close()
+  expect(() => orders.enqueue(tasks.add, 1, 1)).toThrow(expect.objectContaining({ code: 'CLOSED' }))
   await using here = await connect('memory:', { tasks })
   refused(() => here.inside(db), /this backend has no transactions/)
 })

@@ -66,11 +66,12 @@ onEachBackend('limits', (test) => {
       [{ queue: 'a', task: 'x', key: 'y' }, {}, /not both/],
       [{ queue: 'a b' }, {}, /queue/],
       [{ tasks: 'x' }, {}, /tasks/],
+      [{}, undefined, /limit\(\)/],
       [{}, { concurrency: 0 }, /to start nothing, pause it/],
       [{}, { weight: 100 }, /0\.01 to 60/],
       [{}, { rate: { limit: 0, per: '1s' } }, /rate\.limit/],
       [{}, { rate: { limit: 1, per: 0 } }, /rate\.per/]
-    ] as const) await expect(queue.limit(of as never, limits)).rejects.toMatchObject({ code: 'INVALID_OPTION', message: expect.stringMatching(message) as string })
+    ] as const) await expect(queue.limit(of as never, limits as never)).rejects.toMatchObject({ code: 'INVALID_OPTION', message: expect.stringMatching(message) as string })
     await expect(queue.pause({ key: '*' })).rejects.toThrow(/pause their queue/)
     expect(() => tasks.add.with({ ordered: true })).toThrow(/given with a key/)
     expect(() => tasks.add.with({ key: '*' })).toThrow(/other than/)
