@@ -175,9 +175,10 @@ export class Gatekeeper<Entry extends Waiting> {
     return Math.min(Infinity, ...this.#queues.values().flatMap(({ opensLater }) => opensLater.values()))
   }
 
-  /** Forgets keys that have nothing more to wait for than new ones, and counts of nothing. */
-  trim(): void {
-    for (const { reached, keys, active } of this.#queues.values()) {
+  /** Forgets keys that have nothing more to wait for than new ones, gates that hold nothing back and have no rule of their own, and counts of nothing. */
+  trim(now: number): void {
+    for (const { reached, keys, gates, active } of this.#queues.values()) {
+      for (const [inner, { rule, paused, heldUntil, paidAt }] of gates) if (!rule && !paused && heldUntil <= now && paidAt <= now) gates.delete(inner)
       for (const [key, finish] of keys) if (finish <= reached) keys.delete(key)
       for (const [inner, count] of active) if (count === 0) active.delete(inner)
     }

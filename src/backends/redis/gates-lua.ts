@@ -6,7 +6,8 @@ import { eachKey, share, turns } from '../../jobs/gates.ts'
  *
  * `P:gated` has how far the turns of each such queue have come. Its own keys: `gates` (what each is), `active` (how many jobs of each task and key are), `turns` (up to where jobs
  * have taken each key), `holders` (of each key with ordered jobs, which has begun), `parked:LINE:GATE` (what waits before a gate), `parkedAt` (job → LINE:GATE), `waiting` (how many wait before each gate),
- * `opening` (gates that may be open, or will be, by when).
+ * `opening` (gates that may be open, or will be, by when), `fading` (by when gates without a rule of their own
+ * hold nothing back).
  */
 export const gatesLua: string = String.raw`
 local gatedQueues
@@ -52,7 +53,11 @@ local function gates()
     end
     return of[inner]
   end
-  local function write(queue, inner) set(queue, 'gates', inner, cmsgpack.pack(gate(queue, inner))) end
+  local function write(queue, inner)
+    local one = gate(queue, inner)
+    set(queue, 'gates', inner, cmsgpack.pack(one))
+    note(indexes, at(queue, 'fading'), inner, not one.rule and not one.paused and number(math.max(one.heldUntil or 0, one.paidAt or 0)))
+  end
   local function rule(queue, inner)
     return gate(queue, inner).rule or string.sub(inner, 1, 4) == 'key ' and gate(queue, '${eachKey}').rule or {}
   end
@@ -234,8 +239,12 @@ local function gates()
     return any
   end
 
-  -- Forgets keys that have nothing more to wait for than new ones.
+  -- Forgets keys that have nothing more to wait for than new ones, and gates that hold nothing back and have no rule of their own.
   function keeper.trim(queue)
+    for _, inner in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'fading'), '-inf', number(now), 'LIMIT', 0, atOnce)) do
+      note(indexes, at(queue, 'fading'), inner, false)
+      set(queue, 'gates', inner, false)
+    end
     for _, key in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'turns'), '-inf', number(gatedQueues[queue]), 'LIMIT', 0, atOnce)) do
       note(indexes, at(queue, 'turns'), key, false)
     end

@@ -5,6 +5,7 @@ export const gateCommands = {
   writeGate: 'INSERT OR REPLACE INTO treadle_gates (queue, inner, rule, paused, held_until, paid_at) VALUES (?, ?, ?, ?, ?, ?)',
   writeTurn: 'INSERT OR REPLACE INTO treadle_turns (queue, key, finish) VALUES (?, ?, ?)',
   trimTurns: 'DELETE FROM treadle_turns WHERE finish <= (SELECT reached FROM treadle_gated g WHERE g.queue = treadle_turns.queue)',
+  trimGates: 'DELETE FROM treadle_gates WHERE rule IS NULL AND paused = 0 AND max(held_until, paid_at) <= ?',
   addActive: 'INSERT INTO treadle_gate_active (queue, inner, active) VALUES (?1, ?2, ?3) ON CONFLICT (queue, inner) DO UPDATE SET active = active + ?3',
   trimActive: 'DELETE FROM treadle_gate_active WHERE active = 0',
   writeHolder: 'INSERT OR REPLACE INTO treadle_holders (queue, key, seq) VALUES (?, ?, ?)',

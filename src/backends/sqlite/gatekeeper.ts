@@ -151,10 +151,11 @@ export class Gatekeeper {
     return (this.#sql.nextOpening.get(now)![0] ?? Infinity) as number
   }
 
-  /** Forgets keys that have nothing more to wait for than new ones, and counts of nothing. */
-  trim(): void {
+  /** Forgets keys that have nothing more to wait for than new ones, gates that hold nothing back and have no rule of their own, and counts of nothing. */
+  trim(now: number): void {
     if (this.#gated().size === 0) return
     this.#sql.trimTurns.run()
+    this.#sql.trimGates.run(now)
     this.#sql.trimActive.run()
   }
 
