@@ -239,7 +239,8 @@ export class Client extends Service {
    * await queue.limit({ queue: 'mail', key: 'tenant-7' }, { concurrency: 4, weight: 3 })
    */
   async limit(of: Limited, limits: Limits | null): Promise<void> {
-    await this.#parts.backend.gate([{ ...gateName('limit()', of), rule: limits === null ? null : gateRule(limits) }])
+    const name = gateName('limit()', of)
+    await this.#parts.backend.gate([{ ...name, rule: limits === null ? null : gateRule(limits, name) }])
   }
 
   /** All limits, and what is paused or held. */

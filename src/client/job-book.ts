@@ -153,7 +153,8 @@ export class JobBook {
 }
 
 function recordOf(job: Job, result: Uint8Array | undefined): JobRecord {
-  return { ...job, result: result && decode(result) }
+  const { parent } = job
+  return { ...job, result: result && decode(result), parent: parent && { job: parent.job, state: parent.state } }
 }
 
 /** @throws InvalidOptionError where it is no id */

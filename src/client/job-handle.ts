@@ -5,6 +5,7 @@ import { CancelledError, JobDeadError } from '../kernel/errors.ts'
 import type { JobState } from '../jobs/states.ts'
 import type { JobStory } from '../jobs/history.ts'
 import type { Job } from '../jobs/job.ts'
+import type { Parent } from '../jobs/link.ts'
 import { decode } from '../wire/codec.ts'
 import { fromPortable } from '../wire/portable-error.ts'
 
@@ -21,8 +22,13 @@ export interface ResultOptions {
  */
 export type CancelOutcome = 'cancelled' | 'stopping' | 'finished' | 'unreachable'
 
-/** A job as it stands, its result as the task gave it. */
-export type JobRecord = Omit<Job, 'result'> & { readonly result: unknown }
+/** A job as it stands. */
+export type JobRecord = Omit<Job, 'result' | 'parent'> & {
+  /** As the task gave it. */
+  readonly result: unknown
+  /** The job whose end published this one, and how that ended. */
+  readonly parent: Pick<Parent, 'job' | 'state'> | undefined
+}
 
 /** What happened to a job, and what it is called with. */
 export interface ToldStory extends JobStory {

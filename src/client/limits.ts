@@ -42,10 +42,11 @@ export function pausable(where: string, of: Limited): GateName {
 }
 
 /** @throws InvalidOptionError */
-export function gateRule(limits: Limits): GateRule {
+export function gateRule(limits: Limits, { key }: GateName): GateRule {
   const { concurrency, rate, weight } = checkOptions('limit()', limits, { concurrency: true, rate: true, weight: true })
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) throw new InvalidOptionError('concurrency', concurrency, 'a whole number, 1 or more; to start nothing, pause it')
   if (weight !== undefined && !(typeof weight === 'number' && weight >= 0.01 && weight <= 60)) throw new InvalidOptionError('weight', weight, 'a number from 0.01 to 60')
+  if (weight !== undefined && key === undefined) throw new InvalidOptionError('weight', weight, 'given for a key: it is its share among the keys of its queue')
   return { ...(concurrency === undefined ? {} : { concurrency }), ...(weight === undefined ? {} : { weight }), ...(rate === undefined ? {} : { rate: checkedRate(rate) }) }
 }
 

@@ -44,7 +44,10 @@ export interface CallOptions {
   ordered?: boolean
   /** What the job takes of the rates that limit it; more than 0. Default: 1. */
   cost?: number
-  /** What is enqueued in the same breath in which the job succeeds. In place of what the task has. Default: nothing. */
+  /**
+   * What is enqueued in the same breath in which the job succeeds: up to 100 calls. No middleware is asked of them then, and each must fit into a message. In place of what the task
+   * has. Default: nothing.
+   */
   link?: TaskCall | readonly TaskCall[]
   /** What is enqueued in the same breath in which the job fails for good, or is set aside as dead; not where it is cancelled. Default: nothing. */
   linkError?: TaskCall | readonly TaskCall[]

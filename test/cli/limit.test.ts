@@ -50,6 +50,7 @@ test('what is paused waits, and a worker that runs starts it when it is resumed'
   expect(treadle('pause', '--key', 'tenant-7').out).toBe('queue default, key tenant-7: paused\n')
   const paused = await queue.enqueue(tasks.add, 1, 2)
   const { job } = JSON.parse(treadle('enqueue', 'greet', 'you', '--key', 'tenant-7', '--json').out) as { job: string }
+  expect(treadle('status', job).out).toMatch(/key +tenant-7\n/)
   expect(await (await queue.enqueue(tasks.greet, 'me')).result()).toBe('hello me')
   expect([await paused.state(), await queue.state(job)]).toEqual(['ready', 'ready'])
   treadle('resume', '--task', 'add')

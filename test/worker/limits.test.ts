@@ -68,7 +68,8 @@ onEachBackend('limits', (test) => {
       [{ tasks: 'x' }, {}, /tasks/],
       [{}, undefined, /limit\(\)/],
       [{}, { concurrency: 0 }, /to start nothing, pause it/],
-      [{}, { weight: 100 }, /0\.01 to 60/],
+      [{ key: 'k' }, { weight: 100 }, /0\.01 to 60/],
+      [{ task: 'add' }, { weight: 2 }, /given for a key/],
       [{}, { rate: { limit: 0, per: '1s' } }, /rate\.limit/],
       [{}, { rate: { limit: 1, per: 0 } }, /rate\.per/]
     ] as const) await expect(queue.limit(of as never, limits as never)).rejects.toMatchObject({ code: 'INVALID_OPTION', message: expect.stringMatching(message) as string })

@@ -37,7 +37,8 @@ onEachBackend('what jobs can do besides succeeding', (test) => {
     expect(await found('told')).toEqual(second)
     expect(await found('last')).toMatchObject({ word: 'third', state: 'succeeded', result: second })
     expect(await found('sorry')).toEqual({ word: 'sorry', job: bad.id, state: 'failed', result: undefined, error: 'quota used up' })
-    expect(await queue.list({ tag: 'sorry' })).toHaveLength(1)
+    expect((await queue.list({ tag: 'sorry' })).map(({ parent }) => parent)).toEqual([{ job: bad.id, state: 'failed' }])
+    expect((await good.read()).parent).toBe(undefined)
   })
 
   test('one job serves for many calls with the same arguments, and each handle has its result', async (open) => {

@@ -47,6 +47,7 @@ function facts(job: JobRecord, now: number, columns: number): string {
     ['task', job.task],
     ['state', job.cancelling ? `${job.state}, and is being cancelled` : job.state],
     ['queue', job.queue],
+    ...job.key === undefined ? [] : [['key', job.ordered ? `${job.key}, in order` : job.key]],
     ...tags.length > 0 ? [['tags', tags.join(', ')]] : [],
     ['attempts', `${job.attempt} (${job.token} deliveries, ${job.rescues} rescues${job.deaths > 0 ? `, ended its thread or process ${job.deaths} times` : ''})`],
     ...job.suspect ? [['suspect', 'a worker died with it: it runs alone, in a child process']] : [],
