@@ -1,8 +1,9 @@
-import type { AttemptRef, BrokerStats, Delivery, QueueStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../backends/broker.ts'
+import { type AttemptRef, type BrokerStats, type Delivery, type QueueStats, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, unknownWorker } from '../backends/broker.ts'
 import type { Change, ChangeOutcome, PurgeFilter } from '../backends/store.ts'
 import { type HistoryEntry, entryOf, historyOf } from '../jobs/history.ts'
 import { type Happening, type Job, type NewJob, born, happen, lineOf, lines } from '../jobs/job.ts'
 import { expired } from '../jobs/limits.ts'
+import { type JobNews, enqueued, progressed, told } from '../jobs/queue-event.ts'
 import { hasExpired, rescue } from '../jobs/rescue.ts'
 import { type JobState, canHappen, isFinal, jobStates } from '../jobs/states.ts'
 
@@ -12,6 +13,8 @@ import { type JobState, canHappen, isFinal, jobStates } from '../jobs/states.ts'
  */
 export class BackendModel {
   now: number
+  /** What listeners are told of jobs. */
+  readonly news: JobNews[] = []
   /** In the order of arrival. */
   readonly #jobs = new Map<string, Job>()
   readonly #payloads = new Map<string, Uint8Array>()
@@ -35,6 +38,7 @@ export class BackendModel {
       this.#jobs.set(job.id, born(job, this.now))
       this.#payloads.set(job.id, job.payload)
       this.#queues.add(job.queue)
+      this.news.push(enqueued(job, this.now))
     }
   }
 
@@ -110,7 +114,9 @@ export class BackendModel {
   report(reports: readonly Report[]): void {
     for (const { job: id, token, progress } of reports) {
       const job = this.#jobs.get(id)
-      if (job?.state === 'active' && job.token === token && progress) this.#jobs.set(id, { ...job, progress })
+      if (job?.state !== 'active' || job.token !== token || !progress) continue
+      this.#jobs.set(id, { ...job, progress })
+      this.news.push(progressed(job, progress, this.now))
     }
   }
 
@@ -140,7 +146,7 @@ export class BackendModel {
   stats(): BrokerStats {
     const ready = this.jobs.filter((job) => job.state === 'ready')
     const workers = [...this.#leases].filter(([, until]) => until > this.now)
-      .map(([id, until]) => ({ id, leaseLeft: until - this.now, active: this.#held(id).length }))
+      .map(([id, until]) => ({ id, leaseLeft: until - this.now, active: this.#held(id).length, ...unknownWorker }))
     return {
       queues: Object.fromEntries([...this.#queues].map((queue) => [queue, statsOf(this.jobs.filter((job) => job.queue === queue))])),
       workers,
@@ -160,6 +166,8 @@ export class BackendModel {
 
   #become(job: Job, event: Happening['event'], after: Job): void {
     this.#jobs.set(job.id, after)
+    const news = told(job, event, after, this.now)
+    if (news) this.news.push(news)
     const entry = entryOf(job, event, after, this.now)
     if (entry) this.#history.set(job.id, [...this.#history.get(job.id) ?? [], entry])
   }

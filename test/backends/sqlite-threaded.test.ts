@@ -14,6 +14,7 @@ backendConformance({
   open: (where) => threadedSqlite(join(folder, `${where}.db`)),
   skip: {
     delays: ownClock, leases: ownClock, suspects: ownClock, 'the late outcome of a job that others ended and removed ends no other': ownClock, histories: ownClock,
+    'the bus, as time goes by': ownClock,
     'leases, and what was announced, hold for every handle': ownClock,
     'the history tells what happened, in order': ownClock,
     'the oldest go first, as many as the limit says; young ones stay': ownClock

@@ -1,18 +1,22 @@
 import { type HistoryEntry, type JobLogLine, type JobStory, entryOf, historyLimit, historyOf, logLimit } from '../../jobs/history.ts'
 import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
+import { enqueued, progressed, told as newsOf } from '../../jobs/queue-event.ts'
 import { hasExpired, rescue } from '../../jobs/rescue.ts'
 import { type FinalState, type JobState, canHappen, isFinal } from '../../jobs/states.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import type { Backend } from '../backend.ts'
-import type {
-  AttemptRef, BrokerCapabilities, BrokerStats, Delivery, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep
+import {
+  type AttemptRef, type BrokerCapabilities, type BrokerStats, type Delivery, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, type WorkerInfo,
+  unknownWorker
 } from '../broker.ts'
+import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
+import { MemoryBus } from './memory-bus.ts'
 import { Heap } from '../../concurrency/heap.ts'
 
 export interface MemoryOptions {
@@ -47,12 +51,14 @@ class MemoryBackend implements Backend {
   /** Entries that may yet expire. */
   readonly #mortal = new Set<Entry>()
   readonly #leases = new Map<string, number>()
+  readonly #infos = new Map<string, WorkerInfo>()
   readonly #held = new Map<string, Set<Entry>>()
   /** Workers that announced their end. */
   readonly #ending = new Set<string>()
   readonly #counts = new QueueCounts()
   readonly #listeners = new Listeners()
   readonly #watches = new EndingWatches()
+  readonly #bus = new MemoryBus()
   #seq = 0
   #closed = false
 
@@ -69,6 +75,7 @@ class MemoryBackend implements Backend {
       if (entry.job.expiresAt < Infinity) this.#mortal.add(entry)
       this.#counts.add(job.queue, entry.job.state, 1)
       this.#file(entry)
+      this.#bus.tell(() => enqueued(job, now))
     }
     this.#listeners.tell(jobs.map((job) => job.queue))
   }
@@ -88,8 +95,10 @@ class MemoryBackend implements Backend {
     return next ? { stale, reservation: this.#reserve(next, now) } : { stale }
   }
 
-  async extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]> {
-    this.#leases.set(worker, this.#open() + lease)
+  async extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
+    const now = this.#open()
+    if (info) this.#infos.set(worker, info)
+    if (!this.#renew(worker, lease, now)) this.#bus.tell(() => ({ type: 'worker-heartbeat', at: now, ...this.#shown(worker) }))
     return held.filter(({ job, token }) => {
       const known = this.#entries.get(job)?.job
       return known?.worker !== worker || known.token !== token
@@ -108,7 +117,7 @@ class MemoryBackend implements Backend {
         if (entry.job.state === 'ready') rescued.push({ job: id, token })
         else if (entry.job.state === 'dead') buried.push(id)
       }
-      this.#forget(worker)
+      this.#forget(worker, true, now)
     }
     for (const entry of this.#mortal) {
       if (entry.job.state === 'active' || !hasExpired(entry.job, now)) continue
@@ -121,7 +130,7 @@ class MemoryBackend implements Backend {
   async leave(worker: string): Promise<void> {
     const now = this.#open()
     for (const entry of this.#held.get(worker) ?? []) this.#happen(entry, { event: 'release' }, now)
-    this.#forget(worker)
+    this.#forget(worker, false, now)
   }
 
   async announce(worker: string): Promise<void> {
@@ -130,11 +139,14 @@ class MemoryBackend implements Backend {
   }
 
   async report(reports: readonly Report[]): Promise<void> {
-    this.#open()
+    const now = this.#open()
     for (const { job, token, progress, logs } of reports) {
       const entry = this.#entries.get(job)
       if (entry?.job.state !== 'active' || entry.job.token !== token) continue
-      if (progress) entry.job = { ...entry.job, progress }
+      if (progress) {
+        entry.job = { ...entry.job, progress }
+        this.#bus.tell(() => progressed(entry.job, progress, now))
+      }
       if (logs) entry.logs = [...entry.logs ?? [], ...logs].slice(-logLimit)
     }
   }
@@ -151,7 +163,7 @@ class MemoryBackend implements Backend {
       for (const { job } of line) if (job.state === 'ready') oldest = Math.min(oldest, job.dueAt)
     }
     const workers = [...this.#leases].filter(([, until]) => until > now)
-      .map(([id, until]) => ({ id, leaseLeft: until - now, active: this.#held.get(id)?.size ?? 0 }))
+      .map(([id, until]) => ({ id, leaseLeft: until - now, active: this.#held.get(id)?.size ?? 0, ...(this.#infos.get(id) ?? unknownWorker) }))
     return { queues: this.#counts.all(), workers, oldestReady: now - oldest }
   }
 
@@ -211,8 +223,19 @@ class MemoryBackend implements Backend {
     return this.#watches.watch((job) => ending(this.#entries.get(job)?.job), ended)
   }
 
+  async post(topic: string, message: string): Promise<void> {
+    this.#open()
+    this.#bus.post(topic, message)
+  }
+
+  hear(topic: string, hearer: Hearer): Hearing {
+    this.#open()
+    return this.#bus.hear(topic, hearer)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
+    this.#bus.clear()
     this.#listeners.clear()
     this.#watches.clear()
   }
@@ -224,7 +247,7 @@ class MemoryBackend implements Backend {
   }
 
   #reserve({ worker, queues, room, lease }: ReserveRequest, now: number): Reservation {
-    this.#leases.set(worker, now + lease)
+    this.#renew(worker, lease, now)
     this.#promote(now)
     const deliveries: Delivery[] = []
     for (const line of lines) this.#deliver({ worker, queues: [...new Set(queues)], line, room: room[line] ?? 0 }, now, deliveries)
@@ -282,6 +305,7 @@ class MemoryBackend implements Backend {
     const told = entryOf(before, event, job, now)
     if (told) entry.history = [...entry.history ?? [], told].slice(-historyLimit)
     entry.job = job
+    this.#bus.tell(() => newsOf(before, event, job, now))
     if (before.worker !== undefined && job.worker === undefined) this.#held.get(before.worker)?.delete(entry)
     if (job.worker !== undefined) this.#heldBy(job.worker).add(entry)
     if (job.state !== before.state) {
@@ -316,8 +340,21 @@ class MemoryBackend implements Backend {
     return held
   }
 
-  #forget(worker: string): void {
-    this.#leases.delete(worker)
+  /** Whether its lease begins with this. */
+  #renew(worker: string, lease: number, now: number): boolean {
+    const begins = !this.#leases.has(worker)
+    this.#leases.set(worker, now + lease)
+    if (begins) this.#bus.tell(() => ({ type: 'worker-online', at: now, ...this.#shown(worker) }))
+    return begins
+  }
+
+  #shown(worker: string): { worker: string, active: number, capacity: number } {
+    return { worker, active: this.#held.get(worker)?.size ?? 0, capacity: this.#infos.get(worker)?.capacity ?? 0 }
+  }
+
+  #forget(worker: string, lost: boolean, now: number): void {
+    if (this.#leases.delete(worker)) this.#bus.tell(() => ({ type: 'worker-offline', at: now, worker, lost }))
+    this.#infos.delete(worker)
     this.#ending.delete(worker)
     this.#held.delete(worker)
   }

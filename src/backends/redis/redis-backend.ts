@@ -1,11 +1,13 @@
 import { historyLimit, logLimit, type JobStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { expired, rescueLimit, workerLost } from '../../jobs/limits.ts'
+import { briefly } from '../../jobs/queue-event.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { encode } from '../../wire/codec.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, WorkerInfo } from '../broker.ts'
+import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { Blob } from './blob.ts'
@@ -64,7 +66,7 @@ class RedisBackend implements Backend {
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
     const blob = new Blob()
-    return this.#took(await this.#run(broker.reserve, { request: asked(request), expired: blob.add(expiredBytes), mostAtOnce }, blob))
+    return this.#took(await this.#run(broker.reserve, { request: asked(request), expired: blob.add(expiredBytes), whyExpired, mostAtOnce }, blob))
   }
 
   async settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled> {
@@ -75,7 +77,7 @@ class RedisBackend implements Backend {
     const blob = new Blob()
     const [stale, reservation] = await this.#run<[number[], replies.ReservationReply | null]>(broker.settle, {
       settlements: settlements.map(({ job, token, outcome }) => ({ job, token, queue: this.#queues.get(job), ...told(outcome, blob) })),
-      ...(next ? { request: asked(next) } : {}), expired: blob.add(expiredBytes), mostAtOnce
+      ...(next ? { request: asked(next) } : {}), expired: blob.add(expiredBytes), whyExpired, mostAtOnce
     }, blob)
     for (const { job } of settlements) this.#queues.delete(job)
     return {
@@ -84,8 +86,8 @@ class RedisBackend implements Backend {
     }
   }
 
-  async extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]> {
-    return (await this.#run<number[]>(broker.extend, { worker, lease, held: held.map(({ job, token }) => ({ job, token })) })).map((at) => held[at]!)
+  async extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
+    return (await this.#run<number[]>(broker.extend, { worker, lease, ...(info ? { info: JSON.stringify(info) } : {}), held: held.map(({ job, token }) => ({ job, token })) })).map((at) => held[at]!)
   }
 
   async sweep(patience: number): Promise<Sweep> {
@@ -93,7 +95,7 @@ class RedisBackend implements Backend {
     await this.#server.ping()
     const stalled = this.#clock.elapsed() - began > patience
     const blob = new Blob()
-    const asked = { stalled, rescueLimit, expired: blob.add(expiredBytes), lost: blob.add(lostBytes), mostAtOnce }
+    const asked = { stalled, rescueLimit, expired: blob.add(expiredBytes), whyExpired, lost: blob.add(lostBytes), whyLost, mostAtOnce }
     return replies.sweepOf(await this.#run(broker.sweep, asked, blob), stalled)
   }
 
@@ -164,6 +166,15 @@ class RedisBackend implements Backend {
     return watch
   }
 
+  async post(topic: string, message: string): Promise<void> {
+    await this.#server.post(topic, message)
+  }
+
+  hear(topic: string, hearer: Hearer): Hearing {
+    this.#attend()
+    return this.#server.hear(topic, hearer)
+  }
+
   close(): Promise<void> {
     return this.#closed ??= this.#shut()
   }
@@ -204,6 +215,8 @@ class RedisBackend implements Backend {
 
 const expiredBytes = encode(expired)
 const lostBytes = encode(workerLost(rescueLimit))
+const whyExpired = JSON.stringify(briefly(expired))
+const whyLost = JSON.stringify(briefly(workerLost(rescueLimit)))
 
 function asked({ worker, queues, room, lease }: ReserveRequest): object {
   return { worker, lease, room, queues: [...new Set(queues)] }
@@ -222,6 +235,6 @@ function told(outcome: Settlement['outcome'], blob: Blob): object {
     ...('died' in outcome && outcome.died ? { died: true } : {}),
     ...('spent' in outcome ? outcome.spent : {}),
     ...('result' in outcome ? { result: blob.add(outcome.result) } : {}),
-    ...('error' in outcome ? { error: blob.add(encode(outcome.error)) } : {})
+    ...('error' in outcome ? { error: blob.add(encode(outcome.error)), why: JSON.stringify(briefly(outcome.error)) } : {})
   }
 }

@@ -17,6 +17,15 @@ export interface Claim {
   readonly startedAt: number
 }
 
+/** What is told of a claim. */
+export interface ClaimedJob {
+  readonly job: string
+  readonly task: string
+  readonly queue: string
+  readonly attempt: number
+  readonly token: number
+}
+
 /** A transaction buries no more expired jobs than about this many; the rest follows with the next call. */
 const mostBuried = 1_000
 
@@ -29,12 +38,15 @@ export class Claims {
   readonly #sql: Statements
   readonly #tables: JobTables
   readonly #worker: number
+  readonly #started: ((claim: ClaimedJob) => void) | undefined
   readonly #now: number
 
-  constructor(sql: Statements, tables: JobTables, worker: number, now: number) {
+  /** @param started is told of each claim, where it is there */
+  constructor(sql: Statements, tables: JobTables, worker: number, now: number, started?: (claim: ClaimedJob) => void) {
     this.#sql = sql
     this.#tables = tables
     this.#worker = worker
+    this.#started = started
     this.#now = now
   }
 
@@ -93,9 +105,10 @@ export class Claims {
     const [lastSeq, lastRank] = last
     this.#sql.claimFront.run(this.#worker, this.#now, queue, lineCodes[line], lastRank, lastSeq)
     this.#sql.dropFront.run(queue, lineCodes[line], lastRank, lastSeq)
-    for (const [seq, , attempt, token, job, , , expiresAt] of rows) {
+    for (const [seq, , attempt, token, job, task, , expiresAt] of rows) {
       if (expiresAt !== null && attempt === 0) this.#sql.dropExpiring.run(expiresAt, seq)
       this.claimed.set(job, { seq, token: token + 1, queue, attempt: attempt + 1, startedAt: this.#now })
+      this.#started?.({ job, task, queue, attempt: attempt + 1, token: token + 1 })
     }
     this.#tables.count(queue, 'ready', -rows.length)
     this.#tables.count(queue, 'active', rows.length)

@@ -2,19 +2,21 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type JobStory, historyOf, logLimit } from '../../jobs/history.ts'
 import { type Job, type NewJob, born } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
+import { type QueueEvent, enqueued, progressed } from '../../jobs/queue-event.ts'
 import { rescue } from '../../jobs/rescue.ts'
 import { canHappen, isFinal } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, WorkerInfo } from '../broker.ts'
 import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged } from '../store.ts'
-import { type Claim, Claims } from './claims.ts'
+import { type Claim, type ClaimedJob, Claims } from './claims.ts'
 import { lineCodes, stateCodes, stateNames } from './codes.ts'
 import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile } from './file.ts'
 import { type JobBatch, batchOf } from './job-batch.ts'
 import { type Committed, JobTables, mayExpire } from './job-tables.ts'
+import { type Hearing, MessageTables } from './message-tables.ts'
 import { historyEntryOf, logLineOf, storedOf } from './rows.ts'
 import { type Statements, prepareAll } from './statements.ts'
-import { readStats } from './stats.ts'
+import { readStats, workerInfoOf } from './stats.ts'
 
 /**
  * One transaction never moves more than this many jobs of itself (those that fell due, those that expired), so that a
@@ -38,8 +40,9 @@ export class SqliteEngine {
   readonly #path: string
   readonly #db: DatabaseSync
   readonly #identity: FileIdentity | undefined
-  readonly #now: () => number
+  readonly #clock: Pick<Clock, 'now'> | undefined
   readonly #sql: Statements
+  readonly #messages: MessageTables
   readonly #tables: JobTables
   readonly #committed: (what: Committed) => void
   /** Deliveries that were made here and are not settled yet. */
@@ -56,8 +59,9 @@ export class SqliteEngine {
     this.#identity = identityOf(path)
     this.#committed = committed
     this.#sql = prepareAll(this.#db)
-    this.#now = clock ? () => clock.now() : () => Math.round(1_000 * (this.#sql.now.get()![0] as number))
-    this.#tables = new JobTables(this.#sql)
+    this.#clock = clock
+    this.#messages = new MessageTables(this.#sql)
+    this.#tables = new JobTables(this.#sql, this.#messages)
   }
 
   publish(jobs: readonly NewJob[] | JobBatch): void {
@@ -80,7 +84,7 @@ export class SqliteEngine {
     const settle = (inBatch: boolean): Settled => this.#write((now): Settled => {
       const stale: AttemptRef[] = []
       const first: FirstSuccess[] = []
-      const mayBatch = inBatch && this.#sql.anyCancel.get() === undefined
+      const mayBatch = inBatch && !this.#messages.isHeard && this.#sql.anyCancel.get() === undefined
       for (const settlement of settlements) {
         const { job, token, outcome } = settlement
         const claim = this.#claims.get(job)
@@ -103,9 +107,9 @@ export class SqliteEngine {
     return settled
   }
 
-  extend(worker: string, held: readonly AttemptRef[], lease: number): AttemptRef[] {
+  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): AttemptRef[] {
     return this.#write((now) => {
-      const number = this.#renew(worker, now + lease)
+      const number = this.#renew(worker, lease, now, info, 'worker-heartbeat')
       return held.filter(({ job, token }) => {
         const [current, holder] = this.#sql.holder.get(job) ?? []
         return holder !== number || current !== token
@@ -119,7 +123,7 @@ export class SqliteEngine {
       const rescued: AttemptRef[] = []
       const buried: string[] = []
       const lost = stalled ? [] : this.#sql.lostWorkers.all(now)
-      for (const [worker, announced] of lost as [number, number][]) {
+      for (const [worker, announced, id] of lost as [number, number, string][]) {
         for (const held of this.#tables.heldBy(worker)) {
           const after = rescue(held.job, announced === 1, now)
           this.#tables.become(held, 'rescue', after, now)
@@ -128,6 +132,7 @@ export class SqliteEngine {
           else if (after.state === 'dead') buried.push(after.id)
         }
         this.#sql.forget.run(worker)
+        this.#messages.tell(() => ({ type: 'worker-offline', at: now, worker: id, lost: true }))
       }
       for (const [seq] of this.#sql.expired.all(now, mostAtOnce) as [number][]) {
         buried.push(this.#tables.happen(this.#tables.bySeq(seq), { event: 'bury', error: expired }, now).id)
@@ -141,11 +146,14 @@ export class SqliteEngine {
   }
 
   report(reports: readonly Report[]): void {
-    this.#write(() => {
+    this.#write((now) => {
       for (const { job, token, progress, logs = [] } of reports) {
         const [seq] = (this.#sql.attemptOf.get(job, token) ?? []) as [number?]
         if (seq === undefined) continue
-        if (progress) this.#sql.writeProgress.run(seq, token, progress.done, progress.total ?? null, progress.note ?? null)
+        if (progress) {
+          this.#sql.writeProgress.run(seq, token, progress.done, progress.total ?? null, progress.note ?? null)
+          this.#messages.tell(() => progressed(this.#tables.bySeq(seq).job, progress, now))
+        }
         if (logs.length === 0) continue
         let number = Number(this.#sql.lastLog.get(seq)?.[0] ?? 0)
         for (const { at, level, attempt, message, fields } of logs) this.#sql.insertLog.run(seq, ++number, at, level, attempt, token, message, fields)
@@ -163,6 +171,7 @@ export class SqliteEngine {
         this.#claims.delete(held.job.id)
       }
       this.#sql.forget.run(number)
+      this.#messages.tell(() => ({ type: 'worker-offline', at: now, worker, lost: false }))
     })
   }
 
@@ -220,7 +229,23 @@ export class SqliteEngine {
   }
 
   stats(): BrokerStats {
-    return this.#read(() => readStats(this.#sql, this.#now()))
+    return this.#read(() => readStats(this.#sql, this.#start()))
+  }
+
+  post(topic: string, message: string): void {
+    this.#write((now) => this.#messages.post(topic, message, now))
+  }
+
+  hear(topic: string, lease: number): Hearing {
+    return this.#write((now) => this.#messages.hear(topic, now + lease, now))
+  }
+
+  renewHearer(number: number, lease: number): boolean {
+    return this.#write((now) => this.#messages.renew(number, now + lease))
+  }
+
+  leaveHearer(topic: string, number: number): void {
+    this.#write(() => this.#messages.leave(topic, number))
   }
 
   /** Changes when another connection, here or in another process, has committed anything. */
@@ -249,6 +274,7 @@ export class SqliteEngine {
     if (mayExpire(job)) this.#sql.insertExpiring.run(expiresAt, lastInsertRowid)
     this.#tables.count(queue, state, 1)
     this.#tables.tell(queue)
+    this.#messages.tell(() => enqueued(newJob, now))
   }
 
   /** As `publishOne` for each of them. Those that are new come after all that were there. */
@@ -263,12 +289,14 @@ export class SqliteEngine {
     if (expires !== null) this.#sql.expiringAfter.run(expires, last)
     this.#tables.count(queue, state, Number(changes))
     this.#tables.tell(queue)
+    if (this.#messages.isHeard) for (const [id] of this.#sql.idsAfter.all(last) as [string][]) this.#messages.tell(() => enqueued({ id, task, queue }, now))
   }
 
   #reserve({ worker, queues, room, lease }: ReserveRequest, now: number, claimed: Map<string, Claim>): Reservation {
-    const number = this.#renew(worker, now + lease)
+    const number = this.#renew(worker, lease, now)
     this.#promote(now)
-    const claims = new Claims(this.#sql, this.#tables, number, now)
+    const started = this.#messages.isHeard ? (claim: ClaimedJob): void => this.#messages.tell(() => ({ type: 'started', at: now, worker, ...claim })) : undefined
+    const claims = new Claims(this.#sql, this.#tables, number, now, started)
     claims.take({ queues, room })
     for (const [job, claim] of claims.claimed) claimed.set(job, claim)
     const [due] = (this.#sql.nextDue.get() ?? [Infinity]) as [number]
@@ -313,9 +341,15 @@ export class SqliteEngine {
     return true
   }
 
-  #renew(worker: string, until: number): number {
-    this.#sql.renew.run(worker, until)
-    return this.#sql.workerNumber.get(worker)![0] as number
+  /** @param renewed what is told where its lease does not begin with this */
+  #renew(worker: string, lease: number, now: number, info?: WorkerInfo, renewed?: 'worker-heartbeat'): number {
+    const begins = this.#messages.isHeard && this.#sql.workerNumber.get(worker) === undefined
+    this.#sql.renew.run(worker, now + lease)
+    if (info) this.#sql.inform.run(JSON.stringify(info), worker)
+    const [number, about] = this.#sql.workerNumber.get(worker) as [number, string | null]
+    const type = begins ? 'worker-online' : renewed
+    if (type) this.#messages.tell((): QueueEvent => ({ type, at: now, worker, active: this.#sql.heldBy.all(number).length, capacity: workerInfoOf(about).capacity }))
+    return number
   }
 
   #promote(now: number): void {
@@ -338,8 +372,9 @@ export class SqliteEngine {
     let result: T
     let committed: Committed
     try {
-      result = change(this.#now())
-      committed = this.#tables.finish()
+      const now = this.#start()
+      result = change(now)
+      committed = this.#tables.finish(now)
       this.#sql.commit.run()
     } catch (error) {
       // Some failures, such as a full disk, have rolled it back already.
@@ -348,8 +383,15 @@ export class SqliteEngine {
     } finally {
       this.#tables.reset()
     }
-    if (committed.ended || committed.queues.size > 0) this.#committed(committed)
+    if (committed.ended || committed.posted || committed.queues.size > 0) this.#committed(committed)
     return result
+  }
+
+  /** The time, and whether anybody hears what happens. */
+  #start(): number {
+    const [seconds, heard] = this.#sql.now.get() as [number, number]
+    this.#messages.begin(heard === 1)
+    return this.#clock ? this.#clock.now() : Math.round(1_000 * seconds)
   }
 
   /** A transaction that only reads: all of it at one moment. */

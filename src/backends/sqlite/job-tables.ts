@@ -1,8 +1,10 @@
 import { entryOf, historyLimit } from '../../jobs/history.ts'
 import { type Happening, type Job, happen, lineOf } from '../../jobs/job.ts'
+import { told } from '../../jobs/queue-event.ts'
 import { type JobState, isFinal } from '../../jobs/states.ts'
 import { QueueCounts, noJobs } from '../queue-counts.ts'
 import { lineCodes, stateCodes } from './codes.ts'
+import type { MessageTables } from './message-tables.ts'
 import { type Stored, errorBytes, storedOf } from './rows.ts'
 import type { Statements } from './statements.ts'
 
@@ -13,6 +15,8 @@ const endedKept = 1_000
 export interface Committed {
   readonly queues: ReadonlySet<string>
   readonly ended: boolean
+  /** There is something to hear. */
+  readonly posted: boolean
 }
 
 /**
@@ -23,13 +27,15 @@ export interface Committed {
  */
 export class JobTables {
   readonly #sql: Statements
+  readonly #messages: MessageTables
   // Of the transaction that is open:
   readonly #counts = new QueueCounts()
   readonly #news = new Set<string>()
   #ended: number[] = []
 
-  constructor(sql: Statements) {
+  constructor(sql: Statements, messages: MessageTables) {
     this.#sql = sql
+    this.#messages = messages
   }
 
   byId(id: string): Stored | undefined {
@@ -78,13 +84,14 @@ export class JobTables {
       this.#counts.add(job.queue, after.state, 1)
     }
     if (entry) this.#writeEntry(seq, entry)
+    this.#messages.tell(() => told(job, event, after, now))
     // Ready again, to be ready later, or to be cancelled: somebody must hear of it.
     if ((job.state === 'active' || isFinal(job.state)) && !isFinal(after.state)) this.#news.add(job.queue)
   }
 
   /** Writes what the transaction gathered. */
-  finish(): Committed {
-    const committed = { queues: new Set(this.#news), ended: this.#ended.length > 0 }
+  finish(now: number): Committed {
+    const committed = { queues: new Set(this.#news), ended: this.#ended.length > 0, posted: this.#messages.finish(now) }
     if (committed.ended) {
       const { lastInsertRowid } = this.#sql.insertEnded.run(JSON.stringify(this.#ended))
       this.#sql.dropEnded.run(Number(lastInsertRowid) - endedKept)
@@ -106,6 +113,7 @@ export class JobTables {
     this.#counts.take()
     this.#news.clear()
     this.#ended = []
+    this.#messages.reset()
   }
 
   #leave({ seq, worker, job }: Stored): void {

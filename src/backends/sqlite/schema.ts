@@ -16,6 +16,8 @@
  * - `treadle_ended` has one row a transaction, with all that ended in it: a waiting reader asks for the rows that came after.
  *   Old ones are dropped; whoever comes later looks its jobs up one by one.
  * - `treadle_cancels` is empty nearly always, which is seen at a glance.
+ * - Since version 3, `treadle_hearers` has a row for everybody who hears events or commands, and `treadle_messages` what they have to hear: see
+ *   message-tables.ts. Both are empty while nobody listens, which is seen at a glance.
  * - A lease belongs to a worker, so that renewing it writes one row, however many jobs it holds.
  */
 export const migrations: readonly string[] = [
@@ -154,6 +156,12 @@ export const migrations: readonly string[] = [
   DROP TABLE treadle_old_jobs;
   DROP TABLE treadle_old_endings;
   DROP TABLE treadle_payloads;
+  `,
+  `
+  ALTER TABLE treadle_workers ADD COLUMN info TEXT;
+  CREATE TABLE treadle_hearers (number INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, until REAL NOT NULL) STRICT;
+  CREATE INDEX treadle_heard ON treadle_hearers (topic);
+  CREATE TABLE treadle_messages (topic TEXT NOT NULL, upto INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY (topic, upto)) STRICT;
   `
 ]
 

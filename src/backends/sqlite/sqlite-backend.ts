@@ -6,7 +6,8 @@ import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, WorkerInfo } from '../broker.ts'
+import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { ChangeWatch } from './change-watch.ts'
@@ -14,6 +15,7 @@ import { EndingWatch } from './ending-watch.ts'
 import { SqliteEngine } from './engine.ts'
 import { backendError } from './errors.ts'
 import type { Durability } from './file.ts'
+import { Hearings } from './hearings.ts'
 import type { JobBatch } from './job-batch.ts'
 import type { Committed } from './job-tables.ts'
 import { LockQueue } from './lock-queue.ts'
@@ -53,6 +55,7 @@ class SqliteBackend implements Backend {
   readonly #changes: ChangeWatch
   readonly #listeners = new Listeners()
   readonly #watches = new Set<EndingWatch>()
+  readonly #hearings: Hearings
   /** The news of each queue that listeners have been told. */
   readonly #told = new Map<string, number>()
   #closed: Promise<void> | undefined
@@ -62,6 +65,7 @@ class SqliteBackend implements Backend {
     this.#lock = lock
     this.#clock = clock
     this.#engine = new SqliteEngine(path, durability, clock === systemClock ? undefined : clock, (what) => this.#committed(what))
+    this.#hearings = new Hearings({ path, clock, engine: this.#engine, ask: (attempt) => this.#lock.run(attempt), changed: () => this.#attend() })
     this.#changes = new ChangeWatch({
       path, clock, log,
       version: () => this.#engine.dataVersion(),
@@ -82,8 +86,8 @@ class SqliteBackend implements Backend {
     return this.#ask(() => this.#engine.settle(settlements, next))
   }
 
-  extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]> {
-    return this.#ask(() => this.#engine.extend(worker, held, lease))
+  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
+    return this.#ask(() => this.#engine.extend(worker, held, lease, info))
   }
 
   sweep(patience: number): Promise<Sweep> {
@@ -154,6 +158,15 @@ class SqliteBackend implements Backend {
     return watch
   }
 
+  post(topic: string, message: string): Promise<void> {
+    return this.#ask(() => this.#engine.post(topic, message))
+  }
+
+  hear(topic: string, hearer: Hearer): Hearing {
+    this.#checkOpen()
+    return this.#hearings.hear(topic, hearer)
+  }
+
   /** What was asked before is still done. */
   close(): Promise<void> {
     return this.#closed ??= this.#shut()
@@ -162,6 +175,7 @@ class SqliteBackend implements Backend {
   async #shut(): Promise<void> {
     this.#listeners.clear()
     for (const watch of this.#watches) watch[Symbol.dispose]()
+    this.#hearings.close()
     this.#changes.stop()
     await this.#lock.idle()
     this.#engine.close()
@@ -182,20 +196,22 @@ class SqliteBackend implements Backend {
 
   /** Notices what others commit exactly while somebody here would hear of it. */
   #attend(): void {
-    if (this.#closed || (this.#listeners.size === 0 && this.#watches.size === 0)) return this.#changes.stop()
+    if (this.#closed || (this.#listeners.size === 0 && this.#watches.size === 0 && this.#hearings.size === 0)) return this.#changes.stop()
     if (this.#changes.start()) this.#freshNews()
   }
 
-  #committed({ queues, ended }: Committed): void {
+  #committed({ queues, ended, posted }: Committed): void {
     // This transaction raised each by one. What others raised meanwhile and nobody told stays untold.
     for (const queue of queues) this.#told.set(queue, (this.#told.get(queue) ?? 0) + 1)
     this.#listeners.tell(queues)
     if (ended) this.#look()
+    if (posted) this.#hearings.look()
   }
 
   #othersCommitted(): void {
     this.#listeners.tell(this.#freshNews())
     this.#look()
+    this.#hearings.look()
   }
 
   #freshNews(): string[] {
