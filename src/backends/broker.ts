@@ -93,6 +93,8 @@ export interface WorkerInfo {
   /** How many attempts it runs at once, in the places where its tasks run. */
   readonly capacity: number
   readonly queues: readonly string[]
+  /** It obeys remote control. */
+  readonly control?: true
 }
 
 /** What is known of a worker that has not said what it is. */

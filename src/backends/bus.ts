@@ -10,7 +10,7 @@ export interface Hearer {
   heard(message: string): void | Promise<void>
   /** Something was posted that this hearer was not told: the way there was broken, or it did not keep up. */
   missed(): void
-  /** Nothing more will be heard, and why. */
+  /** Nothing more will be heard, and why: the backend was closed or lost. */
   failed(error: unknown): void
 }
 

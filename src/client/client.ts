@@ -1,5 +1,6 @@
 import type { Backend } from '../backends/backend.ts'
 import type { BrokerStats } from '../backends/broker.ts'
+import { type QueuesLoad, loadOf } from '../backends/load.ts'
 import { redeem } from '../backends/payloads/claims.ts'
 import { resultName } from '../backends/payloads/payload-names.ts'
 import type { PayloadStore } from '../backends/payloads/payload-store.ts'
@@ -7,6 +8,7 @@ import { currentScope } from '../concurrency/cancel-scope.ts'
 import type { Ending, JobFilter } from '../backends/store.ts'
 import type { JobStory } from '../jobs/history.ts'
 import type { Job, NewJob } from '../jobs/job.ts'
+import type { QueueEvent } from '../jobs/queue-event.ts'
 import { type JobState, isFinal } from '../jobs/states.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
@@ -24,7 +26,9 @@ import { isReference } from '../wire/claim-check.ts'
 import { decode, encode } from '../wire/codec.ts'
 import { headerOf, leadOf } from '../wire/envelope.ts'
 import { ArgsDepot, type Keeper } from './args-depot.ts'
+import { Control } from './control.ts'
 import { Enqueuer } from './enqueuer.ts'
+import { EventStream, type EventsOptions } from './events.ts'
 import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions } from './job-handle.ts'
 import { type CancelFilter, type ListFilter, type PurgeOptions, type RetryFilter, cancelFilter, listFilter, purgeFilter, retryFilter } from './job-filters.ts'
 import { ResultWaiter } from './result-waiter.ts'
@@ -53,7 +57,10 @@ export class Client extends Service {
   readonly #parts: ClientParts
   readonly #nextId: () => string
   readonly #enqueuer: Keeper
+  /** Asks and tells workers that were started with `control: true`. */
+  readonly control: Control
   readonly #results: ResultWaiter
+  readonly #streams = new Set<EventStream>()
 
   constructor(parts: ClientParts) {
     super(parts.clock)
@@ -62,6 +69,7 @@ export class Client extends Service {
     const { backend, payloads, payloadLimit } = parts
     const enqueuer = new Enqueuer(backend)
     this.#enqueuer = payloads ? new ArgsDepot(enqueuer, backend, payloads, payloadLimit) : enqueuer
+    this.control = new Control(backend, parts.clock)
     this.#results = new ResultWaiter(parts.backend, parts.clock)
   }
 
@@ -116,9 +124,10 @@ export class Client extends Service {
     return new JobHandle(checkId(id), this, false)
   }
 
-  /** How many jobs stand where, and which workers live. */
-  stats(): Promise<BrokerStats> {
-    return this.#parts.backend.stats()
+  /** How many jobs stand where, which workers live, and how much there is to do for them. */
+  async stats(): Promise<BrokerStats & { readonly load: QueuesLoad }> {
+    const stats = await this.#parts.backend.stats()
+    return { ...stats, load: loadOf(stats) }
   }
 
   /**
@@ -239,6 +248,31 @@ export class Client extends Service {
     }
   }
 
+  /**
+   * What happens to jobs and workers, as it happens, whoever does it, in whatever process. Of one job, in the order in which it happened: the backend
+   * tells within the same transaction. Nothing is kept for later: what was before is in `JobHandle.story`. While nobody listens nothing is
+   * told or stored at all.
+   *
+   * Whoever takes events more slowly than they come loses the oldest beyond `limit`, and is told of it by an event `missed`, as after
+   * a lost connection.
+   *
+   * @throws InvalidOptionError, ClosedError
+   *
+   * @example
+   * const events = queue.events({ types: ['succeeded', 'failed'] })
+   * await queue.enqueue(area, 2, 3)
+   * for await (const event of events) {
+   *   if (event.type === 'failed') console.log(event.job, event.error.message)
+   *   if (event.type === 'succeeded') break
+   * }
+   */
+  events<const Type extends QueueEvent['type'] = QueueEvent['type']>(options: EventsOptions<Type> = {}): EventStream<Type> {
+    if (this.closing) throw new ClosedError('The client')
+    const stream: EventStream<Type> = new EventStream(this.#parts.backend, options, () => this.#streams.delete(stream))
+    this.#streams.add(stream)
+    return stream
+  }
+
   /** How a job ended, once it has. @throws UnknownJobError, ResultTimeoutError, PayloadMissingError */
   async end(id: string, options: ResultOptions = {}): Promise<Ending> {
     checkOptions('result()', options, resultOptions)
@@ -266,6 +300,7 @@ export class Client extends Service {
 
   /** What was enqueued is kept first, if that can be done by the deadline; waits for results end with a ClosedError. */
   protected async onClose(deadline: Deadline): Promise<void> {
+    for (const stream of this.#streams) stream.fail(new ClosedError('The client'))
     const done = async (): Promise<void> => {
       await this.#enqueuer.settled()
       this.#results.close()

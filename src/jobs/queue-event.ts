@@ -86,7 +86,12 @@ export function packEvents(events: readonly QueueEvent[]): string {
   return JSON.stringify(events)
 }
 
+/** None where it is no such message: others may write to a server too. */
 export function unpackEvents(message: string): readonly QueueEvent[] {
-  const events: unknown = JSON.parse(message)
-  return Array.isArray(events) ? events as QueueEvent[] : []
+  try {
+    const events: unknown = JSON.parse(message)
+    return Array.isArray(events) ? events.filter((event: { readonly type?: unknown } | null) => typeof event?.type === 'string') as QueueEvent[] : []
+  } catch {
+    return []
+  }
 }

@@ -43,6 +43,7 @@ export class JobFeed {
   #asked = false
   #lookAgain = false
   #open = true
+  #paused = false
   #due: { readonly at: number, readonly timer: Timer } | undefined
   #late: Timer | undefined
 
@@ -65,6 +66,16 @@ export class JobFeed {
       this.#late = undefined
       this.#ask()
     })
+  }
+
+  /** Whether it takes no jobs for now; cancels are still heard of. */
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  set paused(paused: boolean) {
+    this.#paused = paused
+    if (!paused) this.wake()
   }
 
   /** Takes no more jobs. */
@@ -138,13 +149,14 @@ export class JobFeed {
   #request(): ReserveRequest | undefined {
     if (!this.#open) return undefined
     const room: Partial<Record<Line, number>> = {}
+    const { worker, queues, lease } = this.#parts
+    if (this.#paused) return this.#lookAgain ? { worker, queues, room, lease } : undefined
     let asks = this.#lookAgain
     for (const [line, lane] of this.#parts.lanes) {
       if (!lane.mayHaveMore || !(this.#lookAgain || lane.hungry)) continue
       room[line] = lane.room
       asks = true
     }
-    const { worker, queues, lease } = this.#parts
     return asks ? { worker, queues, room, lease } : undefined
   }
 

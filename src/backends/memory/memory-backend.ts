@@ -235,7 +235,7 @@ class MemoryBackend implements Backend {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#bus.clear()
+    this.#bus.close(new ClosedError('The memory backend'))
     this.#listeners.clear()
     this.#watches.clear()
   }

@@ -38,8 +38,10 @@ export class MemoryBus {
     this.#events.push(told)
   }
 
-  clear(): void {
+  close(error: unknown): void {
+    const all = [...this.#hearers.values()].flatMap((hearers) => [...hearers])
     this.#hearers.clear()
+    for (const { hearer } of all) hearer.failed(error)
   }
 
   #flushLater(): void {

@@ -47,7 +47,10 @@ export class Topic {
   }
 
   close(): void {
+    const error = new ClosedError(this.#where)
+    this.#subscribed.reject(error)
+    const hearers = [...this.#hearers]
     this.#hearers.clear()
-    this.#subscribed.reject(new ClosedError(this.#where))
+    for (const { hearer } of hearers) hearer.failed(error)
   }
 }

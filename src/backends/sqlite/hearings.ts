@@ -56,7 +56,7 @@ export class Hearings {
   }
 
   close(): void {
-    for (const hearing of this.#open) hearing[Symbol.dispose]()
+    for (const hearing of this.#open) hearing.fail(new ClosedError(this.#parts.path))
   }
 }
 
@@ -94,7 +94,7 @@ class OpenHearing implements Hearing {
       this.#ready.resolve()
       this.#renewLater()
       this.look()
-    }, (error: unknown) => this.#fail(error))
+    }, (error: unknown) => this.fail(error))
   }
 
   look(): void {
@@ -124,7 +124,7 @@ class OpenHearing implements Hearing {
         }
       }
     } catch (error) {
-      if (!isBusy(error)) return this.#fail(error)
+      if (!isBusy(error)) return this.fail(error)
       this.#again = this.#parts.clock.after(pause, () => this.look())
     } finally {
       this.#telling = false
@@ -164,7 +164,8 @@ class OpenHearing implements Hearing {
     ask(() => engine.leaveHearer(this.#topic, number)).catch(() => {})
   }
 
-  #fail(error: unknown): void {
+  /** Ends it, and says why. */
+  fail(error: unknown): void {
     if (this.#closed) return
     this.#ready.reject(error)
     this.#hearer.failed(error)

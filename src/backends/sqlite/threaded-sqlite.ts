@@ -210,7 +210,9 @@ class ThreadedSqlite implements Backend {
   async #shut(): Promise<void> {
     this.#listeners.clear()
     this.#watches.clear()
+    const hearers = [...this.#hearers.values()]
     this.#hearers.clear()
+    for (const hearer of hearers) hearer.failed(new ClosedError(this.#path))
     if (!this.#lost) await this.#ask('close').catch(() => {})
     await this.#worker.terminate()
   }
