@@ -11,7 +11,7 @@ export function answersTopic(asker: string): string {
 /** How many calls of a place run at once: so many, or so many more or fewer. */
 export type ConcurrencyChange = { readonly to: number } | { readonly by: number }
 
-/** What workers can be told. To add one: here, in `argumentsOf`, in the worker's `RemoteControl` and in the client's `Control`. */
+/** A command with what it brings. To add one: in jobs/control-commands.ts, here and in `commandOf`, in the worker's `RemoteControl` and in the client's `Control`. */
 export type ControlCommand =
   | { readonly command: 'ping' | 'active' | 'reserved' | 'stats' | 'registered' | 'pause' | 'resume' }
   /** `deadline`: milliseconds that what is under way may take. */

@@ -1,6 +1,6 @@
 import type { BrokerStats } from './broker.ts'
 
-/** How much there is to do for those who do it: a signal for autoscalers. */
+/** How much there is to do for those who do it: a signal for autoscalers, beside `oldestReady`. */
 export interface Load {
   /** Jobs that may start now. */
   readonly queued: number
@@ -12,19 +12,16 @@ export interface Load {
 }
 
 export interface QueuesLoad extends Load {
-  /** Milliseconds that the oldest job which may start has waited. */
-  readonly oldestReady: number
   /** The same of each queue, with the workers that serve it. */
   readonly queues: Readonly<Record<string, Load>>
 }
 
-export function loadOf({ queues, workers, oldestReady }: BrokerStats): QueuesLoad {
+export function loadOf({ queues, workers }: Pick<BrokerStats, 'queues' | 'workers'>): QueuesLoad {
   const capacityOf = (serving: BrokerStats['workers']): number => serving.reduce((sum, { capacity }) => sum + capacity, 0)
   const all = Object.entries(queues)
   const [queued, active] = [sumOf(all, 'ready'), sumOf(all, 'active')]
   return {
     ...shown(queued, active, capacityOf(workers)),
-    oldestReady,
     queues: Object.fromEntries(all.map(([name, counts]) => [name, shown(counts.ready, counts.active, capacityOf(workers.filter((worker) => worker.queues.includes(name))))]))
   }
 }

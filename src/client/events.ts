@@ -1,7 +1,7 @@
 import { type Bus, type Hearing, eventsTopic } from '../backends/bus.ts'
 import { Fifo } from '../concurrency/fifo.ts'
 import { WaitList } from '../concurrency/wait-list.ts'
-import { type QueueEvent, unpackEvents } from '../jobs/queue-event.ts'
+import { type QueueEvent, eventTypes, unpackEvents } from '../jobs/queue-event.ts'
 import { count } from '../kernel/count.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
 import { checkOptions, checkSignal } from '../kernel/options.ts'
@@ -28,11 +28,6 @@ export interface EventsOptions<Type extends QueueEvent['type'] = QueueEvent['typ
 }
 
 const eventsOptions = { types: true, queues: true, tasks: true, job: true, limit: true, signal: true } as const
-const allTypes: Readonly<Record<QueueEvent['type'], true>> = {
-  enqueued: true, revived: true, started: true, progress: true, retried: true, released: true, rescued: true, succeeded: true, failed: true, cancelled: true,
-  dead: true, 'worker-online': true, 'worker-heartbeat': true, 'worker-offline': true
-}
-export const eventTypes: readonly QueueEvent['type'][] = Object.keys(allTypes) as QueueEvent['type'][]
 
 type Given<Type extends QueueEvent['type']> = (QueueEvent & { readonly type: Type }) | MissedEvents
 
@@ -148,7 +143,7 @@ export class EventStream<Type extends QueueEvent['type'] = QueueEvent['type']> i
 
 /** @throws InvalidOptionError */
 function filterOf({ types, queues, tasks, job }: EventsOptions): (event: QueueEvent) => boolean {
-  const names = setOf('types', types, (type) => Object.hasOwn(allTypes, type), `a list of: ${eventTypes.join(', ')}`)
+  const names = setOf('types', types, (type) => (eventTypes as readonly string[]).includes(type), `a list of: ${eventTypes.join(', ')}`)
   const [inQueues, ofTasks] = [setOf('queues', queues, isText, 'a list of names'), setOf('tasks', tasks, isText, 'a list of names')]
   if (job !== undefined && !isText(job)) throw new InvalidOptionError('events(): job', job, 'the id of a job')
   const ofAny = inQueues === undefined && ofTasks === undefined && job === undefined

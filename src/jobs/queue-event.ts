@@ -44,6 +44,12 @@ export type WorkerNews =
 /** Something that happened in a backend, told to whoever listens. */
 export type QueueEvent = JobNews | WorkerNews
 
+const types: Readonly<Record<QueueEvent['type'], true>> = {
+  enqueued: true, revived: true, started: true, progress: true, retried: true, released: true, rescued: true, succeeded: true, failed: true, cancelled: true,
+  dead: true, 'worker-online': true, 'worker-heartbeat': true, 'worker-offline': true
+}
+export const eventTypes: readonly QueueEvent['type'][] = Object.keys(types) as QueueEvent['type'][]
+
 /** How each event of a job is told that has not ended with it. What is not named is not told: it falls due, or its cancel was asked for. */
 export const newsOf: Readonly<Partial<Record<Happening['event'], JobNews['type']>>> = {
   reserve: 'started', retry: 'retried', release: 'released', defer: 'released', rescue: 'rescued', revive: 'revived'

@@ -14,7 +14,7 @@ import { type Logger, harmless, silentLogger } from '../kernel/logger.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
 import { type Place, type TaskRef, checkQueueName } from '../tasks/task.ts'
-import { type PoolSize, poolSize } from './pool-size.ts'
+import { type PoolSize, poolSize } from '../kernel/pool-size.ts'
 import type { Worker } from './worker.ts'
 import '../executors/entries.ts'
 

@@ -53,7 +53,7 @@ function wordsOf(event: QueueEvent | MissedEvents): string[] {
     oneLine(task), job, `in ${oneLine(queue)}`,
     ...attempt > 0 ? [`attempt ${attempt}`] : [],
     ...worker === undefined ? [] : [`on ${worker}`],
-    ...'progress' in event ? [shownProgress(event.progress, 0, 0)] : [],
+    ...'progress' in event ? [shownProgress(event.progress, undefined, 0)] : [],
     ...'error' in event ? [oneLine(`${event.error.name}: ${event.error.message}`)] : [],
     ...'dueAt' in event ? [`again in ${formatDuration(Math.max(0, event.dueAt - event.at))}`] : []
   ]

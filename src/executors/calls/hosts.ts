@@ -128,7 +128,7 @@ export class Hosts implements Iterable<CallHost> {
     const { idleAfter, keepIdle, clock } = this.#options
     const [first] = this.#idleSince.values()
     if (first === undefined || this.#reaping || this.#hosts.size <= keepIdle) return
-    this.#reaping = clock.after(first + idleAfter - clock.elapsed(), () => {
+    this.#reaping = clock.after(Math.max(0, first + idleAfter - clock.elapsed()), () => {
       this.#reaping = undefined
       const latest = clock.elapsed() - idleAfter
       for (const [host, since] of this.#idleSince) {

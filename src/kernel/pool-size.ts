@@ -1,7 +1,7 @@
-import { count } from '../kernel/count.ts'
-import { type Duration, milliseconds } from '../kernel/duration.ts'
-import { InvalidOptionError } from '../kernel/errors.ts'
-import { checkOptions } from '../kernel/options.ts'
+import { count } from './count.ts'
+import { type Duration, milliseconds } from './duration.ts'
+import { InvalidOptionError } from './errors.ts'
+import { checkOptions } from './options.ts'
 
 /** A pool that follows its load: threads or child processes start when there is work, and end when they have idled. */
 export interface PoolSize {
