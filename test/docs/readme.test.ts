@@ -35,6 +35,8 @@ test('the README does what it says, with the package as it is published', { time
 
   expect(await node('large.ts')).toBe('1000\n')
 
+  expect(await node('events.ts')).toBe('enqueued\nstarted\nsucceeded\n{ paused: true }\n0\n')
+
   expect(await node('together.ts')).toBe("[ 'a', 'b' ]\none\nbeside the other\n")
 
   const [worker, enqueue, status, inspect, config] = commands.map((command) => command.split(' '))
