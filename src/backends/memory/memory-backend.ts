@@ -75,7 +75,7 @@ class MemoryBackend implements Backend {
       if (entry.job.expiresAt < Infinity) this.#mortal.add(entry)
       this.#counts.add(job.queue, entry.job.state, 1)
       this.#file(entry)
-      this.#bus.tell(() => enqueued(job, now))
+      if (this.#bus.hearsEvents) this.#bus.tell(enqueued(job, now))
     }
     this.#listeners.tell(jobs.map((job) => job.queue))
   }
@@ -98,7 +98,7 @@ class MemoryBackend implements Backend {
   async extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
     const now = this.#open()
     if (info) this.#infos.set(worker, info)
-    if (!this.#renew(worker, lease, now)) this.#bus.tell(() => ({ type: 'worker-heartbeat', at: now, ...this.#shown(worker) }))
+    if (!this.#renew(worker, lease, now) && this.#bus.hearsEvents) this.#bus.tell({ type: 'worker-heartbeat', at: now, ...this.#shown(worker) })
     return held.filter(({ job, token }) => {
       const known = this.#entries.get(job)?.job
       return known?.worker !== worker || known.token !== token
@@ -145,7 +145,7 @@ class MemoryBackend implements Backend {
       if (entry?.job.state !== 'active' || entry.job.token !== token) continue
       if (progress) {
         entry.job = { ...entry.job, progress }
-        this.#bus.tell(() => progressed(entry.job, progress, now))
+        if (this.#bus.hearsEvents) this.#bus.tell(progressed(entry.job, progress, now))
       }
       if (logs) entry.logs = [...entry.logs ?? [], ...logs].slice(-logLimit)
     }
@@ -305,7 +305,7 @@ class MemoryBackend implements Backend {
     const told = entryOf(before, event, job, now)
     if (told) entry.history = [...entry.history ?? [], told].slice(-historyLimit)
     entry.job = job
-    this.#bus.tell(() => newsOf(before, event, job, now))
+    if (this.#bus.hearsEvents) this.#bus.tell(newsOf(before, event, job, now))
     if (before.worker !== undefined && job.worker === undefined) this.#held.get(before.worker)?.delete(entry)
     if (job.worker !== undefined) this.#heldBy(job.worker).add(entry)
     if (job.state !== before.state) {
@@ -344,7 +344,7 @@ class MemoryBackend implements Backend {
   #renew(worker: string, lease: number, now: number): boolean {
     const begins = !this.#leases.has(worker)
     this.#leases.set(worker, now + lease)
-    if (begins) this.#bus.tell(() => ({ type: 'worker-online', at: now, ...this.#shown(worker) }))
+    if (begins && this.#bus.hearsEvents) this.#bus.tell({ type: 'worker-online', at: now, ...this.#shown(worker) })
     return begins
   }
 
@@ -353,7 +353,7 @@ class MemoryBackend implements Backend {
   }
 
   #forget(worker: string, lost: boolean, now: number): void {
-    if (this.#leases.delete(worker)) this.#bus.tell(() => ({ type: 'worker-offline', at: now, worker, lost }))
+    if (this.#leases.delete(worker) && this.#bus.hearsEvents) this.#bus.tell({ type: 'worker-offline', at: now, worker, lost })
     this.#infos.delete(worker)
     this.#ending.delete(worker)
     this.#held.delete(worker)

@@ -3,23 +3,23 @@ import { type Hearer, type Hearing, eventsAtOnce, eventsTopic } from '../bus.ts'
 
 /** Messages within this process. Hearers are told soon, after the work that is going on. */
 export class MemoryBus {
+  /** Asked before anything is told: most of the time nobody hears it. */
+  hearsEvents = false
   readonly #hearers = new Map<string, Set<{ readonly hearer: Hearer }>>()
   #events: QueueEvent[] = []
   #posted: [topic: string, message: string][] = []
-
-  isHeard(topic: string): boolean {
-    return this.#hearers.has(topic)
-  }
 
   hear(topic: string, hearer: Hearer): Hearing {
     const own = { hearer }
     const hearers = this.#hearers.get(topic) ?? new Set<{ readonly hearer: Hearer }>()
     this.#hearers.set(topic, hearers.add(own))
+    this.hearsEvents = this.#hearers.has(eventsTopic)
     return {
       ready: Promise.resolve(),
       [Symbol.dispose]: () => {
         hearers.delete(own)
         if (hearers.size === 0 && this.#hearers.get(topic) === hearers) this.#hearers.delete(topic)
+        this.hearsEvents = this.#hearers.has(eventsTopic)
       }
     }
   }
@@ -29,13 +29,10 @@ export class MemoryBus {
     this.#posted.push([topic, message])
   }
 
-  /** @param event made only where somebody hears it */
-  tell(event: () => QueueEvent | undefined): void {
-    if (!this.isHeard(eventsTopic)) return
-    const told = event()
-    if (!told) return
+  tell(event: QueueEvent | undefined): void {
+    if (!event) return
     this.#flushLater()
-    this.#events.push(told)
+    this.#events.push(event)
   }
 
   close(error: unknown): void {

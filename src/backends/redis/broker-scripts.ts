@@ -24,7 +24,7 @@ for _, job in ipairs(asked.jobs) do
     local made = born(job.id, job.queue, unpack(fixed))
     made.state = job.delay > 0 and 'scheduled' or 'ready'
     place(made, true)
-    tell('enqueued', made, 0)
+    if heard then tell('enqueued', made, 0) end
   end
   news[job.queue] = true
 end
@@ -61,8 +61,10 @@ return { stale, reservation }
 export const extend: Script = script(String.raw`
 if asked.info then redis.call('HSET', P .. ':infos', asked.worker, asked.info) end
 local begins = redis.call('ZADD', P .. ':workers', number(now + asked.lease), asked.worker) == 1
-tellWorker(begins and 'worker-online' or 'worker-heartbeat', asked.worker)
-tellAll()
+if heard then
+  tellWorker(begins and 'worker-online' or 'worker-heartbeat', asked.worker)
+  tellAll()
+end
 local lost = {}
 for index, one in ipairs(asked.held) do
   local queue = redis.call('HGET', P .. ':held:' .. asked.worker, one.job)
@@ -120,14 +122,14 @@ for _, one in ipairs(asked.reports) do
   if job and job.state == 'active' and job.token == one.token then
     if one.progress then
       redis.call('HSET', at(job.queue, 'progress'), job.id, one.progress)
-      tell('progress', job, job.attempt, job.worker, { progress = cjson.decode(one.progress) })
+      if heard then tell('progress', job, job.attempt, job.worker, { progress = cjson.decode(one.progress) }) end
     end
     local key = at(job.queue, 'logs:' .. job.id)
     for _, line in ipairs(one.logs) do redis.call('RPUSH', key, line) end
     if #one.logs > 0 then redis.call('LTRIM', key, -asked.logLimit, -1) end
   end
 end
-tellAll()
+if heard then tellAll() end
 `)
 
 export const stats: Script = script(String.raw`

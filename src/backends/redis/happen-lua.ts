@@ -86,14 +86,14 @@ end
 local function change(job, what, more)
   local event, state = what.event, job.state
   local before = not untold[event] and copy(job)
-  local was = { attempt = job.attempt, worker = job.worker }
+  local was = heard and { attempt = job.attempt, worker = job.worker }
   place(job, false)
   happen(job, what)
   if more then more() end
   place(job, true)
   changed[job.id] = job
   if before then entry(before, event, job) end
-  tellChange(job, what, was)
+  if was then tellChange(job, what, was) end
   if (event == 'reserve' or event == 'revive') and hasProgress(job.queue) then note(fields, at(job.queue, 'progress'), job.id, false) end
   if (state == 'active' or final[state]) and not final[job.state] then news[job.queue] = true end
 end

@@ -172,7 +172,7 @@ local function finish()
   end
   for queue in pairs(news) do redis.call('PUBLISH', P .. ':news', queue) end
   if #ended > 0 then redis.call('PUBLISH', P .. ':ended', table.concat(ended, '\n')) end
-  tellAll()
+  if heard then tellAll() end
 end
 
 local function lineOf(job) return job.suspect and 'suspect' or job.place end

@@ -11,7 +11,7 @@ end
 
 export const forgetLua: string = String.raw`
 local function forget(worker, lost)
-  if redis.call('ZREM', P .. ':workers', worker) == 1 then tellWorker('worker-offline', worker, { lost = lost }) end
+  if redis.call('ZREM', P .. ':workers', worker) == 1 and heard then tellWorker('worker-offline', worker, { lost = lost }) end
   redis.call('HDEL', P .. ':infos', worker)
   redis.call('SREM', P .. ':announced', worker)
   redis.call('DEL', P .. ':held:' .. worker, P .. ':cancelling:' .. worker)
@@ -63,7 +63,7 @@ local function front(own, line, most)
       local moved = redis.call('HMGET', at(queue, 'moved'), unpack(of.ids, first, last))
       for index = 1, #fixed do
         local one = of.ones[first + index - 1]
-        if moved[index] or known[one.id] or heard() then unusual[#unusual + 1] = one.id else one.born = cmsgpack.unpack(fixed[index]) end
+        if moved[index] or known[one.id] or heard then unusual[#unusual + 1] = one.id else one.born = cmsgpack.unpack(fixed[index]) end
       end
     end
     loadAll(queue, unusual)
@@ -84,7 +84,7 @@ local function takeFirst(one, line, worker, deliveries)
 end
 
 local function reserve(request)
-  if redis.call('ZADD', P .. ':workers', number(now + request.lease), request.worker) == 1 then tellWorker('worker-online', request.worker) end
+  if redis.call('ZADD', P .. ':workers', number(now + request.lease), request.worker) == 1 and heard then tellWorker('worker-online', request.worker) end
   writeSets()
   promote()
   local deliveries, buried, complete = {}, 0, true
@@ -127,7 +127,7 @@ end
 /** What `change` does for the first success of a job that never went another way: most are so. */
 export const succeedLua: string = String.raw`
 local function succeedFirst(settlements)
-  if heard() then return {} end
+  if heard then return {} end
   local byQueue, done, named = {}, {}, {}
   for index, one in ipairs(settlements) do
     local isFirst = not named[one.job]
