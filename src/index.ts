@@ -6,7 +6,16 @@ export type { Client } from './client/client.ts'
 export type { Answers, ConcurrencyOptions, Control, ControlOptions, ShutdownOptions } from './client/control.ts'
 export type { EventStream, EventsOptions, MissedEvents } from './client/events.ts'
 export type { CancelFilter, ListFilter, PurgeOptions, RetryFilter } from './client/job-filters.ts'
-export type { CancelOutcome, JobHandle, JobRecord, ResultOptions } from './client/job-handle.ts'
+export type { CancelOutcome, JobHandle, JobRecord, ResultOptions, RetryChanges, ToldStory } from './client/job-handle.ts'
+export type { Limited, Limits } from './client/limits.ts'
+export type { ScheduleOptions, ScheduleRecord, ScheduleTimes } from './client/schedule-options.ts'
+export { connectShared } from './client/shared/connect-shared.ts'
+export type { SharedOptions } from './client/shared/connect-shared.ts'
+export type { Shared } from './client/shared/shared.ts'
+export type { LeasedItem, LeasedPermit } from './client/shared/leased.ts'
+export type { StoreSemaphore } from './client/shared/store-semaphore.ts'
+export type { StoreQueue, StoreQueueOptions, StoreQueueStatistics } from './client/shared/store-queue.ts'
+export type { StoreCounter, StoreEvent, StoreValue, Versioned } from './client/shared/store-values.ts'
 export { local } from './client/local.ts'
 export type { LocalOptions } from './client/local-options.ts'
 export type { Local, LocalStatistics, MapOptions, Runner, RunnerOptions } from './client/runner.ts'
@@ -25,20 +34,29 @@ export type { PoolSize } from './kernel/pool-size.ts'
 export type { WorkerOptions } from './worker/start-worker.ts'
 export { defineConfig } from './cli/config/config.ts'
 export type { Config } from './cli/config/config.ts'
+export { call } from './tasks/task-call.ts'
+export type { TaskCall } from './tasks/task-call.ts'
+export { limit } from './tasks/limit.ts'
+export type { Held } from './tasks/limit.ts'
+export { retry } from './tasks/retry.ts'
+export type { RetryRequest } from './tasks/retry.ts'
 export { task } from './tasks/task.ts'
-export type { AnyTask, CallOptions, CallRules, CheckedTaskOptions, Place, Task, TaskOptions } from './tasks/task.ts'
+export type { AnyTask, CallOptions, CallRules, CheckedTaskOptions, Place, Task, TaskOptions, UniqueOptions } from './tasks/task.ts'
 export type { ArgsSchema, SchemaInput, SchemaOutput, StandardIssue, StandardResult, StandardSchema } from './tasks/standard-schema.ts'
 export type { CallInfo, EnqueueInfo, Middleware } from './tasks/middleware.ts'
 export type { ErrorMatch, RetryOptions, RetryRules } from './kernel/retry-options.ts'
 export type { Tasks } from './tasks/registry.ts'
 export { context } from './tasks/context.ts'
-export type { TaskContext } from './tasks/context.ts'
+export type { ParentOutcome, TaskContext } from './tasks/context.ts'
 export { resource } from './tasks/resource.ts'
 export type { Resource, ResourceOptions } from './tasks/resource.ts'
 export type { Progress } from './tasks/progress.ts'
 export type { HistoryEntry, JobLogLine, JobStory } from './jobs/history.ts'
+export type { Gate, GateName, GateRule, Rate } from './jobs/gates.ts'
+export type { Admission } from './jobs/unique.ts'
 export type { Spent } from './jobs/job.ts'
 export type { BriefError, JobNews, QueueEvent, WorkerNews } from './jobs/queue-event.ts'
+export type { MissedSlots, ScheduleRule } from './jobs/schedule.ts'
 export type { FinalState, JobState } from './jobs/states.ts'
 export type { Backend } from './backends/backend.ts'
 export type { BrokerStats, QueueStats, WorkerInfo } from './backends/broker.ts'
@@ -66,6 +84,7 @@ export {
   InvalidTransitionError,
   JobDeadError,
   JobNotKeptError,
+  LeaseLostError,
   LoopStalledError,
   MalformedMessageError,
   MissingPackageError,
@@ -82,6 +101,9 @@ export {
   ResourceError,
   ResourceNotOpenError,
   ResultTimeoutError,
+  RetryRequestedError,
+  SoftTimeoutError,
+  SharedTooLargeError,
   StaleAttemptError,
   TaskIsClosureError,
   TaskModuleError,
@@ -94,5 +116,6 @@ export {
   UncloneableError,
   UnknownBackendError,
   UnknownJobError,
+  UnknownScheduleError,
   UnknownTaskError
 } from './kernel/errors.ts'

@@ -1,7 +1,17 @@
 import type { JobLogLine } from '../jobs/history.ts'
+import type { Gate, GateChange, GateName } from '../jobs/gates.ts'
 import type { Happening, Line, NewJob } from '../jobs/job.ts'
+import type { Admission } from '../jobs/unique.ts'
 import type { Progress } from '../tasks/progress.ts'
 import type { Place } from '../tasks/task.ts'
+
+/** A published job that was not kept as it came, since another holds its unique key. */
+export interface Taken {
+  readonly job: string
+  readonly admission: Exclude<Admission, 'created'>
+  /** Which job holds the key; it may have been purged meanwhile. */
+  readonly holder: string
+}
 
 /** One delivery of a job: what a worker says whose outcome it reports. */
 export interface AttemptRef {
@@ -38,7 +48,7 @@ export interface Reservation {
   readonly deliveries: readonly Delivery[]
   /** Attempts of this worker whose jobs somebody cancelled meanwhile. Named again at each call until they are settled. */
   readonly cancelling: readonly AttemptRef[]
-  /** Milliseconds until the next scheduled job of any queue falls due; `Infinity` where none is. 0 also where the backend left off early: ask again. */
+  /** Milliseconds until the next scheduled job of any queue falls due, or a gate that held back a job lets it through; `Infinity` where none is. 0 also where the backend left off early: ask again. */
   readonly nextDue: number
 }
 
@@ -116,9 +126,16 @@ export interface BrokerCapabilities {
  */
 export interface Broker {
   readonly capabilities: BrokerCapabilities
-  /** Resolves when the jobs are kept. A job whose id is known already is passed over, so that a publish may be repeated. */
-  publish(jobs: readonly NewJob[]): Promise<void>
-  /** Highest priority first, then oldest: by arrival, or by id, which rises with it. Jobs that fell due are counted in; expired ones are set aside instead. */
+  /**
+   * Resolves when the jobs are kept, with those that were not, as their unique keys were taken. A job whose id is known already is passed over,
+   * so that a publish may be repeated.
+   */
+  publish(jobs: readonly NewJob[]): Promise<readonly Taken[]>
+  /**
+   * Highest priority first, then oldest: by arrival, or by id, which rises with it. In a queue that has had jobs with keys, or has a gate, those of one priority by
+   * whose turn it is, then oldest; between queues by age alone. Jobs that a gate holds back, or that wait for one before them of their key, are passed over.
+   * Jobs that fell due are counted in; expired ones are set aside instead.
+   */
   reserve(request: ReserveRequest): Promise<Reservation>
   /** Ends attempts and, in the same breath, reserves more. */
   settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled>
@@ -138,6 +155,10 @@ export interface Broker {
   announce(worker: string): Promise<void>
   /** Keeps what attempts say of themselves; what is said by one that lost its lease is passed over. */
   report(reports: readonly Report[]): Promise<void>
+  /** Opens or closes gates: limits what is taken of a queue, a task or a key, on all workers together. Jobs that run go on. */
+  gate(changes: readonly (GateName & GateChange)[]): Promise<void>
+  /** All gates with a rule, or that are paused or held. */
+  gates(): Promise<readonly Gate[]>
   /** Forgets a worker that leaves; what it still holds is handed back uncharged. */
   leave(worker: string): Promise<void>
   /**

@@ -11,6 +11,10 @@ export class QueueCounts {
     counts[state] += more
   }
 
+  of(queue: string): QueueStats {
+    return this.#queues.get(queue) ?? noJobs()
+  }
+
   all(): Record<string, QueueStats> {
     return Object.fromEntries([...this.#queues].map(([queue, counts]) => [queue, { ...counts }]))
   }

@@ -65,6 +65,6 @@ export async function openBackend(url: string, options: OpenOptions = {}): Promi
  * @throws InvalidOptionError where it is neither a URL nor a backend
  */
 export function checkWhere(where: string | Backend, what: string): void {
-  const isBackend = typeof where === 'object' && where !== null && (['publish', 'reserve', 'settle', 'read', 'watch', 'close'] as const).every((method) => typeof where[method] === 'function')
+  const isBackend = typeof where === 'object' && where !== null && (['publish', 'reserve', 'settle', 'read', 'watch', 'share', 'close'] as const).every((method) => typeof where[method] === 'function')
   if (typeof where !== 'string' && !isBackend) throw new InvalidOptionError(what, where, "a URL, such as 'sqlite:app.db', or a backend that is open")
 }

@@ -1,4 +1,4 @@
-import type { JobStory } from '../jobs/history.ts'
+import type { KeptStory } from '../jobs/history.ts'
 import type { Job } from '../jobs/job.ts'
 import type { FinalState, JobState } from '../jobs/states.ts'
 import type { PortableError } from '../wire/portable-error.ts'
@@ -7,6 +7,8 @@ import type { PortableError } from '../wire/portable-error.ts'
 export interface Change {
   readonly job: string
   readonly event: 'cancel' | 'revive'
+  /** What a revived job is called with from now on. Default: what it was called with. */
+  readonly payload?: Uint8Array
 }
 
 /** The job's state after the change, or undefined where there is no such job. A job to which the event cannot happen stays as it is. */
@@ -69,8 +71,8 @@ export interface Store {
   read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]>
   /** In the order of arrival. */
   list(filter: JobFilter): Promise<readonly Job[]>
-  /** What happened to a job and what its attempts logged, oldest first; undefined for one that is not known. */
-  story(job: string): Promise<JobStory | undefined>
+  /** What happened to a job and what its attempts logged, oldest first, and what it is called with; undefined for one that is not known. */
+  story(job: string): Promise<KeptStory | undefined>
   /**
    * Calls `ended` once for each added job that is or becomes final, soon after, whoever ended it. An unknown job is waited for.
    * Calls `failed` with why it could not look: whoever waits gives up then.

@@ -8,6 +8,7 @@ import type { ConfigFile } from './config/config-file.ts'
 import { addSettings, amountOf, collected, duration, oneOf, settingNames, whole } from './config/settings.ts'
 import { misuses } from './errors.ts'
 import { toJson } from './output.ts'
+import { addCallFlags, addScheduleCommands } from './schedule-program.ts'
 
 /** What was asked for failed: a job, a backend. */
 const failed = 1
@@ -55,6 +56,7 @@ Examples:
   $ treadle status JOB --logs            what became of a job, all it logged
   $ treadle inspect --state failed --json
   $ treadle cancel --tag tenant-7 --yes
+  $ treadle schedule add nightly report --cron "0 3 * * *"
   $ treadle events --type failed         what happens, as it happens
   $ treadle control pause                have workers take no more jobs
   $ treadle demo --kill`)
@@ -69,18 +71,12 @@ Examples:
     .addOption(asJson())
     .action(async (options) => (await import('./commands/worker.ts')).worker(options))
 
-  addSettings(treadle.command('enqueue')
+  addCallFlags(addSettings(treadle.command('enqueue')
     .description('keep a call of a task as a job; each argument is JSON, or text where it is not')
     .argument('<task>', "the task's name; with --tasks it must be among theirs, and their options apply")
     .argument('[args...]', 'its arguments'),
-  'broker', 'payloads', 'tasks', 'logLevel')
-    .option('-q, --queue <name>', 'the queue to wait in')
-    .option('--priority <n>', 'higher is reserved first', whole)
-    .option('--delay <duration>', 'wait this long before it may start', duration)
-    .option('--timeout <duration>', 'how long one attempt may take', duration)
-    .option('--retries <n>', 'how many attempts may follow a failed first one', whole)
-    .option('--expires <duration>', 'not to be started after this long', duration)
-    .option('--tag <tag>', 'what to find it by; may be given again', collected)
+  'broker', 'payloads', 'tasks', 'logLevel'))
+    .option('--idempotency-key <key>', 'one a day: another with the key serves both')
     .option('--wait [duration]', 'wait for the result and print it')
     .addOption(asJson())
     .action(async (task, args, options) => (await import('./commands/enqueue.ts')).enqueue(task, args, options))
@@ -150,6 +146,7 @@ Examples:
     .option('-q, --queue <name>', 'all of a queue')
     .option('--task <name>', 'all of a task')
     .option('--tag <tag>', 'all with a tag')
+    .option('--args <json>', 'call it with these from now on: a list, for one job')
     .addOption(asJson())
     .action(async (jobs, options) => (await import('./commands/retry.ts')).retry(jobs, options))
 
@@ -162,6 +159,8 @@ Examples:
     .option('--older-than <duration>', 'only those that ended so long ago', duration, '7d')
     .addOption(asJson())
     .action(async (options) => (await import('./commands/purge.ts')).purge(options))
+
+  addScheduleCommands(treadle)
 
   treadle.command('init')
     .description('write a starter that works at once: a config, two tasks and a program; nothing that exists is overwritten')

@@ -1,6 +1,7 @@
 import { deposit } from '../backends/payloads/claims.ts'
 import { argsName } from '../backends/payloads/payload-names.ts'
 import type { PayloadStore } from '../backends/payloads/payload-store.ts'
+import type { Taken } from '../backends/broker.ts'
 import type { Store } from '../backends/store.ts'
 import type { NewJob } from '../jobs/job.ts'
 import { openEnvelope, sealEnvelope } from '../wire/envelope.ts'
@@ -20,7 +21,7 @@ export class ArgsDepot implements Keeper {
   readonly #store: Store
   readonly #payloads: PayloadStore
   readonly #limit: number
-  readonly #underWay = new Set<Promise<void>>()
+  readonly #underWay = new Set<Promise<unknown>>()
 
   /** @param limit the largest payload of a message, in bytes */
   constructor(next: Keeper, store: Store, payloads: PayloadStore, limit: number) {
@@ -30,7 +31,7 @@ export class ArgsDepot implements Keeper {
     this.#limit = limit
   }
 
-  add(jobs: readonly NewJob[]): Promise<void> {
+  add(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
     if (jobs.every(({ payload }) => payload.length <= this.#limit)) return this.#next.add(jobs)
     const added = this.#add(jobs)
     this.#underWay.add(added)
@@ -44,7 +45,7 @@ export class ArgsDepot implements Keeper {
     await this.#next.settled()
   }
 
-  async #add(jobs: readonly NewJob[]): Promise<void> {
+  async #add(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
     const large: string[] = []
     try {
       const light: NewJob[] = []
@@ -52,7 +53,11 @@ export class ArgsDepot implements Keeper {
         if (job.payload.length > this.#limit) large.push(job.id)
         light.push(job.payload.length > this.#limit ? await this.#lightened(job) : job)
       }
-      await this.#next.add(light)
+      const taken = await this.#next.add(light)
+      // What stands for these has arguments of its own.
+      const refused = new Set(taken.map(({ job }) => job))
+      if (refused.size > 0) await this.#withdraw(large.filter((job) => refused.has(job)))
+      return taken
     } catch (error) {
       await this.#withdraw(large)
       throw error

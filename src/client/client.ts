@@ -1,14 +1,17 @@
 import type { Backend } from '../backends/backend.ts'
-import type { BrokerStats } from '../backends/broker.ts'
+import type { BrokerStats, Taken } from '../backends/broker.ts'
 import { type QueuesLoad, loadOf } from '../backends/load.ts'
 import { redeem } from '../backends/payloads/claims.ts'
-import { resultName } from '../backends/payloads/payload-names.ts'
+import { argsName, resultName } from '../backends/payloads/payload-names.ts'
 import type { PayloadStore } from '../backends/payloads/payload-store.ts'
 import { currentScope } from '../concurrency/cancel-scope.ts'
 import type { Ending, JobFilter } from '../backends/store.ts'
-import type { JobStory } from '../jobs/history.ts'
+import type { Gate } from '../jobs/gates.ts'
+import type { KeptStory } from '../jobs/history.ts'
 import type { Job, NewJob } from '../jobs/job.ts'
+import type { Link } from '../jobs/link.ts'
 import type { QueueEvent } from '../jobs/queue-event.ts'
+import { type Schedule, callOf } from '../jobs/schedule.ts'
 import { type JobState, isFinal } from '../jobs/states.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
@@ -20,18 +23,23 @@ import { Service } from '../kernel/service.ts'
 import { checkedArgs } from '../tasks/checked-args.ts'
 import { type Middleware, keepInside } from '../tasks/middleware.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
+import type { TaskCall } from '../tasks/task-call.ts'
 import { shownModule } from '../tasks/source.ts'
 import { type CallOptions, type Task, type TaskDefinition, callRules, checkTaskName, definitionOf, ruleDefaults } from '../tasks/task.ts'
 import { isReference } from '../wire/claim-check.ts'
 import { decode, encode } from '../wire/codec.ts'
-import { headerOf, leadOf } from '../wire/envelope.ts'
+import { headerOf, leadOf, openEnvelope } from '../wire/envelope.ts'
 import { ArgsDepot, type Keeper } from './args-depot.ts'
 import { Control } from './control.ts'
 import { Enqueuer } from './enqueuer.ts'
 import { EventStream, type EventsOptions } from './events.ts'
-import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions } from './job-handle.ts'
+import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions, type RetryChanges, type ToldStory } from './job-handle.ts'
 import { type CancelFilter, type ListFilter, type PurgeOptions, type RetryFilter, cancelFilter, listFilter, purgeFilter, retryFilter } from './job-filters.ts'
+import { type Limited, type Limits, gateName, gateRule, pausable } from './limits.ts'
 import { ResultWaiter } from './result-waiter.ts'
+import { ScheduleBook } from './schedule-book.ts'
+import type { ScheduleOptions, ScheduleRecord } from './schedule-options.ts'
+import { uniqueRule } from './unique-rule.ts'
 
 export interface ClientParts {
   readonly backend: Backend
@@ -61,6 +69,7 @@ export class Client extends Service {
   readonly control: Control
   readonly #results: ResultWaiter
   readonly #streams = new Set<EventStream>()
+  readonly #schedules: ScheduleBook
 
   constructor(parts: ClientParts) {
     super(parts.clock)
@@ -71,6 +80,7 @@ export class Client extends Service {
     this.#enqueuer = payloads ? new ArgsDepot(enqueuer, backend, payloads, payloadLimit) : enqueuer
     this.control = new Control(backend, parts.clock)
     this.#results = new ResultWaiter(parts.backend, parts.clock)
+    this.#schedules = new ScheduleBook(parts.backend, this.#nextId)
   }
 
   /**
@@ -85,7 +95,7 @@ export class Client extends Service {
    */
   async enqueue<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<JobHandle<Awaited<Result>>> {
     const [job] = await this.#keep(this.#known(task, 'enqueue'), [args])
-    return new JobHandle(job!.id, this)
+    return job as JobHandle<Awaited<Result>>
   }
 
   /**
@@ -100,8 +110,7 @@ export class Client extends Service {
   async enqueueMany<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, calls: Iterable<NoInfer<Args>>): Promise<JobHandle<Awaited<Result>>[]> {
     const definition = this.#known(task, 'enqueueMany')
     if (typeof calls !== 'object' || calls === null || !(Symbol.iterator in calls)) throw new InvalidOptionError('enqueueMany()', calls, 'an iterable with the arguments of each call')
-    const jobs = await this.#keep(definition, Array.from(calls))
-    return jobs.map((job) => new JobHandle(job.id, this))
+    return await this.#keep(definition, Array.from(calls)) as JobHandle<Awaited<Result>>[]
   }
 
   /**
@@ -111,17 +120,70 @@ export class Client extends Service {
    * @param known the task's definition, where there is one: its options then apply, under `options`
    */
   async enqueueByName(name: string, args: readonly unknown[], options: CallOptions = {}, known?: TaskDefinition): Promise<JobHandle> {
-    checkTaskName(name)
-    const { registry } = this.#parts
-    // Where it runs is not known then: counted as computing, of which a worker takes least ahead.
-    const definition = known ?? (registry.has(name) ? registry.get(name) : { name, version: 1, middleware: [], runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
-    const [job] = await this.#keep({ ...definition, rules: callRules('enqueueByName()', options, definition.rules) }, [args])
-    return new JobHandle(job!.id, this)
+    const [job] = await this.#keep(this.#named('enqueueByName()', name, options, known), [args])
+    return job!
+  }
+
+  /**
+   * Has a call of the task enqueued at each slot of a schedule, by whichever worker is there: one job for each slot, however many workers there are. Makes the schedule,
+   * or changes the one of that name; one that is the same already stays as it is, so it may be said at every start. Who paused it must resume it.
+   *
+   * The schedule is kept, with the arguments, until it is removed, also where no slot comes any more. Its jobs have the tags `schedule:NAME` and `slot:TIME`, the time as
+   * in `2026-03-29T01:00:00.000Z`. Schemas check the arguments now; what middleware does around an enqueue is not done around theirs.
+   *
+   * @param name 1 to 90 letters, digits, or . : - _
+   * @throws InvalidOptionError, and what `enqueue` throws; PayloadTooLargeError also where there are `payloads`
+   *
+   * @example
+   * await queue.schedule('weekdays', { cron: '30 7 * * 1-5', timeZone: 'Europe/Berlin', jitter: '1m' }, area, 2, 3)
+   * await queue.schedule('often', { every: '10s', missed: 'skip' }, area.with({ priority: -1 }), 2, 3)
+   * await queue.schedule('then', { at: new Date('2030-01-01T09:00:00Z') }, area, 2, 3)
+   */
+  async schedule<Args extends unknown[], Result, Own extends unknown[]>(
+    name: string, options: ScheduleOptions, task: Task<Args, Result, Own>, ...args: NoInfer<Args>
+  ): Promise<ScheduleRecord> {
+    return this.#schedules.put(name, options, await this.#scheduled(this.#known(task, 'schedule'), args))
+  }
+
+  /** As `schedule`, for a task that is known by name only; see `enqueueByName`. */
+  async scheduleByName(name: string, options: ScheduleOptions, task: string, args: readonly unknown[], call: CallOptions = {}, known?: TaskDefinition): Promise<ScheduleRecord> {
+    return this.#schedules.put(name, options, await this.#scheduled(this.#named('scheduleByName()', task, call, known), args))
+  }
+
+  /**
+   * All schedules, in the order of their names, with the next slot of each.
+   *
+   * @example
+   * const paused = (await queue.schedules()).filter((schedule) => schedule.paused)
+   */
+  schedules(): Promise<readonly ScheduleRecord[]> {
+    return this.#schedules.all()
+  }
+
+  /** Fires no slot of it until it is resumed. Jobs that it has enqueued stay. @throws UnknownScheduleError */
+  pauseSchedule(name: string): Promise<void> {
+    return this.#schedules.pause(name)
+  }
+
+  /** It goes on with the next slot: those that came meanwhile were not missed. @throws UnknownScheduleError */
+  resumeSchedule(name: string): Promise<void> {
+    return this.#schedules.resume(name)
+  }
+
+  /** Jobs that it has enqueued stay: to end them, cancel all that bear its tag. @throws UnknownScheduleError */
+  removeSchedule(name: string): Promise<void> {
+    return this.#schedules.remove(name)
+  }
+
+  /** Enqueues a job of it at once, beside its slots, also while it is paused. @throws UnknownScheduleError */
+  async triggerSchedule(name: string): Promise<JobHandle> {
+    const jobs = [await this.#schedules.extraJob(name)]
+    return this.#handles(jobs, await this.#enqueuer.add(jobs))[0]!
   }
 
   /** A handle on a job that was enqueued before, perhaps by another process. Whether it exists shows when the handle is used. */
   job(id: string): JobHandle {
-    return new JobHandle(checkId(id), this, false)
+    return new JobHandle(checkId(id), this, { known: false })
   }
 
   /** How many jobs stand where, which workers live, and how much there is to do for them. */
@@ -151,11 +213,50 @@ export class Client extends Service {
     return (await this.#job(id)).state
   }
 
-  /** What happened to a job, oldest first, and what its attempts logged. @throws UnknownJobError */
-  async story(id: string): Promise<JobStory> {
-    const story = await this.#parts.backend.story(checkId(id))
-    if (!story) throw new UnknownJobError(id)
-    return story
+  /**
+   * Limits what runs of a queue, a task in it, or a key in it, on all workers together; what runs already goes on. The key `'*'` means each key that has no
+   * limits of its own.
+   *
+   * @param limits in place of those that it had, all of them; null takes them away
+   * @throws InvalidOptionError
+   *
+   * @example
+   * await queue.limit({ queue: 'mail' }, { concurrency: 10, rate: { limit: 100, per: '1m' } })
+   * await queue.limit({ queue: 'mail', key: '*' }, { concurrency: 2 })
+   * await queue.limit({ queue: 'mail', key: 'tenant-7' }, { concurrency: 4, weight: 3 })
+   */
+  async limit(of: Limited, limits: Limits | null): Promise<void> {
+    await this.#parts.backend.gate([{ ...gateName('limit()', of), rule: limits && gateRule(limits) }])
+  }
+
+  /** All limits, and what is paused or held. */
+  limits(): Promise<readonly Gate[]> {
+    return this.#parts.backend.gates()
+  }
+
+  /**
+   * Nothing more of a queue, a task in it, or a key in it is started until it is resumed; what runs goes on, and what is enqueued waits.
+   *
+   * @throws InvalidOptionError
+   *
+   * @example
+   * await queue.pause({ queue: 'mail' })
+   * await queue.resume({ queue: 'mail' })
+   */
+  async pause(of: Limited): Promise<void> {
+    await this.#parts.backend.gate([{ ...pausable('pause()', of), paused: true }])
+  }
+
+  /** What was paused is started again. @throws InvalidOptionError */
+  async resume(of: Limited): Promise<void> {
+    await this.#parts.backend.gate([{ ...pausable('resume()', of), paused: false }])
+  }
+
+  /** What happened to a job, oldest first, what its attempts logged, and what it is called with. @throws UnknownJobError */
+  async story(id: string): Promise<ToldStory> {
+    const { history, logs, payload } = await this.#story(id)
+    const args = await this.#argsOf(id, payload).catch(() => undefined)
+    return { history, logs, ...(args ? { args } : {}) }
   }
 
   /** See `JobHandle.cancel`. @throws UnknownJobError */
@@ -199,11 +300,18 @@ export class Client extends Service {
    * Has a job that failed, was cancelled or is dead begin anew, with all its attempts before it. One that waits, runs or has succeeded
    * stays as it is.
    *
+   * @param changed what of the job is to be another from now on
    * @returns its state now
-   * @throws UnknownJobError
+   * @throws UnknownJobError; InvalidArgumentsError where its task is among `tasks`, and its schema refuses the arguments; PayloadTooLargeError, UncloneableError
+   *
+   * @example
+   * await job.result()
+   * await queue.retry(job.id, { args: [4, 5] })   // 'succeeded': it stays as it is
    */
-  async retry(id: string): Promise<JobState> {
-    const [state] = await this.#parts.backend.commit([{ job: checkId(id), event: 'revive' }])
+  async retry(id: string, changed: RetryChanges = {}): Promise<JobState> {
+    const { args } = checkOptions('retry()', changed, { args: true })
+    const payload = args === undefined ? undefined : await this.#resealed(checkId(id), args)
+    const [state] = await this.#parts.backend.commit([{ job: checkId(id), event: 'revive', ...(payload ? { payload } : {}) }])
     if (state === undefined) throw new UnknownJobError(id)
     return state
   }
@@ -334,18 +442,57 @@ export class Client extends Service {
     return definition
   }
 
-  async #keep(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<NewJob[]> {
-    const { name: task, schema, rules, middleware } = definition
-    for (const args of calls) if (!Array.isArray(args)) throw new InvalidOptionError(`The calls of '${task}'`, args, 'for each call the list of its arguments')
-    if (schema) await Promise.all(calls.map(async (args) => checkedArgs(definition, args)))
-    const jobs = calls.map((args) => this.#newJob(definition, args))
+  /** @param where what was called, for the error */
+  #named(where: string, name: string, options: CallOptions, known: TaskDefinition | undefined): EnqueuedTask {
+    checkTaskName(name)
+    const { registry } = this.#parts
+    // Where it runs is not known then: counted as computing, of which a worker takes least ahead.
+    const definition = known ?? (registry.has(name) ? registry.get(name) : { name, version: 1, middleware: [], runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
+    return { ...definition, rules: callRules(where, options, definition.rules) }
+  }
+
+  /** What each of its jobs is; a payload store has payloads of jobs only. */
+  async #scheduled(definition: EnqueuedTask, args: readonly unknown[]): Promise<Schedule['call']> {
+    const [job] = await this.#newJobs(definition, [args]) as [NewJob]
+    const { payloadLimit } = this.#parts
+    if (job.payload.length > payloadLimit) throw new PayloadTooLargeError(`The scheduled call of '${definition.name}'`, job.payload.length, payloadLimit, 'Payloads are kept of jobs, not of schedules: raise')
+    if (this.closing) throw new ClosedError('The client')
+    return callOf(job)
+  }
+
+  /** Checked, and not kept yet. */
+  async #newJobs(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<NewJob[]> {
+    for (const args of calls) if (!Array.isArray(args)) throw new InvalidOptionError(`The calls of '${definition.name}'`, args, 'for each call the list of its arguments')
+    await this.#check(definition, calls)
+    return calls.map((args) => this.#newJob(definition, args))
+  }
+
+  async #keep(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<JobHandle[]> {
+    const { name: task, rules, middleware } = definition
+    const jobs = await this.#newJobs(definition, calls)
     const keep = async (): Promise<void> => {
       if (this.closing) throw new ClosedError('The client')
-      await this.#enqueuer.add(jobs)
+      taken = await this.#enqueuer.add(jobs)
     }
+    let taken: readonly Taken[] = []
     const infos = jobs.map(({ id }, index) => ({ job: id, task, args: calls[index]!, rules }))
     if (jobs.length > 0) await keepInside([...this.#parts.middleware, ...middleware], infos, keep)
-    return jobs
+    return this.#handles(jobs, taken)
+  }
+
+  #handles(jobs: readonly NewJob[], taken: readonly Taken[]): JobHandle[] {
+    const others = new Map(taken.map((one) => [one.job, one]))
+    return jobs.map(({ id }) => {
+      const other = others.get(id)
+      return other ? new JobHandle(other.holder, this, { admission: other.admission }) : new JobHandle(id, this)
+    })
+  }
+
+  /** What schemas say of the arguments, also of what is linked. */
+  async #check(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<void> {
+    const { schema, rules: { link, linkError } } = definition
+    if (schema) await Promise.all(calls.map(async (args) => checkedArgs(definition, args)))
+    for (const { task, args } of [...link, ...linkError]) await this.#check(this.#known(task, 'link'), [args])
   }
 
   async #job(id: string): Promise<Job> {
@@ -358,14 +505,50 @@ export class Client extends Service {
     return result && isReference(result) ? redeem(this.#parts.payloads, resultName(id, token), result, `The result of job ${id}`) : result
   }
 
-  #newJob(definition: EnqueuedTask, args: readonly unknown[]): NewJob {
+  /** @param linked another job's end publishes it */
+  #newJob(definition: EnqueuedTask, args: readonly unknown[], linked = false): NewJob {
     const { name, version, runs, rules, ownRules } = definition
-    const payload = encode(args, `The arguments of '${name}'`, 'args', leadOf(headerOf(rules, ownRules, version)))
-    if (payload.length > this.#parts.payloadLimit && !this.#parts.payloads) {
+    const header = { ...headerOf(rules, ownRules, version), ...(linked ? { linked } : {}) }
+    const payload = encode(args, `The arguments of '${name}'`, 'args', leadOf(header))
+    const { queue, priority, delay, expires, tags, unique, key, ordered, cost, link, linkError } = rules
+    // What is linked, or takes another's place, is known to the payload store by no name.
+    if (payload.length > this.#parts.payloadLimit && (!this.#parts.payloads || linked || unique?.taken === 'replace')) {
       throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, this.#parts.payloadLimit)
     }
-    const { queue, priority, delay, expires, tags } = rules
-    return { id: this.#nextId(), task: name, queue, place: runs, priority, payload, delay, expires, tags }
+    const links = [...this.#links('success', link), ...this.#links('failure', linkError)]
+    return {
+      id: this.#nextId(), task: name, queue, place: runs, priority, payload, delay, expires, tags,
+      ...(key === undefined ? {} : { key, ...(ordered ? { ordered } : {}) }),
+      ...(cost === 1 ? {} : { cost }),
+      ...(unique ? { unique: uniqueRule(name, unique, args) } : {}),
+      ...(links.length > 0 ? { links } : {})
+    }
+  }
+
+  #links(on: Link['on'], calls: readonly TaskCall[]): Link[] {
+    return calls.map(({ task, args }) => ({ on, job: this.#newJob(this.#known(task, 'link'), args, true) }))
+  }
+
+  async #story(id: string): Promise<KeptStory> {
+    const story = await this.#parts.backend.story(checkId(id))
+    if (!story) throw new UnknownJobError(id)
+    return story
+  }
+
+  async #argsOf(id: string, payload: Uint8Array): Promise<readonly unknown[]> {
+    const { args } = openEnvelope(payload)
+    return decode(isReference(args) ? await redeem(this.#parts.payloads, argsName(id), args, `What job ${id} is called with`) : args) as readonly unknown[]
+  }
+
+  /** A job's envelope with other arguments. */
+  async #resealed(id: string, args: readonly unknown[]): Promise<Uint8Array> {
+    if (!Array.isArray(args)) throw new InvalidOptionError('args', args, 'the list of the arguments')
+    const { registry, payloadLimit } = this.#parts
+    const [job, { payload: before }] = [await this.#job(id), await this.#story(id)]
+    if (registry.has(job.task)) await checkedArgs(registry.get(job.task), args)
+    const payload = encode(args, `The arguments of '${job.task}'`, 'args', leadOf(openEnvelope(before).header))
+    if (payload.length > payloadLimit) throw new PayloadTooLargeError(`The call of '${job.task}'`, payload.length, payloadLimit)
+    return payload
   }
 }
 

@@ -1,23 +1,24 @@
-import type { Broker } from '../backends/broker.ts'
+import type { Broker, Taken } from '../backends/broker.ts'
 import { afterMicrotasks } from '../concurrency/after-microtasks.ts'
 import type { NewJob } from '../jobs/job.ts'
 
 interface Batch {
   readonly jobs: NewJob[]
-  readonly kept: PromiseWithResolvers<void>
+  readonly kept: PromiseWithResolvers<readonly Taken[]>
 }
 
 /** Gathers the jobs of one tick into one publish. Each caller hears only after the broker has kept its job. */
 export class Enqueuer {
   readonly #broker: Broker
-  readonly #underWay = new Set<Promise<void>>()
+  readonly #underWay = new Set<Promise<unknown>>()
   #open: Batch | undefined
 
   constructor(broker: Broker) {
     this.#broker = broker
   }
 
-  add(jobs: readonly NewJob[]): Promise<void> {
+  /** @returns which of the tick's jobs were not kept as they came, as `Broker.publish` does */
+  add(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
     if (!this.#open) {
       this.#open = { jobs: [], kept: Promise.withResolvers() }
       afterMicrotasks(() => this.#send())

@@ -1,3 +1,4 @@
+import type { Admission } from '../jobs/unique.ts'
 import type { Ending } from '../backends/store.ts'
 import type { Duration } from '../kernel/duration.ts'
 import { CancelledError, JobDeadError } from '../kernel/errors.ts'
@@ -23,24 +24,40 @@ export type CancelOutcome = 'cancelled' | 'stopping' | 'finished' | 'unreachable
 /** A job as it stands, its result as the task gave it. */
 export type JobRecord = Omit<Job, 'result'> & { readonly result: unknown }
 
+/** What happened to a job, and what it is called with. */
+export interface ToldStory extends JobStory {
+  /** Absent where they are large, and their payload is gone or not to be had here. */
+  readonly args?: readonly unknown[]
+}
+
+/** What of a job that begins anew is to be another. */
+export interface RetryChanges {
+  /** What it is called with. Default: what it was called with. */
+  readonly args?: readonly unknown[]
+}
+
 /** What a handle asks of its client. */
 export interface JobAccess {
   end(job: string, options: ResultOptions): Promise<Ending>
   cancel(job: string): Promise<CancelOutcome>
   read(job: string): Promise<JobRecord>
   state(job: string): Promise<JobState>
-  story(job: string): Promise<JobStory>
+  story(job: string): Promise<ToldStory>
 }
 
 /** A job that is kept, as its enqueuer holds it. */
 export class JobHandle<Result = unknown> {
+  /** Of the job that is kept: where another stands for the call that was made, its id. */
   readonly id: string
+  /** What became of the call: `'created'`, unless it was to be `unique`, and another job stands for it. */
+  readonly admission: Admission
   readonly #access: JobAccess
   /** False where nobody has seen yet that there is such a job. */
   readonly #known: boolean
 
-  constructor(id: string, access: JobAccess, known = true) {
+  constructor(id: string, access: JobAccess, { known = true, admission = 'created' }: { readonly known?: boolean, readonly admission?: Admission } = {}) {
     this.id = id
+    this.admission = admission
     this.#access = access
     this.#known = known
   }
@@ -88,8 +105,8 @@ export class JobHandle<Result = unknown> {
     return this.#access.state(this.id)
   }
 
-  /** What happened to the job, oldest first, and what its attempts logged. @throws UnknownJobError */
-  story(): Promise<JobStory> {
+  /** What happened to the job, oldest first, what its attempts logged, and what it is called with. @throws UnknownJobError */
+  story(): Promise<ToldStory> {
     return this.#access.story(this.id)
   }
 

@@ -35,6 +35,10 @@ export class LocalCall implements Call, Caller {
     return this.task.rules.timeout
   }
 
+  get softTimeout(): number {
+    return this.task.rules.softTimeout
+  }
+
   get priority(): number {
     return this.task.rules.priority
   }

@@ -38,8 +38,8 @@ export interface QueueLike<T> extends AsyncIterable<T> {
    * @throws QueueShutDownError once it was shut down and is empty; CancelledError, DeadlineExceededError, the reason of the signal: then nothing was taken
    */
   get(options?: WaitOptions): Promise<T>
-  /** What was got has been worked on: `join` counts. @throws InvalidOptionError where it is said more often than was put */
-  taskDone(): void
+  /** What was got has been worked on: `join` counts. Of a queue in a store it resolves when that knows. @throws InvalidOptionError where it is said more often than was put */
+  taskDone(): void | Promise<void>
   /** Waits until everything that was put has been said to be done. */
   join(options?: WaitOptions): Promise<void>
   /**
@@ -47,7 +47,7 @@ export interface QueueLike<T> extends AsyncIterable<T> {
    *
    * As `queue.Queue.shutdown` of Python 3.13.
    */
-  shutdown(options?: { immediate?: boolean }): void
+  shutdown(options?: { immediate?: boolean }): void | Promise<void>
 }
 
 const shutDown = Symbol('shut down')

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../kernel/clock.ts'
 import { type LogFields, type LogLevel, type LogLine, type Logger, silentLogger } from '../kernel/logger.ts'
 import type { Progress } from '../tasks/progress.ts'
+import type { Held } from '../tasks/limit.ts'
 import type { RunningCall } from './running-call.ts'
 
 /** Who hears what running calls say of themselves. */
@@ -8,6 +9,7 @@ export interface Listener {
   readonly clock: Clock
   readonly progress?: ((progress: Progress, call: RunningCall) => void) | undefined
   readonly log?: ((line: LogLine, call: Speaker) => void) | undefined
+  readonly hold?: ((what: Held, ms: number, call: RunningCall) => void) | undefined
 }
 
 type Speaker = Pick<RunningCall, 'seq' | 'bindings' | 'ended'>

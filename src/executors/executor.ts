@@ -1,6 +1,8 @@
 import type { Spent } from '../jobs/job.ts'
+import type { Parent } from '../jobs/link.ts'
 import type { LogLine } from '../kernel/logger.ts'
 import type { CloseOptions } from '../kernel/service.ts'
+import type { Held } from '../tasks/limit.ts'
 import type { Progress } from '../tasks/progress.ts'
 import type { Place, TaskRef } from '../tasks/task.ts'
 import type { PortableError } from '../wire/portable-error.ts'
@@ -27,6 +29,8 @@ export interface Call {
   readonly input: Input
   /** How long it may run, in milliseconds from when it begins; `Infinity` for no limit. */
   readonly timeout: number
+  /** After so long its own signal aborts, in milliseconds from when it begins; it goes on. Default: never. */
+  readonly softTimeout?: number
   /** Of calls that wait, those of a higher one begin first. Default: 0. */
   readonly priority?: number
   /** Its caller sees to it that there are not too many: it is never refused for want of room. */
@@ -35,10 +39,12 @@ export interface Call {
   readonly budget?: number
   /** Cancels the call: its own signal aborts, and after the grace it is stopped. */
   readonly signal?: CancelSignal | undefined
-  /** The attempt at a job that this call is. Its version is that of the task which the job was made for; 1 where absent. */
-  readonly attempt?: { readonly job: string, readonly number: number, readonly token: number, readonly version?: number }
+  /** The attempt at a job that this call is. Its version is that of the task which the job was made for; 1 where absent. Its parent is the job whose end published it. */
+  readonly attempt?: { readonly job: string, readonly number: number, readonly token: number, readonly version?: number, readonly parent?: Parent | undefined }
   /** Hears how far the call has come, about every 50 ms at most, the last before its outcome. Must not throw. */
   readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** Hears that others like it are to wait, for so many milliseconds. Must not throw. */
+  readonly onHold?: (what: Held, ms: number) => void
   /** Hears what the call logs, before its outcome: so many lines at most (see `CallReports`), with fields that can be sent. Must not throw. */
   readonly onLog?: (line: LogLine) => void
 }

@@ -1,11 +1,16 @@
 import { CancelScope, outsideScopes, provideScope } from '../concurrency/cancel-scope.ts'
-import { systemClock } from '../kernel/clock.ts'
+import type { Parent } from '../jobs/link.ts'
+import { type Clock, type Timer, systemClock } from '../kernel/clock.ts'
+import { SoftTimeoutError } from '../kernel/errors.ts'
 import type { LogFields, Logger } from '../kernel/logger.ts'
 import { callOf, isBare } from '../tasks/call.ts'
-import { type OwnContext, type TaskContext, context, inCall, runInContext } from '../tasks/context.ts'
+import { type OwnContext, type ParentOutcome, type TaskContext, context, inCall, runInContext } from '../tasks/context.ts'
+import type { Held } from '../tasks/limit.ts'
 import { progressOf } from '../tasks/progress.ts'
 import type { OpenResources, Resource } from '../tasks/resource.ts'
 import type { TaskDefinition } from '../tasks/task.ts'
+import { decode } from '../wire/codec.ts'
+import { type PortableError, fromPortable } from '../wire/portable-error.ts'
 import { CallReports, type Listener } from './call-reports.ts'
 import type { Call } from './executor.ts'
 
@@ -16,6 +21,7 @@ export class RunningCall implements OwnContext {
   readonly job: string | undefined
   readonly attempt: number
   readonly token: number
+  readonly #parent: Parent | undefined
   readonly deadline: number
   /** The call's number on its thread; 0 where there is none. */
   readonly seq: number
@@ -35,11 +41,19 @@ export class RunningCall implements OwnContext {
     this.job = attempt?.job
     this.attempt = attempt?.number ?? 1
     this.token = attempt?.token ?? 0
+    this.#parent = attempt?.parent
     this.deadline = deadline
     this.seq = seq
     this.#declared = resources
     this.#opened = opened
     this.#listener = listener
+  }
+
+  get parent(): ParentOutcome | undefined {
+    if (!this.#parent) return undefined
+    const { job, state, outcome } = this.#parent
+    const value = decode(outcome)
+    return state === 'succeeded' ? { job, state, result: value, error: undefined } : { job, state: state as 'failed' | 'dead', result: undefined, error: fromPortable(value as PortableError) }
   }
 
   get signal(): AbortSignal {
@@ -68,6 +82,10 @@ export class RunningCall implements OwnContext {
     return this.#progress ??= (done, total, note) => this.#said.progress(progressOf(done, total, note))
   }
 
+  hold(what: Held, ms: number): void {
+    if (!this.ended) this.#listener.hold?.(what, ms, this)
+  }
+
   /** It is over. What it said last is passed on, and its progress from here on is not. */
   end(): void {
     this.#reports?.end()
@@ -89,6 +107,11 @@ export class RunningCall implements OwnContext {
     this.version = definition.version
     this.#declared = definition.resources
     return isBare(definition) ? definition.fn as (...args: readonly unknown[]) => unknown : (...args) => callOf(definition, args, this.#opened)
+  }
+
+  /** Its signal aborts after so long, in milliseconds; it goes on. */
+  abortAfter(ms: number, clock: Clock): Timer {
+    return clock.after(ms, () => this.abort(new SoftTimeoutError(`The task '${this.task}'`)))
   }
 
   abort(error: unknown): void {

@@ -35,6 +35,11 @@ export interface JobStory {
   readonly logs: readonly JobLogLine[]
 }
 
+/** As a store keeps it: with the envelope that the job is called with. */
+export interface KeptStory extends JobStory {
+  readonly payload: Uint8Array
+}
+
 /** No more than this many entries, and lines, are kept of one job: the newest. */
 export const historyLimit = 100
 export const logLimit = 1_000

@@ -1,7 +1,9 @@
 import type { Progress } from '../tasks/progress.ts'
 import { type Place, places } from '../tasks/task.ts'
 import type { PortableError } from '../wire/portable-error.ts'
+import type { Link, Parent } from './link.ts'
 import { type JobEvent, type JobState, next } from './states.ts'
+import type { UniqueRule } from './unique.ts'
 
 /** A job as it is published: decided by the client, never changed afterwards. */
 export interface NewJob {
@@ -19,6 +21,16 @@ export interface NewJob {
   readonly expires: number
   /** What people find it by. */
   readonly tags: readonly string[]
+  /** There is to be no other of its key. */
+  readonly unique?: UniqueRule
+  /** On whose behalf it is, such as a tenant's: keys of a queue take turns, and may have limits. */
+  readonly key?: string
+  /** It begins only when all jobs of its key that began before, and are ordered too, have ended. */
+  readonly ordered?: boolean
+  /** What it takes of rates. Default: 1. */
+  readonly cost?: number
+  /** What is published when it ends. */
+  readonly links?: readonly Link[]
 }
 
 /** Where a job waits: with the others of its place, or apart from them, since a worker died with it. */
@@ -46,6 +58,9 @@ export interface Job {
   readonly place: Place
   readonly priority: number
   readonly tags: readonly string[]
+  readonly key: string | undefined
+  readonly ordered: boolean
+  readonly cost: number
   readonly state: JobState
   /** When it may start or started to wait, in milliseconds since the epoch of the backend's clock. */
   readonly dueAt: number
@@ -75,6 +90,8 @@ export interface Job {
   readonly spent: Spent | undefined
   /** What the newest attempt said of itself. */
   readonly progress: Progress | undefined
+  /** The job whose end published this one. */
+  readonly parent: Parent | undefined
 }
 
 /** An event with what it brings. */
@@ -92,8 +109,12 @@ export type Happening =
   | { readonly event: 'rescue', readonly announced?: boolean }
   | { readonly event: 'bury', readonly error: PortableError, readonly died?: boolean }
 
-/** The job as it is right after it was published. */
-export function born(job: NewJob, now: number): Job {
+/**
+ * The job as it is right after it was published.
+ *
+ * @param parent whose end published it, where one did
+ */
+export function born(job: NewJob, now: number, parent?: Parent): Job {
   return {
     id: job.id,
     task: job.task,
@@ -101,6 +122,9 @@ export function born(job: NewJob, now: number): Job {
     place: job.place,
     priority: job.priority,
     tags: job.tags,
+    key: job.key,
+    ordered: job.ordered ?? false,
+    cost: job.cost ?? 1,
     state: job.delay > 0 ? 'scheduled' : 'ready',
     dueAt: now + job.delay,
     expiresAt: now + job.expires,
@@ -118,7 +142,8 @@ export function born(job: NewJob, now: number): Job {
     result: undefined,
     error: undefined,
     spent: undefined,
-    progress: undefined
+    progress: undefined,
+    parent
   }
 }
 

@@ -31,6 +31,17 @@ function isSmall({ name, message, stack = '', code, cause, errors, fields }: Por
     && message.length <= longestText && stack.length <= longestText
 }
 
+/** An error as it is kept: one that cannot be encoded whole is told by its own words alone. */
+export function errorBytes(error: PortableError): Uint8Array {
+  try {
+    return encode(error)
+  } catch {
+    // A cause or field that is no data must not keep the others of its batch from being settled.
+    const { name, message, stack, code } = error
+    return encode({ name, message, ...(stack === undefined ? {} : { stack }), ...(code === undefined ? {} : { code }) })
+  }
+}
+
 class Cutter {
   #left = errorLimit
 

@@ -22,7 +22,10 @@ interface OfJob {
 
 /** Something that happened to a job. */
 export type JobNews =
-  /** It is kept. `revived`: it had ended, and begins anew. */
+  /**
+   * It is kept: one of a call, of a schedule, or published by the end of another. Of one whose unique key is taken nothing is told, nor of the one that holds
+   * the key: what is `rejected` or `merged` is no job of its own, and what is `replaced` keeps its id and was told. `revived`: it had ended, and begins anew.
+   */
   | OfJob & { readonly type: 'enqueued' | 'revived' }
   /** A worker has it. */
   | OfJob & { readonly type: 'started' }

@@ -184,6 +184,27 @@ export class DeadlineExceededError extends TreadleError {
   }
 }
 
+export class SoftTimeoutError extends TreadleError {
+  static override readonly className: string = 'SoftTimeoutError'
+  override readonly code: string = 'SOFT_TIMEOUT'
+  constructor(what: string, options?: ErrorOptions) {
+    super(`${what} has used up the time after which it is to come to an end. Raise its softTimeout, or make it do less.`, options)
+  }
+}
+
+/** What a task throws to be tried again. */
+export class RetryRequestedError extends TreadleError {
+  static override readonly className: string = 'RetryRequestedError'
+  override readonly code: string = 'RETRY_REQUESTED'
+  /** Milliseconds until the next attempt; where it is absent the task's rules say it. */
+  readonly after?: number
+
+  constructor(after: number | undefined, options?: ErrorOptions) {
+    super(`The task asked to be tried again${after === undefined ? '' : ` in ${after} ms`}.`, options)
+    if (after !== undefined) this.after = after
+  }
+}
+
 export class ThreadExitedError extends TreadleError {
   static override readonly className: string = 'ThreadExitedError'
   override readonly code: string = 'THREAD_EXITED'
@@ -251,8 +272,16 @@ export class ClosedError extends TreadleError {
 export class PayloadTooLargeError extends TreadleError {
   static override readonly className: string = 'PayloadTooLargeError'
   override readonly code: string = 'PAYLOAD_TOO_LARGE'
+  constructor(what: string, bytes: number, limit: number, remedy = "Give connect() and startWorker() payloads, a folder for what is large ({ payloads: './payloads' }); or raise") {
+    super(`${what} takes ${bytes} bytes; the limit is ${limit}. ${remedy} payloadLimit; or send the name of a file.`)
+  }
+}
+
+export class SharedTooLargeError extends TreadleError {
+  static override readonly className: string = 'SharedTooLargeError'
+  override readonly code: string = 'SHARED_TOO_LARGE'
   constructor(what: string, bytes: number, limit: number) {
-    super(`${what} takes ${bytes} bytes; the limit is ${limit}. Give connect() and startWorker() payloads, a folder for what is large ({ payloads: './payloads' }); or raise payloadLimit; or send the name of a file.`)
+    super(`${what} takes ${bytes} bytes; the limit is ${limit}. Raise payloadLimit of connectShared(), or share the name of a file.`)
   }
 }
 
@@ -299,6 +328,14 @@ export class UnknownJobError extends TreadleError {
   override readonly code: string = 'UNKNOWN_JOB'
   constructor(job: string) {
     super(`There is no job ${job} here. It may have been removed, or the URL names another backend.`)
+  }
+}
+
+export class UnknownScheduleError extends TreadleError {
+  static override readonly className: string = 'UnknownScheduleError'
+  override readonly code: string = 'UNKNOWN_SCHEDULE'
+  constructor(name: string) {
+    super(`There is no schedule '${name}' here. It may have been removed, or the URL names another backend; schedules() tells which there are.`)
   }
 }
 
@@ -395,6 +432,14 @@ export class LinkLostError extends TreadleError {
   override readonly code: string = 'LINK_LOST'
   constructor(options?: ErrorOptions) {
     super('The line to the thread or process that holds this was closed, or that has ended, and what it held with it. Have one hold it that outlives those who use it.', options)
+  }
+}
+
+export class LeaseLostError extends TreadleError {
+  static override readonly className: string = 'LeaseLostError'
+  override readonly code: string = 'LEASE_LOST'
+  constructor() {
+    super('The lease on what is shared was not renewed in time, so it may be in other hands: everything that this client held or waited for was given back. Stop what relies on it, and ask again. Where this program stands still, or its store is away, for longer than the lease lasts, raise lease.')
   }
 }
 

@@ -18,7 +18,9 @@ export interface TaskContext {
    * A store of your own may use it to refuse the late one's writes. 0 where there is no job.
    */
   readonly token: number
-  /** Aborts when the call is cancelled or its time is up. */
+  /** How the job ended whose `link` or `linkError` led to this one; undefined for others. */
+  readonly parent: ParentOutcome | undefined
+  /** Aborts when the call is cancelled, or its time or soft time is up. */
   readonly signal: AbortSignal
   /** When the time is up, in milliseconds since the epoch of this machine's clock; `Infinity` without a timeout. */
   readonly deadline: number
@@ -40,10 +42,22 @@ export interface TaskContext {
   readonly progress: (done: number, total?: number, note?: string) => void
 }
 
+/** How another job ended. */
+export interface ParentOutcome {
+  readonly job: string
+  readonly state: 'succeeded' | 'failed' | 'dead'
+  /** What its task returned, where it succeeded. */
+  readonly result: unknown
+  /** Why it failed, or is dead, as its handle's `result()` would throw it; undefined where it succeeded. */
+  readonly error: unknown
+}
+
 /** The context as it is made by whoever runs the call. */
 export interface OwnContext extends TaskContext {
   /** What was opened of a resource, where the call's task has it. */
   opened?(resource: object): { readonly value: unknown } | undefined
+  /** Jobs like this one are not to be started for so many milliseconds. */
+  hold?(what: 'task' | 'key' | 'queue', ms: number): void
 }
 
 const running = sharedByCopies('running.1', () => new AsyncLocalStorage<OwnContext>())
@@ -54,6 +68,7 @@ const outside: TaskContext = {
   job: undefined,
   attempt: 1,
   token: 0,
+  parent: undefined,
   signal: new AbortController().signal,
   deadline: Infinity,
   log: silentLogger,
@@ -82,6 +97,10 @@ export function runOutside<T>(fn: () => T): T {
 
 export function openedHere(resource: object): { readonly value: unknown } | undefined {
   return running.getStore()?.opened?.(resource)
+}
+
+export function holdFromHere(what: 'task' | 'key' | 'queue', ms: number): void {
+  running.getStore()?.hold?.(what, ms)
 }
 
 /** Whether this code runs inside a call. */

@@ -10,6 +10,7 @@ import { type RetryOptions, type RetryRules, checkRetry } from '../kernel/retry-
 import { remember } from './own-thread.ts'
 import type { ArgsSchema, SchemaInput, SchemaOutput, StandardSchema } from './standard-schema.ts'
 import { type TaskSource, callerSource } from './source.ts'
+import { TaskCall } from './task-call.ts'
 
 /**
  * Where a call runs: on the event loop (it waits), on a thread (it computes), on a thread that may wait (it blocks), or in a
@@ -35,6 +36,51 @@ export interface CallOptions {
   expires?: Duration
   /** Words to find the job by: up to 20, each of 1 to 100 letters, digits, or . : - _. Default: none. */
   tags?: readonly string[]
+  /**
+   * How long one attempt may take until its signal aborts, less than `timeout`: so it has the rest of the time to come to an end of its own, and that end
+   * counts. Default: its signal aborts when it is stopped.
+   */
+  softTimeout?: Duration
+  /**
+   * There is to be one such job of the task at a time in its queue: `true` for one with the same arguments, as they are encoded (fields in the same order). What becomes
+   * of another, `UniqueOptions.taken` says. Default: any number.
+   */
+  unique?: boolean | UniqueOptions
+  /** A job of the task that was enqueued with the same key less than 24 hours ago, or has not ended, stands for this one. Up to 200 characters. In place of `unique`. */
+  idempotencyKey?: string
+  /**
+   * On whose behalf the job is, such as a tenant: the keys of a queue take turns, so that one's million jobs do not hold up another's one, and may have limits. Up to 200
+   * characters, other than `'*'`. Default: those without one share a turn.
+   */
+  key?: string
+  /** It begins only when all jobs of its key before it that are ordered too have ended, retries and all. Needs a `key`. Default: false. */
+  ordered?: boolean
+  /** What the job takes of the rates that limit it; more than 0. Default: 1. */
+  cost?: number
+  /** What is enqueued in the same breath in which the job succeeds. In place of what the task has. Default: nothing. */
+  link?: TaskCall | readonly TaskCall[]
+  /** What is enqueued in the same breath in which the job fails for good, or is set aside as dead; not where it is cancelled. Default: nothing. */
+  linkError?: TaskCall | readonly TaskCall[]
+  /** Nothing is kept of the result: `job.result()` gives undefined. Default: false. */
+  ignoreResult?: boolean
+}
+
+export interface UniqueOptions {
+  /** What is unique, among the jobs of the task: up to 200 characters. Default: its arguments. */
+  key?: string
+  /** The job stands for others for this long from when it was enqueued, though it has ended: at most one in such a time. Up to 1,000 years. Default: until it has ended. */
+  for?: Duration
+  /**
+   * What becomes of a call while another job stands for it:
+   *
+   * - `'merge'`: the job that is there serves both. If it has not begun, it has the higher priority, the earlier start and the later expiry of the two.
+   * - `'reject'`: it is not kept.
+   * - `'replace'`: if the job that is there has not begun, it takes over the arguments and the delay, counted anew, and all else of this call; else this
+   *   call is kept as a job of its own.
+   *
+   * The handle says which it was, as `admission`, and is one on the job that is there. Default: `'merge'`.
+   */
+  taken?: 'merge' | 'reject' | 'replace'
 }
 
 export interface TaskOptions extends CallOptions {
@@ -63,7 +109,7 @@ export interface TaskOptions extends CallOptions {
   resources?: readonly Resource<unknown>[]
 }
 
-const callOptions = { queue: true, priority: true, timeout: true, retry: true, delay: true, expires: true, tags: true } as const
+const callOptions = { queue: true, priority: true, timeout: true, retry: true, delay: true, expires: true, tags: true, softTimeout: true, unique: true, idempotencyKey: true, key: true, ordered: true, cost: true, link: true, linkError: true, ignoreResult: true } as const
 const taskOptions = { name: true, runs: true, aliases: true, version: true, middleware: true, resources: true, args: true, ...callOptions } as const
 
 /** The options of a call, checked, in milliseconds. */
@@ -75,6 +121,22 @@ export interface CallRules {
   readonly delay: number
   readonly expires: number
   readonly tags: readonly string[]
+  readonly softTimeout: number
+  readonly unique: UniqueCallRule | undefined
+  readonly key: string | undefined
+  readonly ordered: boolean
+  readonly cost: number
+  readonly link: readonly TaskCall[]
+  readonly linkError: readonly TaskCall[]
+  readonly ignoreResult: boolean
+}
+
+/** What there is to be one of: by its key, or by its arguments where it has none. */
+export interface UniqueCallRule {
+  readonly key: string | undefined
+  /** Milliseconds. */
+  readonly window: number
+  readonly taken: NonNullable<UniqueOptions['taken']>
 }
 
 /** What a thread needs to find a task again. */
@@ -181,7 +243,15 @@ export const ruleDefaults: CallRules = {
   retry: checkRetry({}),
   delay: 0,
   expires: Infinity,
-  tags: []
+  tags: [],
+  softTimeout: Infinity,
+  unique: undefined,
+  key: undefined,
+  ordered: false,
+  cost: 1,
+  link: [],
+  linkError: [],
+  ignoreResult: false
 }
 
 /**
@@ -200,22 +270,67 @@ function rulesWith(options: CallOptions, base: CallRules): CallRules {
   if (!Number.isInteger(priority) || Math.abs(priority + 0.5) > 2 ** 15) {
     throw new InvalidOptionError('priority', priority, 'a whole number from -32768 to 32767')
   }
-  const time = (name: 'timeout' | 'delay' | 'expires'): number =>
+  const time = (name: 'timeout' | 'softTimeout' | 'delay' | 'expires'): number =>
     options[name] === undefined ? base[name] : milliseconds(options[name], name)
   const timeout = time('timeout')
   if (timeout === 0) throw new InvalidOptionError('timeout', options.timeout, 'more than 0')
+  const softTimeout = time('softTimeout')
+  if (softTimeout !== Infinity && !(softTimeout > 0 && softTimeout < timeout)) throw new InvalidOptionError('softTimeout', options.softTimeout, 'more than 0, and less than timeout')
   const delay = waitable(time('delay'), 'delay')
   const expires = time('expires')
   if (expires !== Infinity) waitable(expires, 'expires')
+  const { key = base.key, ordered = base.ordered, cost = base.cost } = options
+  if (key !== undefined && checkKey('key', key) === '*') throw new InvalidOptionError('key', key, "other than '*', which means all of them")
+  if (checkBoolean('ordered', ordered) && key === undefined) throw new InvalidOptionError('ordered', ordered, 'given with a key: jobs are ordered among those of their key')
+  if (typeof cost !== 'number' || !(cost > 0 && cost < Infinity)) throw new InvalidOptionError('cost', cost, 'a number, more than 0')
   return {
     queue,
+    key,
+    ordered,
+    cost,
     priority,
     timeout,
+    softTimeout,
     delay,
     expires,
     tags: options.tags === undefined ? base.tags : checkTags(options.tags),
-    retry: options.retry === undefined ? base.retry : checkRetry(options.retry, base.retry)
+    retry: options.retry === undefined ? base.retry : checkRetry(options.retry, base.retry),
+    unique: uniqueRule(options, base.unique),
+    link: options.link === undefined ? base.link : checkCalls('link', options.link),
+    linkError: options.linkError === undefined ? base.linkError : checkCalls('linkError', options.linkError),
+    ignoreResult: options.ignoreResult === undefined ? base.ignoreResult : checkBoolean('ignoreResult', options.ignoreResult)
   }
+}
+
+/** How long an idempotency key is remembered, in milliseconds: as long as who asks again is likely to. */
+const idempotencyWindow = 24 * 3_600_000
+
+function uniqueRule({ unique, idempotencyKey }: CallOptions, base: UniqueCallRule | undefined): UniqueCallRule | undefined {
+  if (idempotencyKey !== undefined) {
+    if (unique !== undefined) throw new InvalidOptionError('idempotencyKey', idempotencyKey, 'given without unique: it is another word for a unique key with a time')
+    return { key: `id ${checkKey('idempotencyKey', idempotencyKey)}`, window: idempotencyWindow, taken: 'merge' }
+  }
+  if (unique === undefined) return base
+  if (unique === false) return undefined
+  const { key, for: window = 0, taken = 'merge' } = unique === true ? {} : checkOptions('unique', unique, { key: true, for: true, taken: true })
+  if (!['merge', 'reject', 'replace'].includes(taken)) throw new InvalidOptionError('unique.taken', taken, "'merge', 'reject' or 'replace'")
+  return { key: key === undefined ? undefined : `key ${checkKey('unique.key', key)}`, window: waitable(milliseconds(window, 'unique.for'), 'unique.for'), taken }
+}
+
+function checkKey(name: string, key: unknown): string {
+  if (typeof key !== 'string' || key.length < 1 || key.length > 200) throw new InvalidOptionError(name, key, 'a text of 1 to 200 characters')
+  return key
+}
+
+function checkCalls(name: string, calls: TaskCall | readonly TaskCall[]): readonly TaskCall[] {
+  const list: readonly unknown[] = Array.isArray(calls) ? calls : [calls]
+  if (list.length > 100 || !list.every((one) => one instanceof TaskCall)) throw new InvalidOptionError(name, calls, 'what call() gives, or a list of up to 100 such')
+  return list
+}
+
+function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new InvalidOptionError(name, value, 'true or false')
+  return value
 }
 
 /** @throws InvalidOptionError where no queue can bear the name */

@@ -7,15 +7,21 @@ import { busCases, eventTimeCases } from './backend-conformance/bus.ts'
 import { cancellingCases } from './backend-conformance/cancelling.ts'
 import { closingCases } from './backend-conformance/closing.ts'
 import { delayCases } from './backend-conformance/delays.ts'
+import { gateCases } from './backend-conformance/gates.ts'
 import { handleCases } from './backend-conformance/handles.ts'
 import { historyCases } from './backend-conformance/histories.ts'
 import { leaseCases } from './backend-conformance/leases.ts'
+import { linkCases } from './backend-conformance/links.ts'
 import { orderCases } from './backend-conformance/order.ts'
 import { publishingCases } from './backend-conformance/publishing.ts'
 import { readingCases } from './backend-conformance/reading.ts'
+import { scheduleCases } from './backend-conformance/schedules.ts'
 import { settlingCases } from './backend-conformance/settling.ts'
+import { sharedHistoryCases } from './backend-conformance/shared-histories.ts'
+import { sharedClosingCases, sharedHandleCases, sharedLeaseCases, sharedLockCases, sharedQueueCases, sharedValueCases, sharedWakingCases } from './backend-conformance/shared-things.ts'
 import { storyCases } from './backend-conformance/stories.ts'
 import { suspectCases } from './backend-conformance/suspects.ts'
+import { uniqueCases } from './backend-conformance/unique.ts'
 import { wakingCases } from './backend-conformance/waking.ts'
 
 export interface BackendDriver {
@@ -28,6 +34,8 @@ export interface BackendDriver {
    * @param clock what its leases and delays run on: the cases move it. See `Broker`.
    */
   readonly open: (where: string, clock: Clock) => Promise<Backend>
+  /** How many random histories are replayed; with a seed that a failure told, the same again. Default: 300, others each time. */
+  readonly histories?: { readonly runs: number, readonly seed?: number | undefined }
   /** Cases, or groups of them, that this adapter cannot pass, by name, each with the reason. */
   readonly skip?: Readonly<Record<string, string>>
 }
@@ -42,13 +50,25 @@ const groups: Readonly<Record<string, Cases>> = {
   suspects: suspectCases,
   waking: wakingCases,
   afterwards: afterwardsCases,
+  gates: gateCases,
+  unique: uniqueCases,
+  links: linkCases,
   reading: readingCases,
   stories: storyCases,
+  schedules: scheduleCases,
   bus: busCases,
   'the bus, as time goes by': eventTimeCases,
   handles: handleCases,
   closing: closingCases,
-  histories: historyCases
+  histories: historyCases,
+  'shared locks': sharedLockCases,
+  'shared leases': sharedLeaseCases,
+  'shared queues': sharedQueueCases,
+  'shared values': sharedValueCases,
+  'shared waking': sharedWakingCases,
+  'shared handles': sharedHandleCases,
+  'shared closing': sharedClosingCases,
+  'shared histories': sharedHistoryCases
 }
 
 /**
@@ -59,7 +79,7 @@ const groups: Readonly<Record<string, Cases>> = {
  * @example
  * backendConformance({ name: 'memory', open: async (_where, clock) => memory({ clock }) }, { describe, test, expect })
  */
-export function backendConformance({ name, open, skip = {} }: BackendDriver, { describe, test, expect }: TestRunner): void {
+export function backendConformance({ name, open, histories = { runs: 300 }, skip = {} }: BackendDriver, { describe, test, expect }: TestRunner): void {
   const known = new Set(Object.entries(groups).flatMap(([group, cases]) => [group, ...Object.keys(cases)]))
   for (const skipped of Object.keys(skip)) if (!known.has(skipped)) throw new Error(`the suite has no case '${skipped}'`)
   let places = 0
@@ -75,6 +95,7 @@ export function backendConformance({ name, open, skip = {} }: BackendDriver, { d
             await run({
               expect,
               clock,
+              histories,
               backend: await openOne(where),
               another: () => openOne(where),
               fresh() {

@@ -1,11 +1,16 @@
-import { type AttemptRef, type BrokerStats, type Delivery, type QueueStats, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, unknownWorker } from '../backends/broker.ts'
+import {
+  type AttemptRef, type BrokerStats, type Delivery, type QueueStats, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, type Taken, unknownWorker
+} from '../backends/broker.ts'
 import type { Change, ChangeOutcome, PurgeFilter } from '../backends/store.ts'
+import { type Gate, type GateChange, type GateName, type GateRule, eachKey, gatesOf, innerName, opensAt, outerName, paidAfter, rankOf, turnOf } from '../jobs/gates.ts'
 import { type HistoryEntry, entryOf, historyOf } from '../jobs/history.ts'
-import { type Happening, type Job, type NewJob, born, happen, lineOf, lines } from '../jobs/job.ts'
+import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../jobs/job.ts'
 import { expired } from '../jobs/limits.ts'
+import { type Link, type Parent, linkedBy, parentOf } from '../jobs/link.ts'
 import { type JobNews, enqueued, progressed, told } from '../jobs/queue-event.ts'
 import { hasExpired, rescue } from '../jobs/rescue.ts'
 import { type JobState, canHappen, isFinal, jobStates } from '../jobs/states.ts'
+import { type KeyHold, admissionOf, amended, hasNotBegun } from '../jobs/unique.ts'
 
 /**
  * What a backend does, in the plainest words: every question is answered by going through all jobs.
@@ -18,9 +23,17 @@ export class BackendModel {
   /** In the order of arrival. */
   readonly #jobs = new Map<string, Job>()
   readonly #payloads = new Map<string, Uint8Array>()
+  readonly #links = new Map<string, readonly Link[]>()
+  readonly #holds = new Map<string, KeyHold>()
   readonly #history = new Map<string, HistoryEntry[]>()
   readonly #leases = new Map<string, number>()
   readonly #ending = new Set<string>()
+  readonly #gates = new Map<string, Map<string, GateRecord>>()
+  /** Of queues that have, or had, gates or keys: how far turns have come, and each key's. */
+  readonly #turns = new Map<string, { reached: number, readonly keys: Map<string, number> }>()
+  readonly #ranks = new Map<string, number>()
+  /** Of each key with ordered jobs, which has begun and not ended. */
+  readonly #holders = new Map<string, string>()
   /** Also those whose jobs were all purged. */
   readonly #queues = new Set<string>()
 
@@ -32,38 +45,32 @@ export class BackendModel {
     return [...this.#jobs.values()]
   }
 
-  publish(jobs: readonly NewJob[]): void {
-    for (const job of jobs) {
-      if (this.#jobs.has(job.id)) continue
-      this.#jobs.set(job.id, born(job, this.now))
-      this.#payloads.set(job.id, job.payload)
-      this.#queues.add(job.queue)
-      this.news.push(enqueued(job, this.now))
-    }
+  publish(jobs: readonly NewJob[]): readonly Taken[] {
+    return jobs.map((job) => this.#publish(job)).filter((taken) => taken !== undefined)
   }
 
   reserve({ worker, queues, room, lease }: ReserveRequest): Reservation {
     this.#leases.set(worker, this.now + lease)
-    for (const job of this.jobs) if (job.state === 'scheduled' && job.dueAt <= this.now) this.#happen(job, { event: 'due' })
+    const due = this.jobs.filter((job) => job.state === 'scheduled' && job.dueAt <= this.now).sort((a, b) => a.dueAt - b.dueAt)
+    for (const job of due) this.#happen(job, { event: 'due' })
     const deliveries: Delivery[] = []
     for (const name of lines) {
-      const line = this.jobs
-        .filter((job) => job.state === 'ready' && lineOf(job) === name && queues.includes(job.queue))
-        .sort((a, b) => b.priority - a.priority)
-      let left = room[name] ?? 0
-      for (const job of line) {
-        if (left === 0) break
-        if (hasExpired(job, this.now)) {
-          this.#happen(job, { event: 'bury', error: expired })
-          continue
+      const passed = new Set<string>()
+      for (let left = room[name] ?? 0; left > 0;) {
+        const job = this.#next(name, queues, passed)
+        if (!job) break
+        if (this.#isHeldBack(job)) passed.add(job.id)
+        else if (hasExpired(job, this.now)) this.#happen(job, { event: 'bury', error: expired })
+        else {
+          this.#pass(job)
+          const { id, token, task, place, attempt, suspect, deaths, deferrals } = this.#happen(job, { event: 'reserve', worker })
+          deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, deferrals, payload: this.#payloads.get(id)! })
+          left--
         }
-        const { id, token, task, place, attempt, suspect, deaths, deferrals } = this.#happen(job, { event: 'reserve', worker })
-        deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, deferrals, payload: this.#payloads.get(id)! })
-        left--
       }
     }
-    const due = this.jobs.filter((job) => job.state === 'scheduled').map((job) => job.dueAt - this.now)
-    return { deliveries, cancelling: this.#held(worker).filter((job) => job.cancelling).map(refOf), nextDue: Math.min(Infinity, ...due) }
+    const waits = this.jobs.filter((job) => job.state === 'scheduled').map((job) => job.dueAt - this.now)
+    return { deliveries, cancelling: this.#held(worker).filter((job) => job.cancelling).map(refOf), nextDue: Math.min(Infinity, ...waits) }
   }
 
   settle(settlements: readonly Settlement[], next?: ReserveRequest): Settled {
@@ -126,9 +133,11 @@ export class BackendModel {
   }
 
   commit(changes: readonly Change[]): readonly ChangeOutcome[] {
-    return changes.map(({ job: id, event }) => {
+    return changes.map(({ job: id, event, payload }) => {
       const job = this.#jobs.get(id)
-      return job && (canHappen(job.state, event) ? this.#happen(job, { event }) : job).state
+      if (!job || !canHappen(job.state, event)) return job?.state
+      if (payload) this.#payloads.set(id, payload)
+      return this.#happen(job, { event }).state
     })
   }
 
@@ -154,6 +163,106 @@ export class BackendModel {
     }
   }
 
+  gate(changes: readonly (GateName & GateChange)[]): void {
+    for (const { rule, paused, holdFor, ...name } of changes) {
+      const of = this.#gates.get(name.queue) ?? new Map<string, GateRecord>()
+      this.#gates.set(name.queue, of)
+      this.#turned(name.queue)
+      const before = of.get(innerName(name)) ?? { rule: undefined, paused: false, heldUntil: 0, paidAt: 0 }
+      const after = {
+        rule: rule === undefined ? before.rule : rule ?? undefined,
+        paidAt: rule === undefined ? before.paidAt : 0,
+        paused: paused ?? before.paused,
+        heldUntil: holdFor === undefined ? before.heldUntil : Math.max(before.heldUntil, this.now + holdFor)
+      }
+      of.set(innerName(name), after)
+    }
+  }
+
+  gates(): readonly Gate[] {
+    return [...this.#gates].flatMap(([queue, of]) => [...of]
+      .filter(([, { rule, paused, heldUntil }]) => rule !== undefined || paused || heldUntil > this.now)
+      .map(([inner, { rule = {}, paused, heldUntil }]) => ({ ...outerName(queue, inner), rule, paused, heldUntil: heldUntil > this.now ? heldUntil : 0 })))
+  }
+
+  /** The first of several queues: of those whose gates let their own first through, the one of the highest priority, then the oldest. */
+  #next(line: Line, queues: readonly string[], passed: ReadonlySet<string>): Job | undefined {
+    const all = this.jobs
+    const firsts = [...new Set(queues)].map((queue) => all
+      .filter((job) => job.queue === queue && job.state === 'ready' && lineOf(job) === line && !passed.has(job.id))
+      .sort((a, b) => this.#ranks.get(a.id)! - this.#ranks.get(b.id)!)[0])
+    return firsts.filter((job) => job !== undefined && this.#opens(job.queue, 'queue', job.cost) <= this.now).toSorted((a, b) => b!.priority - a!.priority || all.indexOf(a!) - all.indexOf(b!))[0]
+  }
+
+  #isHeldBack(job: Job): boolean {
+    const holder = job.ordered ? this.#holders.get(`${job.queue} ${job.key}`) : undefined
+    return (holder !== undefined && holder !== job.id) || gatesOf(job).some((inner) => this.#opens(job.queue, inner, job.cost) > this.now)
+  }
+
+  #opens(queue: string, inner: string, cost: number): number {
+    return opensAt(this.#gateState(queue, inner), cost, this.now)
+  }
+
+  #gateState(queue: string, inner: string): GateRecord & { active: number } {
+    const of = this.#gates.get(queue)
+    const own = of?.get(inner) ?? { rule: undefined, paused: false, heldUntil: 0, paidAt: 0 }
+    const rule = own.rule ?? (inner.startsWith('key ') ? of?.get(eachKey)?.rule : undefined)
+    const active = this.jobs.filter((job) => job.queue === queue && job.state === 'active' && (inner === 'queue' || gatesOf(job).includes(inner))).length
+    return { ...own, rule, active }
+  }
+
+  /** A job goes through its gates. */
+  #pass(job: Job): void {
+    const turns = this.#turns.get(job.queue)
+    if (turns) turns.reached = Math.max(turns.reached, this.#ranks.get(job.id)! - rankOf(job, 0))
+    if (job.ordered) this.#holders.set(`${job.queue} ${job.key}`, job.id)
+    for (const inner of ['queue', ...gatesOf(job)]) {
+      const state = this.#gateState(job.queue, inner)
+      if (state.rule?.rate) this.#gates.get(job.queue)!.set(inner, { ...this.#gates.get(job.queue)!.get(inner) ?? { rule: undefined, paused: false, heldUntil: 0 }, paidAt: paidAfter(state, job.cost, this.now) })
+    }
+  }
+
+  #turned(queue: string): { reached: number, readonly keys: Map<string, number> } {
+    let turns = this.#turns.get(queue)
+    if (!turns) this.#turns.set(queue, turns = { reached: 0, keys: new Map() })
+    return turns
+  }
+
+  /** Gives a job that is ready its place in the line. */
+  #rank(job: Job): void {
+    const turns = this.#turns.get(job.queue)
+    if (!turns) return void this.#ranks.set(job.id, rankOf(job, 0))
+    const key = job.key ?? ''
+    const { turn, finish } = turnOf(turns.reached, turns.keys.get(key) ?? 0, this.#gateState(job.queue, `key ${key}`).rule?.weight)
+    if (job.token === 0) turns.keys.set(key, finish)
+    this.#ranks.set(job.id, rankOf(job, job.token === 0 ? turn : turns.reached))
+  }
+
+  #publish(job: NewJob, parent?: Parent): Taken | undefined {
+    if (this.#jobs.has(job.id)) return undefined
+    if (job.unique) {
+      const key = `${job.queue} ${job.unique.key}`
+      const hold = this.#holds.get(key)
+      const holder = hold && this.#jobs.get(hold.job)
+      const admission = admissionOf(job.unique, hold, holder, this.now)
+      if (admission === 'merged' && holder && hasNotBegun(holder)) this.#set(amended(holder, job, admission, this.now))
+      if (admission === 'replaced') this.#keep(holder!.id, job, amended(holder!, job, admission, this.now))
+      if (admission === 'created' || admission === 'replaced') this.#holds.set(key, { job: admission === 'created' ? job.id : holder!.id, until: this.now + job.unique.window })
+      if (admission !== 'created') return { job: job.id, admission, holder: hold!.job }
+    }
+    this.#keep(job.id, job, born(job, this.now, parent))
+    this.#queues.add(job.queue)
+    this.news.push(enqueued(job, this.now))
+    return undefined
+  }
+
+  #keep(id: string, { payload, links = [] }: NewJob, job: Job): void {
+    if (job.key !== undefined) this.#turned(job.queue)
+    this.#set(job)
+    this.#payloads.set(id, payload)
+    this.#links.set(id, links)
+  }
+
   #held(worker: string): Job[] {
     return this.jobs.filter((job) => job.worker === worker)
   }
@@ -165,17 +274,31 @@ export class BackendModel {
   }
 
   #become(job: Job, event: Happening['event'], after: Job): void {
-    this.#jobs.set(job.id, after)
+    this.#set(after)
     const news = told(job, event, after, this.now)
     if (news) this.news.push(news)
+    if (isFinal(after.state) && this.#holders.get(`${job.queue} ${job.key}`) === job.id) this.#holders.delete(`${job.queue} ${job.key}`)
     const entry = entryOf(job, event, after, this.now)
     if (entry) this.#history.set(job.id, [...this.#history.get(job.id) ?? [], entry])
+    if (isFinal(after.state)) for (const linked of linkedBy(after.state, this.#links.get(job.id)!)) this.#publish(linked, parentOf(after))
+  }
+
+  #set(job: Job): void {
+    this.#jobs.set(job.id, job)
+    if (job.state === 'ready') this.#rank(job)
   }
 
   #forget(worker: string): void {
     this.#leases.delete(worker)
     this.#ending.delete(worker)
   }
+}
+
+interface GateRecord {
+  readonly rule: GateRule | undefined
+  readonly paused: boolean
+  readonly heldUntil: number
+  readonly paidAt: number
 }
 
 function refOf(job: Job): AttemptRef {

@@ -7,7 +7,13 @@ export interface EnvelopeHeader {
   readonly version?: number
   /** Milliseconds that one attempt may take. */
   readonly timeout?: number
+  /** Milliseconds after which its signal aborts. */
+  readonly softTimeout?: number
   readonly retry?: EnvelopeRetry
+  /** Nothing is kept of its result; false where the task says otherwise. */
+  readonly ignoreResult?: boolean
+  /** Another job's end published it. */
+  readonly linked?: true
 }
 
 export interface EnvelopeRetry {
@@ -23,8 +29,9 @@ export interface EnvelopeRetry {
 
 function isHeader(value: unknown): value is EnvelopeHeader {
   if (typeof value !== 'object' || value === null || value instanceof Map) return false
-  const { version, timeout, retry } = value as Record<keyof EnvelopeHeader, unknown>
-  return (version === undefined || isVersion(version)) && (timeout === undefined || isAmount(timeout)) && (retry === undefined || isRetry(retry))
+  const { version, timeout, softTimeout, retry, ignoreResult, linked } = value as Record<keyof EnvelopeHeader, unknown>
+  const isFlag = (flag: unknown): boolean => flag === undefined || typeof flag === 'boolean'
+  return (version === undefined || isVersion(version)) && (timeout === undefined || isAmount(timeout)) && (softTimeout === undefined || isAmount(softTimeout)) && isFlag(ignoreResult) && isFlag(linked) && (retry === undefined || isRetry(retry))
 }
 
 function isRetry(value: unknown): value is EnvelopeRetry {
@@ -45,6 +52,8 @@ function isAmount(value: unknown): boolean {
 /** The rules of a call, as far as they may travel. */
 export interface TravellingRules {
   readonly timeout: number
+  readonly softTimeout: number
+  readonly ignoreResult: boolean
   readonly retry: Omit<EnvelopeRetry, 'on' | 'giveUpOn'> & { readonly on: readonly unknown[] | undefined, readonly giveUpOn: readonly unknown[] }
 }
 
@@ -63,6 +72,8 @@ export function headerOf(rules: TravellingRules, own: TravellingRules, version =
   return {
     ...(version === 1 ? {} : { version }),
     ...(rules.timeout === own.timeout ? {} : { timeout: rules.timeout }),
+    ...(rules.softTimeout === own.softTimeout ? {} : { softTimeout: rules.softTimeout }),
+    ...(rules.ignoreResult === own.ignoreResult ? {} : { ignoreResult: rules.ignoreResult }),
     ...(rules.retry === own.retry
       ? {}
       : { retry: { limit, initial, factor, max, jitter, ...(on === undefined ? {} : { on: names('on', on) }), giveUpOn: names('giveUpOn', giveUpOn) } })

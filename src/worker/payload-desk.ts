@@ -29,6 +29,11 @@ export class PayloadDesk {
     return redeem(this.#payloads, argsName(job), reference, `What job ${job} is called with`)
   }
 
+  /** The large result of another job. @throws as `fetch` */
+  fetchResult({ job, token, outcome }: { readonly job: string, readonly token: number, readonly outcome: Uint8Array }): Promise<Uint8Array> {
+    return redeem(this.#payloads, resultName(job, token), outcome, `The result of job ${job}`)
+  }
+
   takes(outcome: Outcome): outcome is Returned {
     return outcome.kind === 'returned' && (outcome.value as Uint8Array).length > resultLimit
   }

@@ -49,11 +49,8 @@ export function bounded(settlement: Settlement): Settlement {
 
 function decided(attempt: SettledAttempt, outcome: Outcome, random: number): Settlement {
   const { job, token } = attempt
-  const failed = (error: PortableError, mayRetry: boolean, how: { spent?: Spent, died?: true } = {}): Settlement => {
-    const delay = mayRetry ? retryDelay(attempt.retry, attempt.attempt, random) : undefined
-    const rest = { error, ...how }
-    return { job, token, outcome: delay === undefined ? { event: 'fail', ...rest } : { event: 'retry', delay, ...rest } }
-  }
+  const failed = (error: PortableError, mayRetry: boolean, how: { spent?: Spent, died?: true } = {}): Settlement =>
+    failure(attempt, mayRetry ? retryDelay(attempt.retry, attempt.attempt, random) : undefined, { error, ...how })
   switch (outcome.kind) {
     case 'returned':
       if ((outcome.value as Uint8Array).length > resultLimit) {
@@ -61,6 +58,7 @@ function decided(attempt: SettledAttempt, outcome: Outcome, random: number): Set
       }
       return { job, token, outcome: { event: 'succeed', result: outcome.value as Uint8Array, spent: outcome.spent } }
     case 'threw':
+      if (outcome.error.code === requested) return failure(attempt, requestedDelay(outcome.error, attempt, random), { error: outcome.error, spent: outcome.spent })
       return failed(outcome.error, attempt.ownRetry && outcome.error.code !== 'INVALID_ARGUMENTS' ? allowsRetry(outcome.error, attempt.retry) : outcome.mayRetry, { spent: outcome.spent })
     case 'timedOut': {
       const error = toPortable(new DeadlineExceededError(`Attempt ${attempt.attempt} at '${attempt.task}'`))
@@ -79,6 +77,21 @@ function decided(attempt: SettledAttempt, outcome: Outcome, random: number): Set
       // Where no thread or process starts, at once would be without end.
       return isStartFailure(outcome.error) ? deferred(attempt, outcome.error) : { job, token, outcome: { event: 'release' } }
   }
+}
+
+/** @param delay until the next attempt; undefined where there is none */
+function failure({ job, token }: AttemptRef, delay: number | undefined, how: { error: PortableError, spent?: Spent, died?: true }): Settlement {
+  return { job, token, outcome: delay === undefined ? { event: 'fail', ...how } : { event: 'retry', delay, ...how } }
+}
+
+/** The code of what `retry()` makes. */
+const requested = 'RETRY_REQUESTED'
+
+/** How long a job waits whose task asked to be tried again; undefined where its rules leave no more attempts. */
+function requestedDelay({ fields }: PortableError, { retry, attempt }: SettledAttempt, random: number): number | undefined {
+  if (retry.limit > 0 && attempt > retry.limit) return undefined
+  const after = fields?.['after']
+  return typeof after === 'number' && after >= 0 ? after : retryDelay({ ...retry, limit: attempt }, attempt, random)
 }
 
 function isStartFailure({ code }: PortableError): boolean {

@@ -46,13 +46,15 @@ export interface WorkerOptions {
    * Default: false; then it does not answer either.
    */
   control?: boolean
+  /** Whether it fires schedules, of all queues; any number of workers may. Default: true. */
+  schedules?: boolean
   clock?: Clock
   log?: Logger
 }
 
 const workerOptions = {
   tasks: true, queues: true, threads: true, loopConcurrency: true, blocking: true, processes: true, memoryLimit: true, lease: true, stallLimit: true, busyLimit: true,
-  payloads: true, control: true, clock: true, log: true
+  payloads: true, control: true, schedules: true, clock: true, log: true
 } as const
 
 /**
@@ -68,10 +70,11 @@ const workerOptions = {
  */
 export async function startWorker(where: string | Backend, options: WorkerOptions): Promise<Worker> {
   refuseNestedStart('startWorker()')
-  const { queues = ['default'], loopConcurrency = 100, blocking = 64, memoryLimit = Infinity, control = false, clock = systemClock } = checkOptions('startWorker()', options, workerOptions)
+  const { queues = ['default'], loopConcurrency = 100, blocking = 64, memoryLimit = Infinity, control = false, schedules = true, clock = systemClock } = checkOptions('startWorker()', options, workerOptions)
   checkWhere(where, 'startWorker()')
   if (!Array.isArray(queues) || queues.length === 0) throw new InvalidOptionError('queues', queues, 'a list of at least one queue')
   for (const queue of queues) checkQueueName(queue)
+  if (typeof schedules !== 'boolean') throw new InvalidOptionError('schedules', schedules, 'true or false')
   const log = harmless(options.log ?? silentLogger)
   const lease = milliseconds(options.lease ?? '5s', 'lease')
   if (lease < 100) throw new InvalidOptionError('lease', options.lease, 'at least 100 ms')
@@ -99,7 +102,7 @@ export async function startWorker(where: string | Backend, options: WorkerOption
     const payloads = await openPayloads(options.payloads)
     const backend = owned ? await openBackend(where, { clock, log, threaded: false }) : where
     const id = idMaker(clock)()
-    return await new Worker({ id, backend, owned, queues, lease, busyLimit, executors, tasks, payloads, control, clock, log }).start()
+    return await new Worker({ id, backend, owned, queues, lease, busyLimit, executors, tasks, payloads, control, schedules, clock, log }).start()
   } catch (error) {
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     throw error

@@ -14,12 +14,14 @@ import type { Logger } from '../kernel/logger.ts'
 import { Service } from '../kernel/service.ts'
 import type { Place } from '../tasks/task.ts'
 import { isReference } from '../wire/claim-check.ts'
+import { encode } from '../wire/codec.ts'
 import { openEnvelope } from '../wire/envelope.ts'
 import { toPortable } from '../wire/portable-error.ts'
 import { AttemptCancel } from './attempt-cancel.ts'
 import { type Health, judge } from './health.ts'
 import { type Line, lines } from '../jobs/job.ts'
 import { JobFeed } from './job-feed.ts'
+import type { Parent } from '../jobs/link.ts'
 import { keptError } from '../jobs/kept-error.ts'
 import { Lane } from './lane.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
@@ -27,6 +29,7 @@ import { type Controlled, obey } from './obey.ts'
 import { RemoteControl } from './remote-control.ts'
 import { allowsRetry } from '../jobs/retry.ts'
 import { JobRescuer } from './maintenance/job-rescuer.ts'
+import { Scheduler } from './maintenance/scheduler.ts'
 import { PayloadDesk } from './payload-desk.ts'
 import { Reports } from './reports.ts'
 import { type SettledAttempt, bounded, deferred, settlementOf } from './settle.ts'
@@ -48,12 +51,17 @@ export interface WorkerParts {
   readonly payloads: PayloadStore | undefined
   /** Whether it obeys remote control. */
   readonly control: boolean
+  /** Whether it fires schedules. */
+  readonly schedules: boolean
   readonly clock: Clock
   readonly log: Logger
 }
 
 /** How much longer than its deadline a closing worker waits for the broker's last answers, in milliseconds. */
 const lastWord = 1_000
+
+/** What is kept of a result that nobody wants. */
+const nothing = encode(undefined)
 
 /** More are not remembered: they share a loop again. */
 const mostRemembered = 10_000
@@ -200,17 +208,18 @@ export class Worker extends Service implements Controlled {
   }
 
   protected async onStart(): Promise<void> {
-    const { backend, clock, log, id, lease, queues } = this.#parts
+    const { backend, clock, log, id, lease, queues, schedules } = this.#parts
     const { signal } = this.#stopUpkeep
     this.#startedAt = this.clock.elapsed()
+    this.#listening = backend.listen(queues, () => this.#feed.wake())
     const rescuer = new JobRescuer(backend, clock, log, lease)
     this.#upkeep = Promise.all([
       this.#keeper.run(id, lease, () => [...this.#held.values()], () => this.#info(), (lost) => this.#loseLease(lost), signal),
-      rescuer.run(signal)
+      rescuer.run(signal),
+      ...schedules ? [new Scheduler(backend, clock, log).run(signal)] : []
     ])
     // Whoever asks once it has started finds it.
     if (this.#control) await Promise.all([this.#keeper.begun, this.#control.start()])
-    this.#listening = backend.listen(queues, () => this.#feed.wake())
     this.#feed.wake()
     log.info({ worker: id, queues, tasks: this.tasks }, 'worker ready')
   }
@@ -300,11 +309,14 @@ export class Worker extends Service implements Controlled {
         task: manifest,
         input: { encoded: isReference(args) ? await this.#desk!.fetch(job, args) : args },
         timeout: header.timeout ?? manifest.rules.timeout,
+        softTimeout: header.softTimeout ?? manifest.rules.softTimeout,
         signal: held.cancel,
-        attempt: { job, number: attempt, token, version },
+        attempt: { job, number: attempt, token, version, parent: header.linked ? await this.#parentOf(job) : undefined },
         onProgress: (progress) => this.#reports.progress(held, progress),
-        onLog: (line) => this.#reports.line(held, line)
+        onLog: (line) => this.#reports.line(held, line),
+        onHold: (what, ms) => void this.#hold(held, what, ms)
       })
+      if (outcome.kind === 'returned' && (header.ignoreResult ?? manifest.rules.ignoreResult)) outcome = { ...outcome, value: nothing }
       if (this.#desk?.takes(outcome)) outcome = await this.#desk.keep(held, outcome)
     } catch (thrown) {
       const error = toPortable(thrown)
@@ -335,6 +347,29 @@ export class Worker extends Service implements Controlled {
     } catch (error) {
       return bounded({ job: held.job, token: held.token, outcome: { event: 'fail', error: toPortable(error) } })
     }
+  }
+
+  /** A call would have others like it wait. Where the broker cannot be told, they do not. */
+  async #hold({ job, task }: Held, what: 'task' | 'key' | 'queue', holdFor: number): Promise<void> {
+    const { backend, log } = this.#parts
+    try {
+      const [known] = await backend.read([job])
+      if (!known || (what === 'key' && known.key === undefined)) return
+      const { queue, key } = known
+      await backend.gate([{ queue, ...(what === 'task' ? { task: known.task } : what === 'key' ? { key: key! } : {}), holdFor }])
+      log.info({ job, task, what, ms: holdFor }, 'jobs are held back: an attempt asked for it')
+    } catch (err) {
+      log.warn({ err, job, task }, 'what an attempt would have held back could not be')
+    }
+  }
+
+  /** How the job ended whose end published this one. */
+  async #parentOf(job: string): Promise<Parent | undefined> {
+    const [known] = await this.#parts.backend.read([job])
+    const parent = known?.parent
+    if (!parent || !isReference(parent.outcome)) return parent
+    if (!this.#desk) throw new PayloadMissingError(`The result of job ${parent.job}`, 'unconfigured')
+    return { ...parent, outcome: await this.#desk.fetchResult(parent) }
   }
 
   #lacking(delivery: Delivery, error: UnknownTaskError | TaskTooOldError | PayloadMissingError): void {

@@ -198,7 +198,7 @@ test('a server that has fallen silent is given up, and found again; one that is 
   await using backend = await connected(server, { heartbeat: 100, patience: 150 }, lines)
   const heard = Promise.withResolvers<void>()
   let connections = 0
-  backend.attend({ news() {}, ended() {}, connected: () => { if (++connections === 2) heard.resolve() } })
+  backend.attend({ news() {}, ended() {}, shared() {}, connected: () => { if (++connections === 2) heard.resolve() } })
   await expect.poll(async () => Number(/cmdstat_ping:calls=(\d+)/.exec(await server.say('INFO commandstats'))?.[1] ?? 0), { timeout: 10_000 }).toBeGreaterThan(10)
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
   await backend.ping()

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { migrations } from '../../src/backends/sqlite/schema.ts'
 import { sqlite } from '../../src/backends/sqlite/sqlite-backend.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { bytes, ids, newJob, request, result, settlement, succeed } from '../../src/testing/backend-conformance/bench.ts'
+import { newSchedule } from '../../src/testing/backend-conformance/schedules.ts'
 import { sharedFolder } from '../support/temporary-folder.ts'
 
 const folder = sharedFolder()
@@ -83,5 +85,20 @@ test('what an older Treadle holds open is not taken from it: a delivery of its w
   await backend.publish([newJob({ queue: 'active' })])
   const { reservation, stale } = await backend.settle([succeed({ job: 'active', token: 1 })], request({ worker: 'worker-2', queues: ['active'] }))
   expect([stale, ids(reservation).length]).toEqual([[], 1])
+  await backend.close()
+})
+
+test('a file of version 2 gets schedules', async () => {
+  const path = join(folder, 'version-2.db')
+  const before = new DatabaseSync(path)
+  before.exec('CREATE TABLE treadle_meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID')
+  for (const step of migrations.slice(0, 2)) before.exec(step)
+  before.exec("INSERT INTO treadle_meta VALUES ('version', 2)")
+  before.close()
+  const backend = await sqlite(path, { clock: new VirtualClock(began) })
+  const schedule = newSchedule()
+  const job = newJob()
+  expect(await backend.changeSchedules([{ name: schedule.name, seen: undefined, schedule, jobs: [job] }])).toEqual([true])
+  expect([(await backend.dueSchedules(1)).schedules, ids(await backend.reserve(request()))]).toEqual([[schedule], [job.id]])
   await backend.close()
 })

@@ -26,6 +26,7 @@ afterEach(() => folder[Symbol.dispose]())
 
 function treadle(...args: string[]): { out: string, err: string, code: number | null } {
   const { stdout, stderr, status } = spawnSync(process.execPath, [join(root, 'bin/treadle.js'), ...args], {
+    maxBuffer: 2 ** 24,
     encoding: 'utf8', env: { ...process.env, TREADLE_BROKER: broker }, timeout: 20_000
   })
   return { out: stdout, err: stderr, code: status }

@@ -37,7 +37,11 @@ test('the README does what it says, with the package as it is published', { time
 
   expect(await node('events.ts')).toBe('enqueued\nstarted\nsucceeded\n{ paused: true }\n0\n')
 
+  expect(await node('schedules.ts')).toBe('launch true\nnightly true\noften paused\n')
+
   expect(await node('together.ts')).toBe("[ 'a', 'b' ]\none\nbeside the other\n")
+
+  expect(await node('shared.ts')).toBe('true false\na\nb\n2 1\n')
 
   const [worker, enqueue, status, inspect, config] = commands.map((command) => command.split(' '))
   expect(commands).toHaveLength(5)

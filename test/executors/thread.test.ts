@@ -159,7 +159,7 @@ describe('describeTasks', () => {
       version: 1,
       runs: 'thread',
       source: { modules: [module('arithmetic.ts')], within: undefined },
-      rules: { queue: 'default', priority: 0, timeout: Infinity, delay: 0, expires: Infinity, tags: [], retry: { limit: 0, initial: 1_000, factor: 2, max: 3_600_000, jitter: 'full', giveUpOn: [] } }
+      rules: { queue: 'default', priority: 0, timeout: Infinity, softTimeout: Infinity, delay: 0, expires: Infinity, tags: [], unique: undefined, key: undefined, ordered: false, cost: 1, link: [], linkError: [], ignoreResult: false, retry: { limit: 0, initial: 1_000, factor: 2, max: 3_600_000, jitter: 'full', giveUpOn: [] } }
     })
     expect(await executor.execute({ task: manifests[0]!, input: { args: [1, 2] }, timeout: Infinity })).toMatchObject({ kind: 'returned', value: 3 })
   })

@@ -1,21 +1,30 @@
-import { type HistoryEntry, type JobLogLine, type JobStory, entryOf, historyLimit, historyOf, logLimit } from '../../jobs/history.ts'
+import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
+import { type HistoryEntry, type JobLogLine, type KeptStory, entryOf, historyLimit, historyOf, logLimit } from '../../jobs/history.ts'
 import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
+import { type Link, type Parent, linkedBy, parentOf } from '../../jobs/link.ts'
 import { enqueued, progressed, told as newsOf } from '../../jobs/queue-event.ts'
 import { hasExpired, rescue } from '../../jobs/rescue.ts'
+import type { Schedule } from '../../jobs/schedule.ts'
 import { type FinalState, type JobState, canHappen, isFinal } from '../../jobs/states.ts'
+import { type KeyHold, type UniqueRule, admissionOf, amended, hasNotBegun } from '../../jobs/unique.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import type { Backend } from '../backend.ts'
 import {
-  type AttemptRef, type BrokerCapabilities, type BrokerStats, type Delivery, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, type WorkerInfo,
-  unknownWorker
+  type AttemptRef, type BrokerCapabilities, type BrokerStats, type Delivery, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, type Taken,
+  type WorkerInfo, unknownWorker
 } from '../broker.ts'
 import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
+import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
+import { shareOn } from '../shared/share.ts'
+import type { SharedReply, SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
+import { Gatekeeper, isBefore } from './gatekeeper.ts'
+import { MemorySharedTables } from './shared-tables.ts'
 import { MemoryBus } from './memory-bus.ts'
 import { Heap } from '../../concurrency/heap.ts'
 
@@ -33,7 +42,9 @@ interface Entry {
   /** The order of arrival. */
   readonly seq: number
   readonly payload: Uint8Array
+  readonly links: readonly Link[]
   job: Job
+  rank: number
   history?: HistoryEntry[]
   logs?: JobLogLine[]
 }
@@ -47,7 +58,7 @@ class MemoryBackend implements Backend {
   readonly #clock: Clock
   readonly #entries = new Map<string, Entry>()
   readonly #lines = new Map<string, Heap<Entry>>()
-  readonly #due = new Heap<Entry>((a, b) => a.job.dueAt < b.job.dueAt)
+  readonly #due = new Heap<Entry>((a, b) => a.job.dueAt === b.job.dueAt ? a.seq < b.seq : a.job.dueAt < b.job.dueAt)
   /** Entries that may yet expire. */
   readonly #mortal = new Set<Entry>()
   readonly #leases = new Map<string, number>()
@@ -55,10 +66,16 @@ class MemoryBackend implements Backend {
   readonly #held = new Map<string, Set<Entry>>()
   /** Workers that announced their end. */
   readonly #ending = new Set<string>()
+  /** By queue and key. */
+  readonly #holds = new Map<string, KeyHold>()
+  readonly #gates = new Gatekeeper<Entry>()
   readonly #counts = new QueueCounts()
   readonly #listeners = new Listeners()
   readonly #watches = new EndingWatches()
   readonly #bus = new MemoryBus()
+  readonly #schedules = new Map<string, Schedule>()
+  readonly #shared = new MemorySharedTables()
+  readonly #sessions = new Listeners()
   #seq = 0
   #closed = false
 
@@ -66,18 +83,9 @@ class MemoryBackend implements Backend {
     this.#clock = clock
   }
 
-  async publish(jobs: readonly NewJob[]): Promise<void> {
+  async publish(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
     const now = this.#open()
-    for (const job of jobs) {
-      if (this.#entries.has(job.id)) continue
-      const entry: Entry = { seq: this.#seq++, payload: job.payload, job: born(job, now) }
-      this.#entries.set(job.id, entry)
-      if (entry.job.expiresAt < Infinity) this.#mortal.add(entry)
-      this.#counts.add(job.queue, entry.job.state, 1)
-      this.#file(entry)
-      if (this.#bus.hearsEvents) this.#bus.tell(enqueued(job, now))
-    }
-    this.#listeners.tell(jobs.map((job) => job.queue))
+    return jobs.map((job) => this.#publish(job, now)).filter((taken) => taken !== undefined)
   }
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
@@ -124,7 +132,18 @@ class MemoryBackend implements Backend {
       this.#happen(entry, { event: 'bury', error: expired }, now)
       buried.push(entry.job.id)
     }
+    for (const [key, { job, until }] of this.#holds) if (until <= now && !this.#entries.has(job)) this.#holds.delete(key)
     return { rescued, buried, stalled: false }
+  }
+
+  async gate(changes: readonly (GateName & GateChange)[]): Promise<void> {
+    const now = this.#open()
+    for (const change of changes) this.#gates.change(change.queue, change, change, now, this.#active())
+    this.#listeners.tell(changes.map(({ queue }) => queue))
+  }
+
+  async gates(): Promise<readonly Gate[]> {
+    return this.#gates.all(this.#open())
   }
 
   async leave(worker: string): Promise<void> {
@@ -169,11 +188,11 @@ class MemoryBackend implements Backend {
 
   async commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {
     const now = this.#open()
-    return changes.map(({ job, event }) => {
+    return changes.map(({ job, event, payload }) => {
       let entry = this.#entries.get(job)
       if (!entry || !canHappen(entry.job.state, event)) return entry?.job.state
       // Heaps may still hold the entry where it stood before it ended: what is revived must not move there.
-      if (event === 'revive') this.#entries.set(job, entry = { ...entry })
+      if (event === 'revive') this.#entries.set(job, entry = { ...entry, ...(payload ? { payload } : {}) })
       this.#happen(entry, { event }, now)
       return entry.job.state
     })
@@ -212,10 +231,36 @@ class MemoryBackend implements Backend {
       .take(limit).toArray()
   }
 
-  async story(job: string): Promise<JobStory | undefined> {
+  async story(job: string): Promise<KeptStory | undefined> {
     this.#open()
     const entry = this.#entries.get(job)
-    return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [] }
+    return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [], payload: entry.payload }
+  }
+
+  async schedules({ name, after, limit }: ScheduleFilter): Promise<ScheduleList> {
+    const now = this.#open()
+    const named = [...this.#schedules.values()].filter((one) => (name === undefined || one.name === name) && (after === undefined || one.name > after))
+    return { now, schedules: named.sort((a, b) => a.name < b.name ? -1 : 1).slice(0, limit) }
+  }
+
+  async dueSchedules(limit: number): Promise<DueSchedules> {
+    const now = this.#open()
+    const waiting = [...this.#schedules.values()].filter(({ nextSlot }) => nextSlot !== undefined).sort((a, b) => a.nextSlot! - b.nextSlot!)
+    const next = waiting.find(({ nextSlot }) => nextSlot! > now)
+    return { now, schedules: waiting.filter(({ nextSlot }) => nextSlot! <= now).slice(0, limit), nextDue: (next?.nextSlot ?? Infinity) - now }
+  }
+
+  async changeSchedules(changes: readonly ScheduleChange[]): Promise<readonly boolean[]> {
+    const now = this.#open()
+    return changes.map(({ name, seen, schedule, jobs }) => {
+      const before = this.#schedules.get(name)
+      if (before?.revision !== seen) return false
+      if (schedule) this.#schedules.set(name, schedule)
+      else this.#schedules.delete(name)
+      if (comesSooner(before?.nextSlot, schedule?.nextSlot)) this.#listeners.tell([scheduleNews])
+      for (const job of jobs) this.#publish(job, now)
+      return true
+    })
   }
 
   watch(ended: (endings: readonly Ending[]) => void, _failed: (error: unknown) => void): Watch {
@@ -233,10 +278,22 @@ class MemoryBackend implements Backend {
     return this.#bus.hear(topic, hearer)
   }
 
+  async share(request: SharedRequest): Promise<SharedReply> {
+    const { reply, told } = shareOn(this.#shared, request, this.#open())
+    this.#sessions.tell(told)
+    return reply
+  }
+
+  attend(session: string, wake: () => void): Disposable {
+    this.#open()
+    return this.#sessions.listen([session], wake)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#bus.close(new ClosedError('The memory backend'))
     this.#listeners.clear()
+    this.#sessions.clear()
     this.#watches.clear()
   }
 
@@ -244,6 +301,45 @@ class MemoryBackend implements Backend {
   #open(): number {
     if (this.#closed) throw new ClosedError('The memory backend')
     return this.#clock.now()
+  }
+
+  #publish(job: NewJob, now: number, parent?: Parent): Taken | undefined {
+    if (this.#entries.has(job.id)) return undefined
+    this.#listeners.tell([job.queue])
+    const taken = job.unique && this.#admit(job, job.unique, now)
+    if (taken) return taken
+    this.#keep({ seq: this.#seq++, payload: job.payload, links: job.links ?? [], job: born(job, now, parent), rank: 0 })
+    if (this.#bus.hearsEvents) this.#bus.tell(enqueued(job, now))
+    return undefined
+  }
+
+  /** What becomes of a job that is to be the only one of its kind, where it is not kept. */
+  #admit(job: NewJob, rule: UniqueRule, now: number): Taken | undefined {
+    const key = `${rule.key} ${job.queue}`
+    const hold = this.#holds.get(key)
+    const holder = hold && this.#entries.get(hold.job)
+    const admission = admissionOf(rule, hold, holder?.job, now)
+    if (admission === 'created' || admission === 'replaced') this.#holds.set(key, { job: admission === 'created' ? job.id : hold!.job, until: now + rule.window })
+    if (admission === 'created') return undefined
+    if (admission !== 'rejected' && holder && hasNotBegun(holder.job)) {
+      const { payload, links = [] } = admission === 'replaced' ? job : holder
+      const after = amended(holder.job, job, admission, now)
+      // Heaps still hold the entry where it stood: there nothing is left of it.
+      this.#mortal.delete(holder)
+      this.#counts.add(job.queue, holder.job.state, -1)
+      holder.job = { ...holder.job, state: 'cancelled' }
+      this.#keep({ ...holder, payload, links, job: after })
+    }
+    return { job: job.id, admission, holder: hold!.job }
+  }
+
+  /** Puts an entry where it belongs for the first time, or anew. */
+  #keep(entry: Entry): void {
+    this.#entries.set(entry.job.id, entry)
+    if (entry.job.expiresAt < Infinity) this.#mortal.add(entry)
+    this.#counts.add(entry.job.queue, entry.job.state, 1)
+    this.#gates.published(entry.job, this.#active())
+    this.#file(entry)
   }
 
   #reserve({ worker, queues, room, lease }: ReserveRequest, now: number): Reservation {
@@ -255,7 +351,7 @@ class MemoryBackend implements Backend {
     return {
       deliveries,
       cancelling: cancelling.map(({ job }) => ({ job: job.id, token: job.token })),
-      nextDue: (this.#firstDue()?.job.dueAt ?? Infinity) - now
+      nextDue: Math.max(0, Math.min(this.#firstDue()?.job.dueAt ?? Infinity, this.#gates.nextOpening) - now)
     }
   }
 
@@ -264,19 +360,23 @@ class MemoryBackend implements Backend {
     now: number,
     deliveries: Delivery[]
   ): void {
-    const queued = queues.map((queue) => this.#line(queue, name))
     for (let left = room; left > 0;) {
       let first: Heap<Entry> | undefined
-      for (const line of queued) {
+      for (const queue of queues) {
+        const line = this.#line(queue, name)
+        this.#gates.admit(queue, name, now, (entry) => line.push(entry))
         while (line.peek() && line.peek()!.job.state !== 'ready') line.pop()
-        if (line.peek() && (!first || comesFirst(line.peek()!, first.peek()!))) first = line
+        const head = line.peek()
+        if (head && (!first || comesFirst(head, first.peek()!)) && this.#gates.letsThrough(queue, head.job.cost, this.#counts.of(queue).active, now)) first = line
       }
       const entry = first?.pop()
       if (!entry) return
+      if (this.#gates.holdsBack(entry, now)) continue
       if (hasExpired(entry.job, now)) {
         this.#happen(entry, { event: 'bury', error: expired }, now)
         continue
       }
+      this.#gates.passed(entry, now)
       this.#happen(entry, { event: 'reserve', worker }, now)
       const { id, token, task, place, attempt, suspect, deaths, deferrals } = entry.job
       deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, deferrals, payload: entry.payload })
@@ -308,18 +408,23 @@ class MemoryBackend implements Backend {
     if (this.#bus.hearsEvents) this.#bus.tell(newsOf(before, event, job, now))
     if (before.worker !== undefined && job.worker === undefined) this.#held.get(before.worker)?.delete(entry)
     if (job.worker !== undefined) this.#heldBy(job.worker).add(entry)
+    if (this.#gates.became(before, job)) this.#listeners.tell([job.queue])
     if (job.state !== before.state) {
       this.#counts.add(job.queue, before.state, -1)
       this.#counts.add(job.queue, job.state, 1)
       this.#file(entry)
     }
+    if (isFinal(job.state)) for (const linked of linkedBy(job.state, entry.links)) this.#publish(linked, now, parentOf(job))
     if (before.state === 'active' || isFinal(before.state)) this.#listeners.tell(isFinal(job.state) ? [] : [job.queue])
   }
 
   /** Puts an entry where its new state belongs. */
   #file(entry: Entry): void {
     const { state, queue, id } = entry.job
-    if (state === 'ready') this.#line(queue, lineOf(entry.job)).push(entry)
+    if (state === 'ready') {
+      entry.rank = this.#gates.rank(entry.job)
+      this.#line(queue, lineOf(entry.job)).push(entry)
+    }
     else if (state === 'scheduled') this.#due.push(entry)
     else if (isFinal(state)) {
       this.#mortal.delete(entry)
@@ -330,8 +435,12 @@ class MemoryBackend implements Backend {
   #line(queue: string, name: Line): Heap<Entry> {
     const key = `${name} ${queue}`
     let line = this.#lines.get(key)
-    if (!line) this.#lines.set(key, line = new Heap(comesFirst))
+    if (!line) this.#lines.set(key, line = new Heap<Entry>(isBefore))
     return line
+  }
+
+  #active(): Iterable<Job> {
+    return this.#held.values().flatMap((held) => held.values().map(({ job }) => job))
   }
 
   #heldBy(worker: string): Set<Entry> {
@@ -360,6 +469,7 @@ class MemoryBackend implements Backend {
   }
 }
 
+/** Of two queues' firsts. */
 function comesFirst(a: Entry, b: Entry): boolean {
   return a.job.priority === b.job.priority ? a.seq < b.seq : a.job.priority > b.job.priority
 }

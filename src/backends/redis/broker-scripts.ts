@@ -1,35 +1,30 @@
 import { type Script, script } from './script.ts'
 import { forgetLua, hashLua, reserveLua, succeedLua } from './worker-lua.ts'
 
-export const publish: Script = script(String.raw`
-local served, there, ids = {}, {}, {}
-for index, job in ipairs(asked.jobs) do ids[index] = job.id end
-for _, queue in ipairs(queues()) do
-  served[queue] = true
+/** Publishes what `asked.jobs` names. */
+export const publishAllLua: string = String.raw`
+local byQueue, there, taken = {}, {}, {}
+for _, job in ipairs(asked.jobs) do
+  local of = byQueue[job.queue] or {}
+  byQueue[job.queue] = of
+  of[#of + 1] = job.id
+end
+for queue, ids in pairs(byQueue) do
   for first = 1, #ids, atOnce do
     for index, found in ipairs(redis.call('HMGET', at(queue, 'jobs'), unpack(ids, first, math.min(first + atOnce - 1, #ids)))) do
       if found then there[ids[first + index - 1]] = true end
     end
   end
 end
-for _, job in ipairs(asked.jobs) do
+for index, job in ipairs(asked.jobs) do
   if not there[job.id] then
-    there[job.id] = true
-    if not served[job.queue] then
-      served[job.queue] = true
-      redis.call('SADD', P .. ':queues', job.queue)
-    end
-    local fixed = { job.task, job.place, job.priority, now, now + job.delay, job.expires and now + job.expires or false, job.tags, bytes(job.payload) }
-    fresh[job.id] = { queue = job.queue, fixed = fixed }
-    local made = born(job.id, job.queue, unpack(fixed))
-    made.state = job.delay > 0 and 'scheduled' or 'ready'
-    place(made, true)
-    if heard then tell('enqueued', made, 0) end
+    local how, holder = publishOne(unpacked(job))
+    if how then taken[#taken + 1] = { index - 1, how, holder } else there[job.id] = true end
   end
-  news[job.queue] = true
 end
-finish()
-`)
+`
+
+export const publish: Script = script(publishAllLua + 'finish()\nreturn taken', { happens: false })
 
 export const reserve: Script = script(hashLua + reserveLua + String.raw`
 local reservation = reserve(asked.request)
@@ -100,6 +95,11 @@ for _, queue in ipairs(queues()) do
     buried[#buried + 1] = id
   end
   left = left - #ids
+  local orphans = redis.call('ZRANGEBYSCORE', at(queue, 'orphans'), '-inf', number(now), 'LIMIT', 0, asked.mostAtOnce)
+  for _, key in ipairs(orphans) do
+    note(fields, at(queue, 'unique'), key, false)
+    note(indexes, at(queue, 'orphans'), key, false)
+  end
 end
 finish()
 return { rescued, buried }
@@ -147,4 +147,27 @@ for index = 1, #found, 2 do
   workers[#workers + 1] = { found[index], number(tonumber(found[index + 1]) - now), redis.call('HLEN', P .. ':held:' .. found[index]), redis.call('HGET', P .. ':infos', found[index]) }
 end
 return { all, workers, number(now - oldest) }
+`)
+
+export const gate: Script = script(String.raw`
+for _, one in ipairs(asked.changes) do
+  gates().change(one.queue, one.inner, one)
+  news[one.queue] = true
+end
+finish()
+`, { full: true })
+
+export const gates: Script = script(String.raw`
+local found = {}
+for _, queue in ipairs(redis.call('SMEMBERS', P .. ':gated')) do
+  local flat = redis.call('HGETALL', at(queue, 'gates'))
+  for index = 1, #flat, 2 do
+    local one = cmsgpack.unpack(flat[index + 1])
+    local heldUntil = one.heldUntil or 0
+    if one.rule or one.paused or heldUntil > now then
+      found[#found + 1] = { queue, flat[index], one.rule and cjson.encode(one.rule) or false, one.paused and '1' or false, number(heldUntil > now and heldUntil or 0) }
+    end
+  end
+end
+return found
 `)

@@ -82,6 +82,14 @@ local function hasProgress(queue)
   return progress[queue]
 end
 
+local ends = { succeeded = 'success', failed = 'failure', dead = 'failure' }
+local function publishLinks(job)
+  local parent = { job = job.id, token = job.token, state = job.state, outcome = job.result or job.error }
+  for _, link in ipairs(job.links) do
+    if link.on == ends[job.state] and not load(link.job.queue, link.job.id) then publishOne(link.job, parent) end
+  end
+end
+
 -- Lets an event happen to a job, and perhaps another with it.
 local function change(job, what, more)
   local event, state = what.event, job.state
@@ -94,6 +102,7 @@ local function change(job, what, more)
   changed[job.id] = job
   if before then entry(before, event, job) end
   if was then tellChange(job, what, was) end
+  if job.links and final[job.state] then publishLinks(job) end
   if (event == 'reserve' or event == 'revive') and hasProgress(job.queue) then note(fields, at(job.queue, 'progress'), job.id, false) end
   if (state == 'active' or final[state]) and not final[job.state] then news[job.queue] = true end
 end
@@ -103,7 +112,9 @@ local function shown(job)
     job.id, job.task, job.queue, job.place, job.priority, job.tags, job.state, number(job.dueAt), number(job.expiresAt) or false, number(job.createdAt),
     number(job.startedAt) or false, number(job.finishedAt) or false, job.attempt, job.token, job.rescues, job.deaths,
     job.deferrals, job.suspect and '1' or false, job.worker or false, job.cancelling and '1' or false, job.result or false, job.error or false,
-    number(job.wall) or false, number(job.cpu) or false, redis.call('HGET', at(job.queue, 'progress'), job.id) or false
+    number(job.wall) or false, number(job.cpu) or false, redis.call('HGET', at(job.queue, 'progress'), job.id) or false,
+    job.parent and job.parent.job or false, job.parent and job.parent.token or false, job.parent and job.parent.state or false, job.parent and job.parent.outcome or false,
+    job.key or false, job.ordered and '1' or false, number(job.cost)
   }
 end
 `

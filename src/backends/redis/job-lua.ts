@@ -1,29 +1,18 @@
 import { lines } from '../../jobs/job.ts'
 import { finalStates } from '../../jobs/states.ts'
+import { askedLua } from './asked-lua.ts'
 import { eventLua } from './event-lua.ts'
+import { gatesLua } from './gates-lua.ts'
 
 /**
  * What every script begins with: where things are, how a job is read and written, and what is written when the script has done its work.
  *
- * Keys, of a prefix P: `P:queues` (set), `P:workers` (by when their leases end), `P:infos` (worker → what it said of itself), `P:announced` (set), `P:held:WORKER` and, of those whose cancel was asked for,
+ * Keys, of a prefix P (and those of schedules: see schedule-scripts.ts): `P:queues` (set), `P:gated` (those of them that have gates, or keys: see gates-lua.ts), `P:workers` (by when their leases end), `P:infos` (worker → what it said of itself), `P:announced` (set), `P:held:WORKER` and, of those whose cancel was asked for,
  * `P:cancelling:WORKER` (job → queue). Of a queue, whose name is the hash tag of each: `jobs` (id → what never changes), `moved` (id → where it stands, once anything but its birth has happened to it), `ids` (in
  * the order of arrival, which is that of ids), `line:LINE` (ready: the highest priority first, then by id), `due`, `expiring`, `counts`, `progress`, and of jobs
- * that have any `history:ID` and `logs:ID`.
- *
- * Arguments: KEYS[1] is P; ARGV[1] names what is asked, as JSON, in which bytes are named by where they stand, from and to, in ARGV[2]. Numbers are told with
- * all their digits, nothing as false.
+ * that have any `history:ID` and `logs:ID`; `unique` (key → which job holds it, and until when) and `orphans` (keys whose jobs were purged, by when their time is over).
  */
-export const jobLua: string = String.raw`
-local P = KEYS[1]
-local asked = cjson.decode(ARGV[1])
-local now = asked.now
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
-local function number(value) return value and string.format('%.17g', value) end
-local function bytes(range) return range and string.sub(ARGV[2], range[1], range[2]) end
+export const jobLua: string = askedLua + String.raw`
 local function at(queue, name) return P .. ':{' .. queue .. '}:' .. name end
 local lines = { ${lines.map((line) => `'${line}'`).join(', ')} }
 local final = { ${finalStates.map((state) => `${state} = true`).join(', ')} }
@@ -31,7 +20,7 @@ local function queues() return redis.call('SMEMBERS', P .. ':queues') end
 
 -- What is to be written, told and counted is gathered, and done at once when the script has come so far: so an error leaves nothing behind, and a
 -- thousand jobs are few commands.
-local known, changed, fresh = {}, {}, {}
+local known, changed = {}, {}
 local indexes, fields, entries, counts, news, ended = {}, {}, {}, {}, {}, {}
 local atOnce = 1000
 
@@ -99,11 +88,17 @@ local function stand(job, standing)
   job.dueAt, job.expiresAt = values[16], values[17] or nil
 end
 
-local function born(id, queue, task, place, priority, createdAt, dueAt, expiresAt, tags, payload)
-  return {
+local function born(id, queue, task, place, priority, createdAt, dueAt, expiresAt, tags, payload, extras)
+  local job = {
     id = id, queue = queue, task = task, place = place, priority = priority, createdAt = createdAt, dueAt = dueAt, firstDueAt = dueAt, expiresAt = expiresAt or nil, firstExpiresAt = expiresAt or nil, tags = tags, payload = payload,
     attempt = 0, token = 0, rescues = 0, deaths = 0, deferrals = 0
   }
+  job.cost = 1
+  if extras then
+    job.unique, job.links, job.parent, job.key, job.ordered = extras.unique, extras.links, extras.parent, extras.key, extras.ordered
+    job.cost = extras.cost or 1
+  end
+  return job
 end
 
 -- Of those that are known, by id; what never changed is told by what it was born with.
@@ -157,10 +152,6 @@ end
 ${eventLua}
 local function finish()
   for id, job in pairs(changed) do note(fields, at(job.queue, 'moved'), id, standing(job)) end
-  for id, one in pairs(fresh) do
-    note(fields, at(one.queue, 'jobs'), id, cmsgpack.pack(one.fixed))
-    note(indexes, at(one.queue, 'ids'), id, 0)
-  end
   writeSets()
   for key, list in pairs(entries) do
     each('RPUSH', key, list)
@@ -175,6 +166,7 @@ local function finish()
   if heard then tellAll() end
 end
 
+${gatesLua}
 local function lineOf(job) return job.suspect and 'suspect' or job.place end
 local function expires(job) return job.expiresAt and job.attempt == 0 and (job.state == 'ready' or job.state == 'scheduled') end
 local function hasExpired(job) return job.attempt == 0 and job.expiresAt and job.expiresAt <= now end
@@ -182,12 +174,22 @@ local function hasExpired(job) return job.attempt == 0 and job.expiresAt and job
 -- What the state says of where a job is found; with no score it is found there no longer.
 local function place(job, isThere)
   local state, queue, id = job.state, job.queue, job.id
-  if state == 'ready' then note(indexes, at(queue, 'line:' .. lineOf(job)), id, isThere and -job.priority)
+  if isThere and job.key then gates().begin(queue) end
+  if state == 'ready' then
+    if not isGated(queue) then note(indexes, at(queue, 'line:' .. lineOf(job)), id, isThere and (job.priority == 0 and 0 or number(-job.priority * turns)))
+    else
+      note(indexes, at(queue, 'line:' .. lineOf(job)), id, isThere and number(gates().rank(job)))
+      if not isThere then gates().forget(job) end
+    end
   elseif state == 'scheduled' then note(indexes, at(queue, 'due'), id, isThere and number(job.dueAt))
   elseif state == 'active' then
     note(fields, P .. ':held:' .. job.worker, id, isThere and queue)
     if job.cancelling then note(fields, P .. ':cancelling:' .. job.worker, id, isThere and queue) end
-  elseif isThere and final[state] then ended[#ended + 1] = id end
+    if isGated(queue) then gates().count(job, isThere and 1 or -1) end
+  elseif isThere and final[state] then
+    ended[#ended + 1] = id
+    if job.ordered then gates().ended(job) end
+  end
   if job.expiresAt and expires(job) then note(indexes, at(queue, 'expiring'), id, isThere and number(job.expiresAt)) end
   count(queue, state, isThere and 1 or -1)
 end

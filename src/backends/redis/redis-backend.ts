@@ -1,21 +1,27 @@
-import { historyLimit, logLimit, type JobStory } from '../../jobs/history.ts'
+import { historyLimit, logLimit, type KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
+import { type Gate, type GateChange, type GateName, innerName } from '../../jobs/gates.ts'
+import { errorBytes } from '../../jobs/kept-error.ts'
 import { expired, rescueLimit, workerLost } from '../../jobs/limits.ts'
 import { briefly } from '../../jobs/queue-event.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { encode } from '../../wire/codec.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, WorkerInfo } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
 import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
+import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
+import type { SharedReply, SharedRequest, SharedStep } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { Blob } from './blob.ts'
 import * as broker from './broker-scripts.ts'
 import { EndingWatch } from './ending-watch.ts'
 import type { Script } from './script.ts'
 import * as replies from './replies.ts'
+import * as schedule from './schedule-scripts.ts'
 import { Server } from './server.ts'
+import { share, shareFull } from './shared-script.ts'
 import * as store from './store-scripts.ts'
 
 export interface RedisOptions {
@@ -49,6 +55,7 @@ class RedisBackend implements Backend {
   readonly #clock: Clock
   readonly #listeners = new Listeners()
   readonly #watches = new Set<EndingWatch>()
+  readonly #sessions = new Listeners()
   /** The queues of jobs that were taken through this handle: others are looked for. */
   readonly #queues = new Map<string, string>()
   #closed: Promise<void> | undefined
@@ -58,10 +65,14 @@ class RedisBackend implements Backend {
     this.#clock = clock
   }
 
-  async publish(jobs: readonly NewJob[]): Promise<void> {
-    if (jobs.length === 0) return this.#server.checkOpen()
+  async publish(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
+    if (jobs.length === 0) {
+      this.#server.checkOpen()
+      return []
+    }
     const blob = new Blob()
-    await this.#run(broker.publish, { jobs: jobs.map((job) => published(job, blob)) }, blob)
+    const taken = await this.#run<replies.TakenReply[]>(broker.publish, { jobs: jobs.map((job) => published(job, blob)) }, blob)
+    return taken.map(([at, how, holder]) => ({ job: jobs[at]!.id, admission: String(how) as Taken['admission'], holder: String(holder) }))
   }
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
@@ -112,6 +123,17 @@ class RedisBackend implements Backend {
     })
   }
 
+  async gate(changes: readonly (GateName & GateChange)[]): Promise<void> {
+    if (changes.length === 0) return this.#server.checkOpen()
+    await this.#run(broker.gate, {
+      changes: changes.map(({ rule, paused, holdFor, ...name }) => ({ queue: name.queue, inner: innerName(name), paused, holdFor, ...(rule === null ? { dropped: true } : { rule }) }))
+    })
+  }
+
+  async gates(): Promise<readonly Gate[]> {
+    return (await this.#run<replies.GateReply[]>(broker.gates, {})).map(replies.gateOf)
+  }
+
   async leave(worker: string): Promise<void> {
     await this.#run(broker.leave, { worker })
   }
@@ -121,7 +143,10 @@ class RedisBackend implements Backend {
   }
 
   async commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {
-    const states = await this.#run<replies.Bulk[]>(store.commit, { changes: changes.map(({ job, event }) => ({ job, event, queue: this.#queues.get(job) })) })
+    const blob = new Blob()
+    const states = await this.#run<replies.Bulk[]>(store.commit, {
+      changes: changes.map(({ job, event, payload }) => ({ job, event, queue: this.#queues.get(job), ...(payload ? { payload: blob.add(payload) } : {}) }))
+    }, blob)
     return states.map((state) => state === null ? undefined : String(state) as ChangeOutcome)
   }
 
@@ -146,8 +171,25 @@ class RedisBackend implements Backend {
     return { jobs: found.map(String), ...(last === null ? {} : { next: String(last) }) }
   }
 
-  async story(job: string): Promise<JobStory | undefined> {
+  async story(job: string): Promise<KeptStory | undefined> {
     return replies.storyOf(await this.#run<replies.StoryReply>(store.story, { job, queue: this.#queues.get(job) }))
+  }
+
+  async schedules(filter: ScheduleFilter): Promise<ScheduleList> {
+    return replies.scheduleListOf(await this.#run(schedule.schedules, filter))
+  }
+
+  async dueSchedules(limit: number): Promise<DueSchedules> {
+    const [now, due, nextDue] = await this.#run<replies.DueSchedulesReply>(schedule.dueSchedules, { limit })
+    return { ...replies.scheduleListOf([now, due]), nextDue: nextDue === null ? Infinity : Number(nextDue) }
+  }
+
+  async changeSchedules(changes: readonly ScheduleChange[]): Promise<readonly boolean[]> {
+    const blob = new Blob()
+    const asked = changes.map(({ name, seen, schedule: to, jobs }) => ({
+      name, seen, ...(to ? { revision: to.revision, nextSlot: to.nextSlot, record: blob.add(encode(to)) } : {}), jobs: jobs.map((job) => published(job, blob))
+    }))
+    return (await this.#run<number[]>(schedule.changeSchedules, { changes: asked }, blob)).map((done) => done === 1)
   }
 
   listen(queues: readonly string[], wake: () => void): Disposable {
@@ -175,12 +217,25 @@ class RedisBackend implements Backend {
     return this.#server.hear(topic, hearer)
   }
 
+  async share({ steps, ...request }: SharedRequest): Promise<SharedReply> {
+    const blob = new Blob()
+    const asked = steps.map((step) => toldNothing('item' in step && step.item ? { ...step, item: blob.add(step.item) } : step))
+    const script = steps.some(({ does }) => needsMemory[does]) ? share : shareFull
+    return replies.sharedOf(await this.#run(script, { ...request, steps: asked }, blob))
+  }
+
+  attend(session: string, wake: () => void): Disposable {
+    this.#attend()
+    return this.#sessions.listen([session], wake)
+  }
+
   close(): Promise<void> {
     return this.#closed ??= this.#shut()
   }
 
   async #shut(): Promise<void> {
     this.#listeners.clear()
+    this.#sessions.clear()
     for (const watch of this.#watches) watch[Symbol.dispose]()
     await this.#server.close()
   }
@@ -190,9 +245,11 @@ class RedisBackend implements Backend {
     this.#server.attend({
       news: (queue) => this.#listeners.tell([queue]),
       ended: (jobs) => { for (const watch of this.#watches) watch.tell(jobs) },
+      shared: (sessions) => this.#sessions.tell(sessions),
       // What was told meanwhile nobody heard.
       connected: () => {
         this.#listeners.tellAll()
+        this.#sessions.tellAll()
         for (const watch of this.#watches) watch.tellAll()
       }
     })
@@ -213,6 +270,9 @@ class RedisBackend implements Backend {
   }
 }
 
+/** Steps that have something kept which was not there before. */
+const needsMemory: Partial<Record<SharedStep['does'], true>> = { acquire: true, put: true, wait: true, add: true, exchange: true, write: true, set: true }
+
 const expiredBytes = encode(expired)
 const lostBytes = encode(workerLost(rescueLimit))
 const whyExpired = JSON.stringify(briefly(expired))
@@ -222,8 +282,16 @@ function asked({ worker, queues, room, lease }: ReserveRequest): object {
   return { worker, lease, room, queues: [...new Set(queues)] }
 }
 
-function published({ id, task, queue, place, priority, delay, expires, tags, payload }: NewJob, blob: Blob): object {
-  return { id, task, queue, place, priority, delay, ...(expires === Infinity ? {} : { expires }), tags: JSON.stringify(tags), payload: blob.add(payload) }
+function published({ expires, tags, payload, links, ...rest }: NewJob, blob: Blob): object {
+  return {
+    ...rest, ...(expires === Infinity ? {} : { expires }), tags: JSON.stringify(tags), payload: blob.add(payload),
+    ...(links ? { links: links.map(({ on, job }) => ({ on, job: published(job, blob) })) } : {})
+  }
+}
+
+/** Without what is null: Lua would take it for something. */
+function toldNothing(step: object): object {
+  return Object.fromEntries(Object.entries(step).filter(([, value]) => value !== null))
 }
 
 /** An outcome, its bytes put into the blob. */
@@ -235,6 +303,6 @@ function told(outcome: Settlement['outcome'], blob: Blob): object {
     ...('died' in outcome && outcome.died ? { died: true } : {}),
     ...('spent' in outcome ? outcome.spent : {}),
     ...('result' in outcome ? { result: blob.add(outcome.result) } : {}),
-    ...('error' in outcome ? { error: blob.add(encode(outcome.error)), why: JSON.stringify(briefly(outcome.error)) } : {})
+    ...('error' in outcome ? { error: blob.add(errorBytes(outcome.error)), why: JSON.stringify(briefly(outcome.error)) } : {})
   }
 }

@@ -10,6 +10,8 @@ import { Topic } from './topic.ts'
 export interface ServerListener {
   news(queue: string): void
   ended(jobs: readonly string[]): void
+  /** Tickets of these sessions may have come to stand otherwise. */
+  shared(sessions: readonly string[]): void
   /** From now on all of it is heard; what was told before may have been missed. */
   connected(): void
 }
@@ -65,11 +67,13 @@ export class Server {
     if (this.#subscriber) return
     const news = (queue: string): void => listener.news(queue)
     const ended = (jobs: string): void => listener.ended(jobs.split('\n'))
+    const shared = (sessions: string): void => listener.shared(sessions.split('\n'))
     this.#subscriber = this.#line.another(async (client) => {
       const connection = ++this.#connection
       // Where it has subscribed again by itself, that is kept as it is.
       await client.subscribe(`${this.#prefix}:news`, news)
       await client.subscribe(`${this.#prefix}:ended`, ended)
+      await client.subscribe(`${this.#prefix}:shared`, shared)
       for (const topic of this.#topics.values()) await topic.subscribe(client, connection)
       if (!this.#closed) listener.connected()
     })

@@ -5,7 +5,13 @@ local states = {}
 prefetch(asked.changes, 'job')
 for index, one in ipairs(asked.changes) do
   local job = find(one.job, one.queue)
-  if job and transitions[job.state][one.event] then change(job, { event = one.event }) end
+  if job and transitions[job.state][one.event] then
+    change(job, { event = one.event })
+    if one.payload then
+      job.payload = bytes(one.payload)
+      writeFixed(job)
+    end
+  end
   states[index] = job and job.state or false
 end
 finish()
@@ -65,6 +71,8 @@ for index, job in ipairs(found) do
   redis.call('ZREM', at(job.queue, 'ids'), job.id)
   redis.call('DEL', at(job.queue, 'history:' .. job.id), at(job.queue, 'logs:' .. job.id))
   count(job.queue, job.state, -1)
+  local held = job.unique and hold(job.queue, job.unique)
+  if held and held.job == job.id then note(indexes, at(job.queue, 'orphans'), job.unique, number(held.untilAt)) end
   found[index] = job.id
 end
 finish()
@@ -80,7 +88,7 @@ for index, packed in ipairs(entries) do
   for place, value in ipairs(values) do if type(value) == 'number' then values[place] = number(value) end end
   entries[index] = values
 end
-return { shown(job), entries, redis.call('LRANGE', at(job.queue, 'logs:' .. job.id), 0, -1) }
+return { shown(job), entries, redis.call('LRANGE', at(job.queue, 'logs:' .. job.id), 0, -1), job.payload }
 `)
 
 /** How jobs ended, of those that have. */

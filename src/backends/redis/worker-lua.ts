@@ -1,3 +1,5 @@
+import { takeGatedLua } from './gates-lua.ts'
+
 // What the scripts of workers have in common.
 
 /** A hash as a table. */
@@ -19,7 +21,7 @@ end
 `
 
 /** Takes jobs for a worker: also after a settling, in the same breath. */
-export const reserveLua: string = String.raw`
+export const reserveLua: string = takeGatedLua + String.raw`
 local function promote()
   local left = asked.mostAtOnce
   for _, queue in ipairs(queues()) do
@@ -30,11 +32,12 @@ local function promote()
   end
 end
 
-local function nextDue()
-  local first
+local function nextDue(first)
   for _, queue in ipairs(queues()) do
     local due = redis.call('ZRANGE', at(queue, 'due'), 0, 0, 'WITHSCORES')[2]
     if due and (not first or tonumber(due) < first) then first = tonumber(due) end
+    local opens = isGated(queue) and gates().nextOpening(queue)
+    if opens and (not first or opens < first) then first = opens end
   end
   return first and number(math.max(0, first - now)) or false
 end
@@ -71,7 +74,7 @@ local function front(own, line, most)
   return all
 end
 
--- What change does for a job to which nothing has happened yet, and which cannot expire: most are so.
+-- What change does for a job to which nothing has happened yet, which cannot expire and publishes no other: most are so.
 local function takeFirst(one, line, worker, deliveries)
   local queue, id = one.queue, one.id
   local task, place, payload = one.born[1], one.born[2], one.born[8]
@@ -87,15 +90,22 @@ local function reserve(request)
   if redis.call('ZADD', P .. ':workers', number(now + request.lease), request.worker) == 1 and heard then tellWorker('worker-online', request.worker) end
   writeSets()
   promote()
-  local deliveries, buried, complete = {}, 0, true
+  local deliveries, buried, complete, opensLater, anyGated = {}, 0, true, nil, false
+  for _, queue in ipairs(request.queues) do anyGated = anyGated or isGated(queue) end
   for _, line in ipairs(lines) do
     local left = request.room[line] or 0
+    if anyGated and left > 0 and complete then
+      local opens
+      complete, opens = takeGated(request, line, left, deliveries)
+      if opens then opensLater = math.min(opensLater or opens, opens) end
+      left = 0
+    end
     while left > 0 and complete do
       writeSets()
       local some = front(request.queues, line, left)
       for index = 1, math.min(left, #some) do
         local one = some[index]
-        local job = not (one.born and not one.born[6]) and load(one.queue, one.id)
+        local job = not (one.born and not one.born[6] and not one.born[9]) and load(one.queue, one.id)
         if not job then
           takeFirst(one, line, request.worker, deliveries)
           left = left - 1
@@ -120,7 +130,7 @@ local function reserve(request)
     cancelling[#cancelling + 1] = { id, load(queue, id).token }
   end
   if not complete then return { deliveries, cancelling, '0' } end
-  return { deliveries, cancelling, nextDue() }
+  return { deliveries, cancelling, nextDue(opensLater) }
 end
 `
 
@@ -130,7 +140,7 @@ local function succeedFirst(settlements)
   if heard then return {} end
   local byQueue, done, named = {}, {}, {}
   for index, one in ipairs(settlements) do
-    local isFirst = not named[one.job]
+    local isFirst = not named[one.job] and not (one.queue and isGated(one.queue))
     named[one.job] = true
     if isFirst and one.event == 'succeed' and one.queue then
       local of = byQueue[one.queue] or { ids = {}, places = {} }

@@ -1,9 +1,10 @@
 import { expired } from '../../jobs/limits.ts'
-import { type Line, lines } from '../../jobs/job.ts'
+import { type Job, type Line, lines } from '../../jobs/job.ts'
 import { hasExpired } from '../../jobs/rescue.ts'
 import type { Place } from '../../tasks/task.ts'
 import type { Delivery, ReserveRequest } from '../broker.ts'
 import { lineCodes, lineNames } from './codes.ts'
+import { GatedLine } from './gated-claims.ts'
 import type { JobTables } from './job-tables.ts'
 import type { Row } from './rows.ts'
 import type { Statements } from './statements.ts'
@@ -15,6 +16,8 @@ export interface Claim {
   readonly queue: string
   readonly attempt: number
   readonly startedAt: number
+  /** Its end publishes others. */
+  readonly isLinked: boolean
 }
 
 /** What is told of a claim. */
@@ -35,6 +38,8 @@ export class Claims {
   readonly claimed: Map<string, Claim> = new Map<string, Claim>()
   /** False where so many had expired that the rest must wait for the next call. */
   complete: boolean = true
+  /** When a queue lets through what it holds back now. */
+  opensLater: number = Infinity
   readonly #sql: Statements
   readonly #tables: JobTables
   readonly #worker: number
@@ -54,6 +59,10 @@ export class Claims {
     const own = [...new Set(queues)]
     for (const line of lines) {
       if (!room[line] || own.length === 0) continue
+      if (own.some((queue) => this.#tables.gates.has(queue))) {
+        this.#takeGated(own, line, room[line])
+        continue
+      }
       const taken: ReadyRow[] = []
       this.#takeLine(own, line, room[line], taken)
       if (own.length > 1) taken.sort(inTurn)
@@ -88,6 +97,41 @@ export class Claims {
     }
   }
 
+  #takeGated(queues: readonly string[], line: Line, room: number): void {
+    const gated = new GatedLine(this.#sql, this.#tables, queues, line, this.#now)
+    let left = room
+    for (let buried = 0; left > 0;) {
+      const head = gated.next(left)
+      if (!head) break
+      const { row, stored: { job } } = head
+      if (hasExpired(job, this.#now)) {
+        this.#tables.happen(head.stored, { event: 'bury', error: expired }, this.#now)
+        // It may have held an order.
+        gated.mayAdmit(job.queue)
+        if (++buried >= mostBuried) this.complete = false
+        if (!this.complete) break
+        continue
+      }
+      this.#claimOne(row, line, job)
+      this.deliveries.push(this.#delivery(row, line === 'suspect'))
+      left--
+    }
+    this.opensLater = Math.min(this.opensLater, gated.opensLater)
+  }
+
+  #claimOne([seq, rank, attempt, token, id, task, , expiresAt, , isLinked]: ReadyRow, line: Line, job: Job): void {
+    const { queue } = job
+    this.#tables.gates.passed(seq, rank, job, this.#now)
+    this.#sql.dropReady.run(queue, lineCodes[line], rank, seq)
+    this.#sql.claimOne.run(seq, this.#worker, attempt + 1, token + 1, this.#now)
+    this.#tables.gates.count(job, 1)
+    if (expiresAt !== null && attempt === 0) this.#sql.dropExpiring.run(expiresAt, seq)
+    this.claimed.set(id, { seq, token: token + 1, queue, attempt: attempt + 1, startedAt: this.#now, isLinked: isLinked === 1 })
+    this.#started?.({ job: id, task, queue, attempt: attempt + 1, token: token + 1 })
+    this.#tables.count(queue, 'ready', -1)
+    this.#tables.count(queue, 'active', 1)
+  }
+
   /** How many of the first `limit` of several queues, as one line, each of them has. */
   #shares(queues: readonly string[], line: Line, limit: number): [queue: string, share: number][] {
     const first = queues
@@ -105,9 +149,9 @@ export class Claims {
     const [lastSeq, lastRank] = last
     this.#sql.claimFront.run(this.#worker, this.#now, queue, lineCodes[line], lastRank, lastSeq)
     this.#sql.dropFront.run(queue, lineCodes[line], lastRank, lastSeq)
-    for (const [seq, , attempt, token, job, task, , expiresAt] of rows) {
+    for (const [seq, , attempt, token, job, task, , expiresAt, , isLinked] of rows) {
       if (expiresAt !== null && attempt === 0) this.#sql.dropExpiring.run(expiresAt, seq)
-      this.claimed.set(job, { seq, token: token + 1, queue, attempt: attempt + 1, startedAt: this.#now })
+      this.claimed.set(job, { seq, token: token + 1, queue, attempt: attempt + 1, startedAt: this.#now, isLinked: isLinked === 1 })
       this.#started?.({ job, task, queue, attempt: attempt + 1, token: token + 1 })
     }
     this.#tables.count(queue, 'ready', -rows.length)
@@ -124,6 +168,6 @@ function inTurn([seq, rank]: ReadyRow, [otherSeq, otherRank]: ReadyRow): number 
   return rank - otherRank || seq - otherSeq
 }
 
-type ReadyRow = Row & [
-  seq: number, rank: number, attempt: number, token: number, job: string, task: string, place: number, expiresAt: number | null, payload: Uint8Array
+export type ReadyRow = Row & [
+  seq: number, rank: number, attempt: number, token: number, job: string, task: string, place: number, expiresAt: number | null, payload: Uint8Array, isLinked: number
 ]

@@ -1,20 +1,27 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type JobStory, historyOf, logLimit } from '../../jobs/history.ts'
-import { type Job, type NewJob, born } from '../../jobs/job.ts'
+import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
+import { type KeptStory, historyOf, logLimit } from '../../jobs/history.ts'
+import type { Job, NewJob } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
-import { type QueueEvent, enqueued, progressed } from '../../jobs/queue-event.ts'
+import { type QueueEvent, progressed } from '../../jobs/queue-event.ts'
 import { rescue } from '../../jobs/rescue.ts'
 import { canHappen, isFinal } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, WorkerInfo } from '../broker.ts'
+import { encode } from '../../wire/codec.ts'
+import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
+import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
+import { type Shared, shareOn } from '../shared/share.ts'
+import type { SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged } from '../store.ts'
 import { type Claim, type ClaimedJob, Claims } from './claims.ts'
-import { lineCodes, stateCodes, stateNames } from './codes.ts'
+import { stateCodes, stateNames } from './codes.ts'
 import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile } from './file.ts'
-import { type JobBatch, batchOf } from './job-batch.ts'
-import { type Committed, JobTables, mayExpire } from './job-tables.ts'
+import { type JobBatch, batchOf, jobsOf } from './job-batch.ts'
+import { type Committed, JobTables } from './job-tables.ts'
 import { type Hearing, MessageTables } from './message-tables.ts'
-import { historyEntryOf, logLineOf, storedOf } from './rows.ts'
+import { Publisher } from './publisher.ts'
+import { historyEntryOf, logLineOf, scheduleOf, storedOf } from './rows.ts'
+import { SqliteSharedTables } from './shared-tables.ts'
 import { type Statements, prepareAll } from './statements.ts'
 import { readStats, workerInfoOf } from './stats.ts'
 
@@ -44,9 +51,11 @@ export class SqliteEngine {
   readonly #sql: Statements
   readonly #messages: MessageTables
   readonly #tables: JobTables
+  readonly #publisher: Publisher
   readonly #committed: (what: Committed) => void
   /** Deliveries that were made here and are not settled yet. */
   readonly #claims = new Map<string, Claim>()
+  #shared: SqliteSharedTables | undefined
 
   /**
    * @param clock leases and delays run on it; without one, on the system's as SQLite reads it: all processes that have the file open are on
@@ -61,14 +70,19 @@ export class SqliteEngine {
     this.#sql = prepareAll(this.#db)
     this.#clock = clock
     this.#messages = new MessageTables(this.#sql)
-    this.#tables = new JobTables(this.#sql, this.#messages)
+    this.#tables = new JobTables(this.#sql, this.#messages, (job, at, parent) => void this.#publisher.one(job, at, parent))
+    this.#publisher = new Publisher(this.#sql, this.#tables, this.#messages)
   }
 
-  publish(jobs: readonly NewJob[] | JobBatch): void {
-    this.#write((now) => {
+  publish(jobs: readonly NewJob[] | JobBatch): Taken[] {
+    return this.#write((now) => {
       const batch = 'shared' in jobs ? jobs : batchOf(jobs)
-      if (batch) return this.#publishBatch(batch, now)
-      for (const job of jobs as readonly NewJob[]) this.#publishOne(job, now)
+      if (batch && !this.#tables.gates.has(batch.shared.queue)) {
+        this.#publisher.batch(batch, now)
+        return []
+      }
+      const each = 'shared' in jobs ? jobsOf(jobs) : jobs
+      return each.map((job) => this.#publisher.one(job, now)).filter((taken) => taken !== undefined)
     })
   }
 
@@ -88,7 +102,7 @@ export class SqliteEngine {
       for (const settlement of settlements) {
         const { job, token, outcome } = settlement
         const claim = this.#claims.get(job)
-        if (mayBatch && outcome.event === 'succeed' && token === 1 && claim?.token === 1) first.push({ claim, outcome })
+        if (mayBatch && outcome.event === 'succeed' && token === 1 && claim?.token === 1 && !claim.isLinked && !this.#tables.gates.has(claim.queue)) first.push({ claim, outcome })
         else if (!this.#settle(settlement, now)) stale.push({ job, token })
       }
       if (first.length > 0) this.#succeed(first, now)
@@ -137,8 +151,23 @@ export class SqliteEngine {
       for (const [seq] of this.#sql.expired.all(now, mostAtOnce) as [number][]) {
         buried.push(this.#tables.happen(this.#tables.bySeq(seq), { event: 'bury', error: expired }, now).id)
       }
+      this.#sql.dropHolds.run(now)
+      this.#tables.gates.trim()
       return { rescued, buried, stalled }
     })
+  }
+
+  gate(changes: readonly (GateName & GateChange)[]): void {
+    this.#write((now) => {
+      for (const change of changes) {
+        this.#tables.gates.change(change, change, now)
+        this.#tables.tell(change.queue)
+      }
+    })
+  }
+
+  gates(): Gate[] {
+    return this.#read(() => this.#tables.gates.all(this.#start()))
   }
 
   announce(worker: string): void {
@@ -176,22 +205,25 @@ export class SqliteEngine {
   }
 
   commit(changes: readonly Change[]): ChangeOutcome[] {
-    return this.#write((now) => changes.map(({ job, event }) => {
+    return this.#write((now) => changes.map(({ job, event, payload }) => {
       const stored = this.#tables.byId(job)
-      return stored && (canHappen(stored.job.state, event) ? this.#tables.happen(stored, { event }, now) : stored.job).state
+      if (!stored || !canHappen(stored.job.state, event)) return stored?.job.state
+      if (payload) this.#sql.writePayload.run(payload, stored.seq)
+      return this.#tables.happen(stored, { event }, now).state
     }))
   }
 
   purge({ states, queue, tag, olderThan, limit, from = '0' }: PurgeFilter): Purged {
-    const { someEndings, purgeable, purgeJob, dropEnding, purgeStory, purgeHistory, purgeProgress, purgeLogs } = this.#sql
+    const { someEndings, purgeable, purgeJob, dropEnding, purgeStory, purgeParent, purgeHistory, purgeProgress, purgeLogs, purgeKeyed, orphanHold } = this.#sql
     return this.#write((now) => {
       const codes = JSON.stringify(states.map((state) => stateCodes[state]))
       const after = Number(from)
       const last = someEndings.get(after, looksAt)![0] as number | null
       if (last === null) return { jobs: [] }
       const rows = purgeable.all(after, queue ?? null, null, tag ?? null, codes, now - olderThan, limit, last) as [number, string, string, number][]
-      for (const [seq, , name, state] of rows) {
-        for (const drop of [purgeJob, dropEnding, purgeStory, purgeHistory, purgeProgress, purgeLogs]) drop.run(seq)
+      for (const [seq, id, name, state] of rows) {
+        for (const drop of [purgeJob, dropEnding, purgeStory, purgeParent, purgeHistory, purgeProgress, purgeLogs, purgeKeyed]) drop.run(seq)
+        orphanHold.run(id)
         this.#tables.count(name, stateNames[state]!, -1)
       }
       return { jobs: rows.map(([, id]) => id), next: String(rows.length === limit ? rows.at(-1)![0] : last) }
@@ -218,14 +250,40 @@ export class SqliteEngine {
     })
   }
 
-  story(job: string): JobStory | undefined {
+  story(job: string): KeptStory | undefined {
     return this.#read(() => {
       const stored = this.#tables.byId(job)
       return stored && {
         history: historyOf(stored.job, this.#sql.history.all(stored.seq).map(historyEntryOf)),
-        logs: this.#sql.logs.all(stored.seq).map(logLineOf)
+        logs: this.#sql.logs.all(stored.seq).map(logLineOf),
+        payload: this.#sql.payload.get(stored.seq)![0] as Uint8Array
       }
     })
+  }
+
+  schedules({ name, after, limit }: ScheduleFilter): ScheduleList {
+    return this.#read(() => ({ now: this.#start(), schedules: this.#sql.schedules.all(name ?? null, after ?? null, limit).map(scheduleOf) }))
+  }
+
+  dueSchedules(limit: number): DueSchedules {
+    return this.#read(() => {
+      const now = this.#start()
+      const [next] = (this.#sql.nextSlot.get(now) ?? [Infinity]) as [number]
+      return { now, schedules: this.#sql.dueSchedules.all(now, limit).map(scheduleOf), nextDue: next - now }
+    })
+  }
+
+  changeSchedules(changes: readonly ScheduleChange[]): boolean[] {
+    const { scheduleSeen, writeSchedule, dropSchedule } = this.#sql
+    return this.#write((now) => changes.map(({ name, seen, schedule, jobs }) => {
+      const [revision, before] = (scheduleSeen.get(name) ?? []) as [string?, (number | null)?]
+      if (revision !== seen) return false
+      if (schedule) writeSchedule.run(name, schedule.revision, schedule.nextSlot ?? null, encode(schedule))
+      else dropSchedule.run(name)
+      if (comesSooner(before ?? undefined, schedule?.nextSlot)) this.#tables.tell(scheduleNews)
+      for (const job of jobs) this.#publisher.one(job, now)
+      return true
+    }))
   }
 
   stats(): BrokerStats {
@@ -248,6 +306,20 @@ export class SqliteEngine {
     this.#write(() => this.#messages.leave(topic, number))
   }
 
+  share(request: SharedRequest): Shared {
+    const tables = this.#sharedTables()
+    return this.#write((now) => {
+      const shared = shareOn(tables, request, now)
+      for (const session of shared.told) tables.tell(session)
+      return shared
+    })
+  }
+
+  /** A number that rises whenever a ticket of the session may have come to stand otherwise; undefined where there is no such session. */
+  sharedNews(session: string): number | undefined {
+    return this.#sharedTables().news(session)
+  }
+
   /** Changes when another connection, here or in another process, has committed anything. */
   dataVersion(): number {
     return Number(this.#sql.dataVersion.get()![0])
@@ -262,36 +334,6 @@ export class SqliteEngine {
     this.#db.close()
   }
 
-  #publishOne(newJob: NewJob, now: number): void {
-    const job = born(newJob, now)
-    const { id, task, queue, place, priority, tags, state, dueAt, expiresAt } = job
-    const { changes, lastInsertRowid } = this.#sql.insertJob.run(
-      id, task, queue, lineCodes[place], priority, now, dueAt, expiresAt === Infinity ? null : expiresAt, textOf(tags), newJob.payload
-    )
-    if (changes === 0) return
-    if (state === 'ready') this.#sql.insertReady.run(queue, lineCodes[place], -priority, lastInsertRowid, 0, 0)
-    else this.#sql.insertScheduled.run(dueAt, lastInsertRowid, 0, 0)
-    if (mayExpire(job)) this.#sql.insertExpiring.run(expiresAt, lastInsertRowid)
-    this.#tables.count(queue, state, 1)
-    this.#tables.tell(queue)
-    this.#messages.tell(() => enqueued(newJob, now))
-  }
-
-  /** As `publishOne` for each of them. Those that are new come after all that were there. */
-  #publishBatch({ shared, payloads, parts }: JobBatch, now: number): void {
-    const { task, queue, place, priority, tags, state, dueAt, expiresAt } = born({ ...shared, id: '', payload: payloads }, now)
-    const last = Number(this.#sql.lastSeq.get()?.[0] ?? 0)
-    const expires = expiresAt === Infinity ? null : expiresAt
-    const { changes } = this.#sql.insertJobs.run(parts, task, queue, lineCodes[place], priority, now, dueAt, expires, textOf(tags), payloads)
-    if (changes === 0) return
-    if (state === 'ready') this.#sql.readyAfter.run(queue, lineCodes[place], -priority, last)
-    else this.#sql.scheduledAfter.run(dueAt, last)
-    if (expires !== null) this.#sql.expiringAfter.run(expires, last)
-    this.#tables.count(queue, state, Number(changes))
-    this.#tables.tell(queue)
-    if (this.#messages.isHeard) for (const [id] of this.#sql.idsAfter.all(last) as [string][]) this.#messages.tell(() => enqueued({ id, task, queue }, now))
-  }
-
   #reserve({ worker, queues, room, lease }: ReserveRequest, now: number, claimed: Map<string, Claim>): Reservation {
     const number = this.#renew(worker, lease, now)
     this.#promote(now)
@@ -303,7 +345,7 @@ export class SqliteEngine {
     return {
       deliveries: claims.deliveries,
       cancelling: (this.#sql.cancelling.all(number) as [string, number][]).map(([job, token]) => ({ job, token })),
-      nextDue: claims.complete ? Math.max(0, due - now) : 0
+      nextDue: claims.complete ? Math.max(0, Math.min(due, claims.opensLater, this.#tables.gates.nextOpening(now)) - now) : 0
     }
   }
 
@@ -354,8 +396,9 @@ export class SqliteEngine {
 
   #promote(now: number): void {
     for (const [seq, dueAt, queue, line, rank, attempt, token] of this.#sql.due.all(now, mostAtOnce) as DueRow[]) {
+      const own = this.#tables.gates.has(queue) ? this.#tables.gates.rank(seq, this.#tables.bySeq(seq).job) : rank
       this.#sql.dropScheduled.run(dueAt, seq)
-      this.#sql.insertReady.run(queue, line, rank, seq, attempt, token)
+      this.#sql.insertReady.run(queue, line, own, seq, attempt, token)
       this.#tables.count(queue, 'scheduled', -1)
       this.#tables.count(queue, 'ready', 1)
     }
@@ -363,6 +406,11 @@ export class SqliteEngine {
 
   #listed(seqs: readonly (readonly unknown[])[]): Job[] {
     return seqs.map(([seq]) => this.#tables.bySeq(seq as number).job)
+  }
+
+  /** Prepared where somebody shares anything. */
+  #sharedTables(): SqliteSharedTables {
+    return this.#shared ??= new SqliteSharedTables(this.#db)
   }
 
   /** A transaction that writes: it has the lock before it reads anything, the time included. */
@@ -403,10 +451,6 @@ export class SqliteEngine {
       this.#sql.commit.run()
     }
   }
-}
-
-function textOf(tags: readonly string[]): string | null {
-  return tags.length === 0 ? null : JSON.stringify(tags)
 }
 
 interface FirstSuccess {

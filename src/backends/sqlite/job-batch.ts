@@ -22,7 +22,7 @@ const largest = 2 ** 26
 /** The jobs as a batch, where they are many and alike. */
 export function batchOf(jobs: readonly NewJob[]): JobBatch | undefined {
   const [first] = jobs
-  if (!first || jobs.length < enough) return undefined
+  if (!first || jobs.length < enough || isRare(first)) return undefined
   let size = 0
   for (const job of jobs) {
     if (!isAlike(job, first)) return undefined
@@ -41,6 +41,15 @@ export function batchOf(jobs: readonly NewJob[]): JobBatch | undefined {
   return { shared, payloads, parts: JSON.stringify(parts) }
 }
 
+/** The jobs of a batch, one by one. */
+export function jobsOf({ shared, payloads, parts }: JobBatch): NewJob[] {
+  return (JSON.parse(parts) as string[]).map((part) => {
+    const offset = Number(part.slice(0, width)) - padding
+    const length = Number(part.slice(width, 2 * width)) - padding
+    return { ...shared, id: part.slice(2 * width), payload: payloads.subarray(offset, offset + length) }
+  })
+}
+
 /** Reads the parts again: of each row's `value`, its id and, of the blob of all payloads, its own. */
 export const partSql: { readonly id: string, readonly payload: (blob: string) => string } = {
   id: `substr(value, ${2 * width + 1})`,
@@ -49,6 +58,11 @@ export const partSql: { readonly id: string, readonly payload: (blob: string) =>
 
 function isAlike(job: NewJob, first: NewJob): boolean {
   return job.payload instanceof Uint8Array && job.task === first.task && job.queue === first.queue && job.place === first.place && job.priority === first.priority
-    && job.delay === first.delay && job.expires === first.expires
+    && job.delay === first.delay && job.expires === first.expires && !isRare(job)
     && (job.tags === first.tags || (job.tags.length === first.tags.length && job.tags.every((tag, at) => tag === first.tags[at])))
+}
+
+/** What has more to it than a row. */
+function isRare({ unique, links, key, cost }: NewJob): boolean {
+  return unique !== undefined || links !== undefined || key !== undefined || cost !== undefined
 }

@@ -1,11 +1,14 @@
 import { entryOf, historyLimit } from '../../jobs/history.ts'
-import { type Happening, type Job, happen, lineOf } from '../../jobs/job.ts'
+import { type Happening, type Job, type NewJob, happen, lineOf } from '../../jobs/job.ts'
+import { errorBytes } from '../../jobs/kept-error.ts'
+import { type Parent, linkedBy, parentOf } from '../../jobs/link.ts'
 import { told } from '../../jobs/queue-event.ts'
 import { type JobState, isFinal } from '../../jobs/states.ts'
 import { QueueCounts, noJobs } from '../queue-counts.ts'
 import { lineCodes, stateCodes } from './codes.ts'
+import { Gatekeeper } from './gatekeeper.ts'
 import type { MessageTables } from './message-tables.ts'
-import { type Stored, errorBytes, storedOf } from './rows.ts'
+import { type Stored, linksBytes, storedOf, tagsText } from './rows.ts'
 import type { Statements } from './statements.ts'
 
 /** So many transactions are remembered with what they ended. */
@@ -28,14 +31,19 @@ export interface Committed {
 export class JobTables {
   readonly #sql: Statements
   readonly #messages: MessageTables
+  readonly gates: Gatekeeper
+  readonly #link: (job: NewJob, now: number, parent: Parent) => void
   // Of the transaction that is open:
   readonly #counts = new QueueCounts()
   readonly #news = new Set<string>()
   #ended: number[] = []
 
-  constructor(sql: Statements, messages: MessageTables) {
+  /** @param link publishes what a job's end publishes */
+  constructor(sql: Statements, messages: MessageTables, link: (job: NewJob, now: number, parent: Parent) => void) {
     this.#sql = sql
     this.#messages = messages
+    this.#link = link
+    this.gates = new Gatekeeper(sql, (queue) => this.#counts.of(queue).active, (queue) => this.tell(queue))
   }
 
   byId(id: string): Stored | undefined {
@@ -82,11 +90,27 @@ export class JobTables {
       this.#writeStory(seq, job, after)
       this.#counts.add(job.queue, job.state, -1)
       this.#counts.add(job.queue, after.state, 1)
+      if (job.state === 'active') this.gates.count(job, -1)
+      if (isFinal(after.state)) this.gates.ended(seq, after)
     }
     if (entry) this.#writeEntry(seq, entry)
     this.#messages.tell(() => told(job, event, after, now))
+    for (const linked of linkedBy(after.state, before.links)) this.#link(linked, now, parentOf(after))
     // Ready again, to be ready later, or to be cancelled: somebody must hear of it.
     if ((job.state === 'active' || isFinal(job.state)) && !isFinal(after.state)) this.#news.add(job.queue)
+  }
+
+  /** Writes what another that came makes of a job that has not begun. */
+  amend({ seq, job, ...before }: Stored, after: Job, by: NewJob | undefined): void {
+    const { task, place, priority, dueAt, expiresAt, tags } = after
+    const expires = expiresAt === Infinity ? null : expiresAt
+    this.#leave({ seq, job, ...before })
+    this.gates.published(seq, after)
+    if (by) this.#sql.replaceJob.run(task, lineCodes[place], priority, dueAt, expires, tagsText(tags), by.payload, linksBytes(by.links), seq)
+    else this.#sql.mergeJob.run(priority, dueAt, expires, seq)
+    this.#enter(seq, after)
+    this.#counts.add(job.queue, job.state, -1)
+    this.#counts.add(job.queue, after.state, 1)
   }
 
   /** Writes what the transaction gathered. */
@@ -113,13 +137,15 @@ export class JobTables {
     this.#counts.take()
     this.#news.clear()
     this.#ended = []
+    this.gates.reset()
     this.#messages.reset()
   }
 
-  #leave({ seq, worker, job }: Stored): void {
-    const { state, queue, priority, dueAt, token, cancelling, expiresAt } = job
+  #leave({ seq, worker, rank, isParked, job }: Stored): void {
+    const { state, queue, dueAt, token, cancelling, expiresAt } = job
     if (mayExpire(job)) this.#sql.dropExpiring.run(expiresAt, seq)
-    if (state === 'ready') this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], -priority, seq)
+    if (isParked) this.#sql.dropParked.run(seq)
+    else if (state === 'ready') this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], rank!, seq)
     else if (state === 'scheduled') this.#sql.dropScheduled.run(dueAt, seq)
     else if (state === 'active') {
       this.#sql.dropActive.run(seq, token)
@@ -133,9 +159,9 @@ export class JobTables {
   }
 
   #enter(seq: number, job: Job): void {
-    const { state, queue, priority, dueAt, attempt, token, startedAt, finishedAt, spent, result, expiresAt } = job
+    const { state, queue, dueAt, attempt, token, startedAt, finishedAt, spent, result, expiresAt } = job
     if (mayExpire(job)) this.#sql.insertExpiring.run(expiresAt, seq)
-    if (state === 'ready') this.#sql.insertReady.run(queue, lineCodes[lineOf(job)], -priority, seq, attempt, token)
+    if (state === 'ready') this.#sql.insertReady.run(queue, lineCodes[lineOf(job)], this.gates.rank(seq, job), seq, attempt, token)
     else if (state === 'scheduled') this.#sql.insertScheduled.run(dueAt, seq, attempt, token)
     else {
       this.#sql.insertEnding.run(seq, stateCodes[state], attempt, token, startedAt ?? null, finishedAt!, spent?.wall ?? null, spent?.cpu ?? null, result ?? null)

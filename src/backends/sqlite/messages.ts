@@ -22,6 +22,7 @@ export type Method = { [Name in keyof Backend]: Backend[Name] extends (...args: 
 export type Request =
   | readonly [kind: typeof call, id: number, method: Method, args: readonly unknown[]]
   | readonly [kind: typeof listen, id: number, queues: readonly string[]]
+  | readonly [kind: typeof attend, id: number, session: string]
   | readonly [kind: typeof watch | typeof dispose, id: number]
   | readonly [kind: typeof add | typeof remove, id: number, job: string]
   | readonly [kind: typeof hear, id: number, topic: string]
@@ -47,10 +48,11 @@ export const failed = 7
 export const wake = 8
 export const ended = 9
 export const log = 10
-export const hear = 11
-export const heard = 12
-export const taken = 13
-export const missed = 14
+export const attend = 11
+export const hear = 12
+export const heard = 13
+export const taken = 14
+export const missed = 15
 
 /** So many messages of one hearing are under way between the two: what comes then stays in the file, which keeps only so much. */
 export const heardAhead = 64

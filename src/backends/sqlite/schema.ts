@@ -9,16 +9,21 @@
  * Why it is so, as of version 2:
  * - `seq` is the order of arrival, so that jobs are claimed, and pages touched, from one end. None is given twice (AUTOINCREMENT): with the
  *   token it fences, also after the job that bore it was purged.
- * - A job's own row never changes. Where the job stands is told by which of the tables for that holds its seq: ready, scheduled,
+ * - A job's own row never changes, unless another that came takes its place, or its arguments are mended. Where the job stands is told by which of the tables for that holds its seq: ready, scheduled,
  *   active or endings. A step of a job takes a small row out of one and puts a small row into the next, mostly at its end, and a
  *   batch of claims is two statements, however many they are.
  * - `treadle_stories` holds what only a job has that did not go the usual way; most have no row there.
  * - `treadle_ended` has one row a transaction, with all that ended in it: a waiting reader asks for the rows that came after.
  *   Old ones are dropped; whoever comes later looks its jobs up one by one.
  * - `treadle_cancels` is empty nearly always, which is seen at a glance.
+ * - `treadle_unique` tells which job holds a key; of a job that was purged the hold stays for its time, as an orphan.
+ * - A job's `rank` in its line is by priority, then by turn (`jobs/gates.ts`). Of a queue with gates or keys, `treadle_gated`, each job that was ready has a row in
+ *   `treadle_keyed`; what a gate holds back stands in `treadle_parked` and not in `treadle_ready`; `treadle_opening` has the gates to look at again, and when.
  * - Since version 3, `treadle_hearers` has a row for everybody who hears events or commands, and `treadle_messages` what they have to hear: see
  *   message-tables.ts. Both are empty while nobody listens, which is seen at a glance.
  * - A lease belongs to a worker, so that renewing it writes one row, however many jobs it holds.
+ *
+ * As of version 3, what machines share: see shared/tables.ts. An item's bytes never move, whoever has it.
  */
 export const migrations: readonly string[] = [
   `
@@ -158,6 +163,49 @@ export const migrations: readonly string[] = [
   DROP TABLE treadle_payloads;
   `,
   `
+  ALTER TABLE treadle_jobs ADD COLUMN links BLOB;
+  CREATE TABLE treadle_parents (seq INTEGER PRIMARY KEY, job TEXT NOT NULL, token INTEGER NOT NULL, state INTEGER NOT NULL, outcome BLOB NOT NULL) STRICT;
+  CREATE TABLE treadle_unique (
+    queue TEXT NOT NULL, key TEXT NOT NULL, job TEXT NOT NULL, until REAL NOT NULL, orphaned INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (queue, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX treadle_unique_jobs ON treadle_unique (job);
+  CREATE INDEX treadle_unique_orphans ON treadle_unique (until) WHERE orphaned = 1;
+
+  UPDATE treadle_ready SET rank = rank * 137438953472;
+  CREATE TABLE treadle_gated (queue TEXT PRIMARY KEY, reached REAL NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_gates (
+    queue TEXT NOT NULL, inner TEXT NOT NULL, rule TEXT, paused INTEGER NOT NULL, held_until REAL NOT NULL, paid_at REAL NOT NULL,
+    PRIMARY KEY (queue, inner)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_turns (queue TEXT NOT NULL, key TEXT NOT NULL, finish REAL NOT NULL, PRIMARY KEY (queue, key)) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_gate_active (queue TEXT NOT NULL, inner TEXT NOT NULL, active INTEGER NOT NULL, PRIMARY KEY (queue, inner)) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_holders (queue TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (queue, key)) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_keyed (seq INTEGER PRIMARY KEY, key TEXT, ordered INTEGER NOT NULL, cost REAL NOT NULL, turn INTEGER NOT NULL) STRICT;
+  CREATE TABLE treadle_parked (
+    seq INTEGER PRIMARY KEY, queue TEXT NOT NULL, gate TEXT NOT NULL, line INTEGER NOT NULL, rank INTEGER NOT NULL, attempt INTEGER NOT NULL, token INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX treadle_parked_before ON treadle_parked (queue, gate, line, rank, seq);
+  CREATE TABLE treadle_opening (queue TEXT NOT NULL, gate TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (queue, gate)) STRICT, WITHOUT ROWID;
+  CREATE INDEX treadle_opening_at ON treadle_opening (queue, at);
+  CREATE TABLE treadle_schedules (name TEXT PRIMARY KEY, revision TEXT NOT NULL, next_slot REAL, record BLOB NOT NULL) STRICT;
+  CREATE INDEX treadle_schedules_due ON treadle_schedules (next_slot) WHERE next_slot IS NOT NULL;
+  CREATE TABLE treadle_shared_sessions (id TEXT PRIMARY KEY, lease_until REAL NOT NULL, news INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+  CREATE INDEX treadle_shared_leases ON treadle_shared_sessions (lease_until);
+  CREATE TABLE treadle_shared_things (
+    kind TEXT NOT NULL, name TEXT NOT NULL,
+    "limit" INTEGER NOT NULL, held INTEGER NOT NULL, maxSize INTEGER NOT NULL, maxBytes INTEGER NOT NULL, size INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, unfinished INTEGER NOT NULL, shut INTEGER NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_shared_tickets (
+    session TEXT NOT NULL, ticket INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, line TEXT NOT NULL, seq INTEGER NOT NULL, fence INTEGER,
+    PRIMARY KEY (session, ticket)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX treadle_shared_lines ON treadle_shared_tickets (kind, name, line, seq) WHERE fence IS NULL;
+  CREATE TABLE treadle_shared_items (seq INTEGER PRIMARY KEY, item BLOB NOT NULL) STRICT;
+  CREATE TABLE treadle_shared_queued (name TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (name, seq)) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_shared_values (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
   ALTER TABLE treadle_workers ADD COLUMN info TEXT;
   CREATE TABLE treadle_hearers (number INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, until REAL NOT NULL) STRICT;
   CREATE INDEX treadle_heard ON treadle_hearers (topic);

@@ -1,14 +1,17 @@
 import { resolve } from 'node:path'
-import type { JobStory } from '../../jobs/history.ts'
+import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
+import type { KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, WorkerInfo } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
 import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
+import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
+import type { SharedReply, SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { EndingWatch } from './ending-watch.ts'
@@ -19,6 +22,7 @@ import { Hearings } from './hearings.ts'
 import type { JobBatch } from './job-batch.ts'
 import type { Committed } from './job-tables.ts'
 import { LockQueue } from './lock-queue.ts'
+import { SessionWatch } from './session-watch.ts'
 
 export interface SqliteOptions {
   /** What a job survives once it is acknowledged: see `Durability`. Default: `'process'`. */
@@ -56,6 +60,7 @@ class SqliteBackend implements Backend {
   readonly #listeners = new Listeners()
   readonly #watches = new Set<EndingWatch>()
   readonly #hearings: Hearings
+  readonly #sessions: SessionWatch
   /** The news of each queue that listeners have been told. */
   readonly #told = new Map<string, number>()
   #closed: Promise<void> | undefined
@@ -66,6 +71,7 @@ class SqliteBackend implements Backend {
     this.#clock = clock
     this.#engine = new SqliteEngine(path, durability, clock === systemClock ? undefined : clock, (what) => this.#committed(what))
     this.#hearings = new Hearings({ path, clock, engine: this.#engine, ask: (attempt) => this.#lock.run(attempt), changed: () => this.#attend() })
+    this.#sessions = new SessionWatch((session) => this.#engine.sharedNews(session))
     this.#changes = new ChangeWatch({
       path, clock, log,
       version: () => this.#engine.dataVersion(),
@@ -74,7 +80,7 @@ class SqliteBackend implements Backend {
   }
 
   /** @param jobs as the port has them, or as the thread's host sends them */
-  publish(jobs: readonly NewJob[] | JobBatch): Promise<void> {
+  publish(jobs: readonly NewJob[] | JobBatch): Promise<readonly Taken[]> {
     return this.#ask(() => this.#engine.publish(jobs))
   }
 
@@ -92,6 +98,14 @@ class SqliteBackend implements Backend {
 
   sweep(patience: number): Promise<Sweep> {
     return this.#ask((waited) => this.#engine.sweep(waited > patience))
+  }
+
+  gate(changes: readonly (GateName & GateChange)[]): Promise<void> {
+    return this.#ask(() => this.#engine.gate(changes))
+  }
+
+  gates(): Promise<readonly Gate[]> {
+    return this.#ask(() => this.#engine.gates())
   }
 
   leave(worker: string): Promise<void> {
@@ -122,8 +136,20 @@ class SqliteBackend implements Backend {
     return this.#ask(() => this.#engine.report(reports))
   }
 
-  story(job: string): Promise<JobStory | undefined> {
+  story(job: string): Promise<KeptStory | undefined> {
     return this.#ask(() => this.#engine.story(job))
+  }
+
+  schedules(filter: ScheduleFilter): Promise<ScheduleList> {
+    return this.#ask(() => this.#engine.schedules(filter))
+  }
+
+  dueSchedules(limit: number): Promise<DueSchedules> {
+    return this.#ask(() => this.#engine.dueSchedules(limit))
+  }
+
+  changeSchedules(changes: readonly ScheduleChange[]): Promise<readonly boolean[]> {
+    return this.#ask(() => this.#engine.changeSchedules(changes))
   }
 
   stats(): Promise<BrokerStats> {
@@ -167,6 +193,24 @@ class SqliteBackend implements Backend {
     return this.#hearings.hear(topic, hearer)
   }
 
+  async share(request: SharedRequest): Promise<SharedReply> {
+    const { reply, told } = await this.#ask(() => this.#engine.share(request))
+    this.#sessions.tell(told)
+    return reply
+  }
+
+  attend(session: string, wake: () => void): Disposable {
+    this.#checkOpen()
+    const attending = this.#sessions.attend(session, wake)
+    this.#attend()
+    return {
+      [Symbol.dispose]: () => {
+        attending[Symbol.dispose]()
+        this.#attend()
+      }
+    }
+  }
+
   /** What was asked before is still done. */
   close(): Promise<void> {
     return this.#closed ??= this.#shut()
@@ -174,6 +218,7 @@ class SqliteBackend implements Backend {
 
   async #shut(): Promise<void> {
     this.#listeners.clear()
+    this.#sessions.clear()
     for (const watch of this.#watches) watch[Symbol.dispose]()
     this.#hearings.close()
     this.#changes.stop()
@@ -196,7 +241,8 @@ class SqliteBackend implements Backend {
 
   /** Notices what others commit exactly while somebody here would hear of it. */
   #attend(): void {
-    if (this.#closed || (this.#listeners.size === 0 && this.#watches.size === 0 && this.#hearings.size === 0)) return this.#changes.stop()
+    const hears = this.#listeners.size + this.#sessions.size + this.#watches.size + this.#hearings.size > 0
+    if (this.#closed || !hears) return this.#changes.stop()
     if (this.#changes.start()) this.#freshNews()
   }
 
@@ -210,6 +256,7 @@ class SqliteBackend implements Backend {
 
   #othersCommitted(): void {
     this.#listeners.tell(this.#freshNews())
+    this.#sessions.look()
     this.#look()
     this.#hearings.look()
   }

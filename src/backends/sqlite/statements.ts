@@ -1,7 +1,10 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { turns } from '../../jobs/gates.ts'
 import { eventsTopic } from '../bus.ts'
+import { scheduleNews } from '../schedules.ts'
+import { gateCommands, gateQueries } from './gate-statements.ts'
 import { partSql } from './job-batch.ts'
-import { type Row, jobColumns, standingTables } from './rows.ts'
+import { type Row, jobColumns, standingTables, stateColumn } from './rows.ts'
 
 type Value = number | string | Uint8Array | null
 
@@ -13,7 +16,7 @@ export interface Query {
 
 const counted = ['scheduled', 'ready', 'active', 'waiting', 'succeeded', 'failed', 'cancelled', 'dead'] as const
 const jobs = `SELECT ${jobColumns} FROM treadle_jobs j ${standingTables}`
-const delivered = 'r.seq, r.rank, r.attempt, r.token, j.id, j.task, j.place, j.expires_at, j.payload'
+const delivered = 'r.seq, r.rank, r.attempt, r.token, j.id, j.task, j.place, j.expires_at, j.payload, j.links IS NOT NULL'
 const matching = `(?2 IS NULL OR j.queue = ?2) AND (?3 IS NULL OR j.task = ?3) AND (?4 IS NULL OR j.tags IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(j.tags) WHERE value = ?4))`
 const inLine = 'queue = ? AND line = ? AND (rank, seq) <= (?, ?)'
 
@@ -22,13 +25,20 @@ export const commands = {
   beginRead: 'BEGIN',
   commit: 'COMMIT',
   rollback: 'ROLLBACK',
-  insertJob: `INSERT INTO treadle_jobs (id, task, queue, place, priority, created_at, due_at, expires_at, tags, payload)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  insertJob: `INSERT INTO treadle_jobs (id, task, queue, place, priority, created_at, due_at, expires_at, tags, payload, links)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   insertJobs: `INSERT INTO treadle_jobs (id, task, queue, place, priority, created_at, due_at, expires_at, tags, payload)
     SELECT ${partSql.id}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ${partSql.payload('?10')} FROM json_each(?1) WHERE true ON CONFLICT (id) DO NOTHING`,
   readyAfter: 'INSERT INTO treadle_ready (queue, line, rank, seq, attempt, token) SELECT ?, ?, ?, seq, 0, 0 FROM treadle_jobs WHERE seq > ?',
   scheduledAfter: 'INSERT INTO treadle_scheduled (due_at, seq, attempt, token) SELECT ?, seq, 0, 0 FROM treadle_jobs WHERE seq > ?',
   expiringAfter: 'INSERT INTO treadle_expiring (expires_at, seq) SELECT ?, seq FROM treadle_jobs WHERE seq > ?',
+  mergeJob: 'UPDATE treadle_jobs SET priority = ?, due_at = ?, expires_at = ? WHERE seq = ?',
+  replaceJob: `UPDATE treadle_jobs SET task = ?, place = ?, priority = ?, due_at = ?, expires_at = ?, tags = ?, payload = ?, links = ? WHERE seq = ?`,
+  writePayload: 'UPDATE treadle_jobs SET payload = ? WHERE seq = ?',
+  insertParent: 'INSERT INTO treadle_parents (seq, job, token, state, outcome) VALUES (?, ?, ?, ?, ?)',
+  writeHold: 'INSERT OR REPLACE INTO treadle_unique (queue, key, job, until) VALUES (?, ?, ?, ?)',
+  orphanHold: 'UPDATE treadle_unique SET orphaned = 1 WHERE job = ?',
+  dropHolds: 'DELETE FROM treadle_unique WHERE orphaned = 1 AND until <= ?',
   expireNever: 'UPDATE treadle_jobs SET expires_at = NULL WHERE seq = ?',
   insertReady: 'INSERT INTO treadle_ready (queue, line, rank, seq, attempt, token) VALUES (?, ?, ?, ?, ?, ?)',
   dropReady: 'DELETE FROM treadle_ready WHERE queue = ? AND line = ? AND rank = ? AND seq = ?',
@@ -55,6 +65,7 @@ export const commands = {
   trimLogs: 'DELETE FROM treadle_logs WHERE seq = ? AND number <= ?',
   purgeJob: 'DELETE FROM treadle_jobs WHERE seq = ?',
   purgeStory: 'DELETE FROM treadle_stories WHERE seq = ?',
+  purgeParent: 'DELETE FROM treadle_parents WHERE seq = ?',
   purgeHistory: 'DELETE FROM treadle_history WHERE seq = ?',
   purgeProgress: 'DELETE FROM treadle_progress WHERE seq = ?',
   purgeLogs: 'DELETE FROM treadle_logs WHERE seq = ?',
@@ -70,6 +81,8 @@ export const commands = {
   insertMessage: 'INSERT INTO treadle_messages (topic, upto, message) VALUES (?, ?, ?)',
   trimMessages: 'DELETE FROM treadle_messages WHERE topic = ? AND upto <= ?',
   dropMessages: 'DELETE FROM treadle_messages WHERE topic = ?',
+  writeSchedule: 'INSERT OR REPLACE INTO treadle_schedules (name, revision, next_slot, record) VALUES (?, ?, ?, ?)',
+  dropSchedule: 'DELETE FROM treadle_schedules WHERE name = ?',
   count: `INSERT INTO treadle_queues (name, news, ${counted.join(', ')}) VALUES (?, ?, ${counted.map(() => '?').join(', ')})
     ON CONFLICT (name) DO UPDATE SET news = news + excluded.news, ${counted.map((state) => `${state} = ${state} + excluded.${state}`).join(', ')}`
 }
@@ -90,8 +103,10 @@ export const queries = {
   ready: `SELECT ${delivered} FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
     WHERE r.queue = ? AND r.line = ? ORDER BY r.rank, r.seq LIMIT ? + 0`,
   readyRanks: 'SELECT rank, seq FROM treadle_ready WHERE queue = ? AND line = ? ORDER BY rank, seq LIMIT ? + 0',
+  payload: 'SELECT payload FROM treadle_jobs WHERE seq = ?',
+  hold: 'SELECT job, until FROM treadle_unique WHERE queue = ? AND key = ?',
   setbacks: 'SELECT deaths, deferrals FROM treadle_stories WHERE seq = ?',
-  due: `SELECT s.seq, s.due_at, j.queue, iif(t.suspect, 4, j.place), -j.priority, s.attempt, s.token
+  due: `SELECT s.seq, s.due_at, j.queue, iif(t.suspect, 4, j.place), -j.priority * ${turns}, s.attempt, s.token
     FROM treadle_scheduled s CROSS JOIN treadle_jobs j ON j.seq = s.seq LEFT JOIN treadle_stories t ON t.seq = s.seq
     WHERE s.due_at <= ? ORDER BY s.due_at, s.seq LIMIT ? + 0`,
   nextDue: 'SELECT due_at FROM treadle_scheduled ORDER BY due_at LIMIT 1',
@@ -109,7 +124,7 @@ export const queries = {
     WHERE c.worker = ?`,
   lastSeq: 'SELECT max(seq) FROM treadle_jobs',
   seqOf: 'SELECT seq FROM treadle_jobs WHERE id <= ? ORDER BY id DESC LIMIT 1',
-  jobs: `${jobs} WHERE j.seq > ?1 AND ${matching} AND (?5 IS NULL OR coalesce(e.state, iif(a.seq, 2, iif(r.seq, 1, 0))) = ?5) ORDER BY j.seq LIMIT ?6 + 0`,
+  jobs: `${jobs} WHERE j.seq > ?1 AND ${matching} AND (?5 IS NULL OR ${stateColumn} = ?5) ORDER BY j.seq LIMIT ?6 + 0`,
   activeSeqs: `SELECT j.seq FROM treadle_active a CROSS JOIN treadle_jobs j ON j.seq = a.seq WHERE a.seq > ?1 AND ${matching} ORDER BY a.seq LIMIT ?5 + 0`,
   unsuccessfulSeqs: `SELECT j.seq FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
     WHERE e.state = ?5 AND e.state <> 4 AND e.seq > ?1 AND ${matching} ORDER BY e.seq LIMIT ?6 + 0`,
@@ -127,8 +142,12 @@ export const queries = {
   history: 'SELECT at, event, attempt, token, worker, started_at, wall, cpu, error FROM treadle_history WHERE seq = ? ORDER BY number',
   lastLog: 'SELECT max(number) FROM treadle_logs WHERE seq = ?',
   logs: 'SELECT at, level, attempt, token, message, fields FROM treadle_logs WHERE seq = ? ORDER BY number',
+  scheduleSeen: 'SELECT revision, next_slot FROM treadle_schedules WHERE name = ?',
+  schedules: 'SELECT record FROM treadle_schedules WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR name > ?2) ORDER BY name LIMIT ?3 + 0',
+  dueSchedules: 'SELECT record FROM treadle_schedules WHERE next_slot <= ? ORDER BY next_slot LIMIT ? + 0',
+  nextSlot: 'SELECT next_slot FROM treadle_schedules WHERE next_slot > ? ORDER BY next_slot LIMIT 1',
   news: 'SELECT name, news FROM treadle_queues',
-  queues: `SELECT name, ${counted.join(', ')} FROM treadle_queues ORDER BY name`,
+  queues: `SELECT name, ${counted.join(', ')} FROM treadle_queues WHERE name <> '${scheduleNews}' ORDER BY name`,
   workers: 'SELECT num, id, lease_until, info FROM treadle_workers WHERE lease_until > ? ORDER BY id',
   nextRank: 'SELECT rank FROM treadle_ready WHERE queue = ? AND line = ? AND rank > ? ORDER BY rank LIMIT 1',
   oldestOf: `SELECT min(due) FROM (SELECT coalesce(t.due_at, j.due_at) AS due FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
@@ -136,12 +155,12 @@ export const queries = {
 }
 
 /** Everything that is ever asked of the file, prepared once. */
-export type Statements = Readonly<Record<keyof typeof commands, StatementSync> & Record<keyof typeof queries, Query>>
+export type Statements = Readonly<Record<keyof typeof commands | keyof typeof gateCommands, StatementSync> & Record<keyof typeof queries | keyof typeof gateQueries, Query>>
 
 export function prepareAll(db: DatabaseSync): Statements {
   const prepared: Record<string, StatementSync | Query> = {}
-  for (const [name, sql] of Object.entries(commands)) prepared[name] = db.prepare(sql)
-  for (const [name, sql] of Object.entries(queries)) {
+  for (const [name, sql] of Object.entries({ ...commands, ...gateCommands })) prepared[name] = db.prepare(sql)
+  for (const [name, sql] of Object.entries({ ...queries, ...gateQueries })) {
     const statement = db.prepare(sql)
     statement.setReturnArrays(true)
     prepared[name] = statement as unknown as Query

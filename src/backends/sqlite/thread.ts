@@ -3,7 +3,7 @@ import { type LogFields, type LogLevel, type Logger } from '../../kernel/logger.
 import { toPortable } from '../../wire/portable-error.ts'
 import { cloneableError } from '../../wire/uncloneable.ts'
 import type { Watch } from '../store.ts'
-import { type Reply, type Request, type ThreadData, TickLine, add, call, dispose, done, ended, failed, hear, heard, heardAhead, listen, log, missed, opening, remove, taken, wake, watch } from './messages.ts'
+import { type Reply, type Request, type ThreadData, TickLine, add, attend, call, dispose, done, ended, failed, hear, heard, heardAhead, listen, log, missed, opening, remove, taken, wake, watch } from './messages.ts'
 import { sqlite } from './sqlite-backend.ts'
 
 // What runs inside the thread in which a client's SQLite works: what is asked by message is done by the in-thread backend. Elsewhere
@@ -44,6 +44,10 @@ function serve({ path, durability, busyTimeout, line: end }: ThreadData): void {
       case listen:
         listeners.set(id, backend.listen(request[2], () => line.post([wake, id])))
         // What was published between the host's call and this moment is told to nobody else.
+        line.post([wake, id])
+        return
+      case attend:
+        listeners.set(id, backend.attend(request[2], () => line.post([wake, id])))
         line.post([wake, id])
         return
       case watch:

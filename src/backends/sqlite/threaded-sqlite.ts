@@ -1,19 +1,22 @@
 import { resolve } from 'node:path'
 import type { Worker } from 'node:worker_threads'
-import type { JobStory } from '../../jobs/history.ts'
+import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
+import type { KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { linkEnds } from '../../concurrency/threads/port-link.ts'
 import { milliseconds } from '../../kernel/duration.ts'
 import { BackendError, ClosedError } from '../../kernel/errors.ts'
 import { type Logger, harmless, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, WorkerInfo } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
 import type { Hearer, Hearing } from '../bus.ts'
+import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
+import type { SharedReply, SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { startThread } from '../../tasks/own-thread.ts'
 import { sqliteEntry } from './entry.ts'
 import { batchOf } from './job-batch.ts'
-import { type Method, type Reply, type Request, type ThreadData, TickLine, add, call, dispose, done, ended, failed, hear, heard, listen, log, missed, opening, remove, taken, wake, watch } from './messages.ts'
+import { type Method, type Reply, type Request, type ThreadData, TickLine, add, attend, call, dispose, done, ended, failed, hear, heard, listen, log, missed, opening, remove, taken, wake, watch } from './messages.ts'
 import type { Durability } from './file.ts'
 import type { SqliteOptions } from './sqlite-backend.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
@@ -89,7 +92,7 @@ class ThreadedSqlite implements Backend {
     }
   }
 
-  publish(jobs: readonly NewJob[]): Promise<void> {
+  publish(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
     return this.#call('publish', batchOf(jobs) ?? jobs)
   }
 
@@ -109,6 +112,14 @@ class ThreadedSqlite implements Backend {
     return this.#call('sweep', patience)
   }
 
+  gate(changes: readonly (GateName & GateChange)[]): Promise<void> {
+    return this.#call('gate', changes)
+  }
+
+  gates(): Promise<readonly Gate[]> {
+    return this.#call('gates')
+  }
+
   leave(worker: string): Promise<void> {
     return this.#call('leave', worker)
   }
@@ -121,8 +132,20 @@ class ThreadedSqlite implements Backend {
     return this.#call('report', reports)
   }
 
-  story(job: string): Promise<JobStory | undefined> {
+  story(job: string): Promise<KeptStory | undefined> {
     return this.#call('story', job)
+  }
+
+  schedules(filter: ScheduleFilter): Promise<ScheduleList> {
+    return this.#call('schedules', filter)
+  }
+
+  dueSchedules(limit: number): Promise<DueSchedules> {
+    return this.#call('dueSchedules', limit)
+  }
+
+  changeSchedules(changes: readonly ScheduleChange[]): Promise<readonly boolean[]> {
+    return this.#call('changeSchedules', changes)
   }
 
   stats(): Promise<BrokerStats> {
@@ -145,16 +168,16 @@ class ThreadedSqlite implements Backend {
     return this.#call('list', filter)
   }
 
+  share(request: SharedRequest): Promise<SharedReply> {
+    return this.#call('share', request)
+  }
+
   listen(queues: readonly string[], wake: () => void): Disposable {
-    this.#checkOpen()
-    const id = ++this.#lastId
-    this.#line.post([listen, id, queues])
-    this.#listeners.set(id, wake)
-    return {
-      [Symbol.dispose]: () => {
-        if (this.#listeners.delete(id)) this.#line.post([dispose, id])
-      }
-    }
+    return this.#listener((id) => [listen, id, queues], wake)
+  }
+
+  attend(session: string, wake: () => void): Disposable {
+    return this.#listener((id) => [attend, id, session], wake)
   }
 
   watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch {
@@ -215,6 +238,18 @@ class ThreadedSqlite implements Backend {
     for (const hearer of hearers) hearer.failed(new ClosedError(this.#path))
     if (!this.#lost) await this.#ask('close').catch(() => {})
     await this.#worker.terminate()
+  }
+
+  #listener(request: (id: number) => Request, wake: () => void): Disposable {
+    this.#checkOpen()
+    const id = ++this.#lastId
+    this.#line.post(request(id))
+    this.#listeners.set(id, wake)
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#listeners.delete(id)) this.#line.post([dispose, id])
+      }
+    }
   }
 
   #call<T>(method: Method, ...args: readonly unknown[]): Promise<T> {

@@ -4,53 +4,28 @@ import type { JobHandle } from '../../client/job-handle.ts'
 import { isFinal } from '../../jobs/states.ts'
 import type { Duration } from '../../kernel/duration.ts'
 import type { LogLevel } from '../../kernel/logger.ts'
-import { tasksOf } from '../../tasks/loader.ts'
-import type { CallOptions, TaskDefinition } from '../../tasks/task.ts'
 import { withClient } from '../broker.ts'
+import { type CallFlags, argument, callOf, definitionIn } from '../calls.ts'
 import { toJson, toText } from '../output.ts'
-import { taskModules } from '../task-modules.ts'
 import { whileWaiting } from '../views/waiting.ts'
 
-export interface EnqueueCommandOptions {
+export interface EnqueueCommandOptions extends CallFlags {
   broker: string
   payloads?: string
   tasks?: string[]
-  queue?: string
-  priority?: number
-  delay?: Duration
-  timeout?: Duration
-  retries?: number
-  expires?: Duration
-  tag?: string[]
   wait?: true | Duration
   logLevel: LogLevel
   json?: true
 }
 
 export async function enqueue(task: string, args: readonly string[], options: EnqueueCommandOptions): Promise<void> {
-  const { tasks = [], wait, json, retries, queue, priority, delay, timeout, expires, tag } = options
-  const known = await definition(task, tasks)
-  const call: CallOptions = {
-    ...(queue === undefined ? {} : { queue }),
-    ...(priority === undefined ? {} : { priority }),
-    ...(delay === undefined ? {} : { delay }),
-    ...(timeout === undefined ? {} : { timeout }),
-    ...(expires === undefined ? {} : { expires }),
-    ...(tag === undefined ? {} : { tags: tag }),
-    ...(retries === undefined ? {} : { retry: { limit: retries } })
-  }
+  const { tasks = [], wait, json } = options
+  const known = await definitionIn(tasks, task)
   await withClient(options, async (client) => {
-    const job = await client.enqueueByName(task, args.map(parse), call, known)
-    if (wait === undefined) console.log(json ? toJson({ job: job.id }) : `enqueued ${task} as ${job.id}`)
+    const job = await client.enqueueByName(task, args.map(argument), callOf(options), known)
+    if (wait === undefined) console.log(json ? toJson({ job: job.id, admission: job.admission }) : job.admission === 'created' ? `enqueued ${task} as ${job.id}` : `not enqueued: ${job.id} stands for it`)
     else await waitFor(client, job, options)
   })
-}
-
-/** Of the modules that were named, so that a mistyped task is refused and its options apply; without any, all there is is its name. */
-async function definition(task: string, modules: readonly string[]): Promise<TaskDefinition | undefined> {
-  if (modules.length === 0) return undefined
-  const registries = await Promise.all(taskModules(modules).map((module) => tasksOf(module)))
-  return (registries.find((registry) => registry.has(task)) ?? registries[0]!).get(task)
 }
 
 async function waitFor(client: Client, job: JobHandle, { wait, json, logLevel }: EnqueueCommandOptions): Promise<void> {
@@ -72,13 +47,4 @@ async function waitFor(client: Client, job: JobHandle, { wait, json, logLevel }:
     return
   }
   console.log(json ? toJson({ job: job.id, result: value ?? null }) : toText(value))
-}
-
-/** An argument is JSON; what is not is text, so that words need no quotes. */
-function parse(argument: string): unknown {
-  try {
-    return JSON.parse(argument)
-  } catch {
-    return argument
-  }
 }

@@ -22,6 +22,7 @@ export interface WorkerCommandOptions {
   control?: boolean
   lease: Duration
   drain: Duration
+  schedules: 'on' | 'off'
   healthPort?: number
   healthHost: string
   logLevel: LogLevel
@@ -30,12 +31,12 @@ export interface WorkerCommandOptions {
 
 /** Runs until a signal. A second signal hands everything back at once. */
 export async function worker(options: WorkerCommandOptions): Promise<void> {
-  const { broker, payloads, tasks = [], queues, threads, loopConcurrency, blocking, processes, memoryLimit, control, lease, drain, healthPort, healthHost, logLevel, json } = options
+  const { broker, payloads, tasks = [], queues, threads, loopConcurrency, blocking, processes, memoryLimit, control, lease, drain, schedules, healthPort, healthHost, logLevel, json } = options
   milliseconds(drain, '--drain')
   if (tasks.length === 0) throw new UsageError("treadle worker needs the modules that export its tasks: --tasks ./tasks.ts, TREADLE_TASKS, or tasks in treadle.config.ts. A first one is written by: treadle init")
   const log = lineLogger(logLevel, (line) => console.error(json ? toJson(line) : plain(line)))
   const running = await startWorker(broker, {
-    tasks: taskModules(tasks), lease, log,
+    tasks: taskModules(tasks), lease, log, schedules: schedules === 'on',
     ...(payloads === undefined ? {} : { payloads }),
     ...(queues === undefined ? {} : { queues }),
     ...(threads === undefined ? {} : { threads }),

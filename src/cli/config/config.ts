@@ -28,6 +28,8 @@ export interface Config {
   lease?: Duration
   /** How long jobs under way may take to end after a signal. Default: `'30s'`. */
   drain?: Duration
+  /** Whether a worker fires schedules. Default: `'on'`. */
+  schedules?: 'on' | 'off'
   /** Where a worker answers `GET /health` and `GET /metrics`. */
   health?: {
     /** Default: nowhere. */

@@ -25,7 +25,7 @@ export interface Setting {
 
 export type SettingName =
   | 'broker' | 'payloads' | 'tasks' | 'queues' | 'threads' | 'loopConcurrency' | 'blocking' | 'processes' | 'memoryLimit'
-  | 'control' | 'lease' | 'drain' | 'healthPort' | 'healthHost' | 'logLevel'
+  | 'control' | 'lease' | 'drain' | 'schedules' | 'healthPort' | 'healthHost' | 'logLevel'
 
 const logLevels: readonly string[] = ['debug', 'info', 'warn', 'error']
 const cores = 'as many as cores'
@@ -59,6 +59,10 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   },
   lease: time('lease', 'how long the worker may be silent before its jobs go to others', '5s'),
   drain: time('drain', 'how long jobs under way may take to end after a signal', '30s'),
+  schedules: {
+    key: 'schedules', flags: '--schedules <on|off>', what: 'whether the worker fires schedules', takes: "'on' or 'off'", fits: (value) => value === 'on' || value === 'off', fallback: 'on',
+    choices: ['on', 'off']
+  },
   healthPort: {
     key: 'health.port', flags: '--health-port <n>', what: 'answer GET /health and /metrics on this port',
     takes: 'a port, from 0 to 65535', fits: isPort, parse: port, unset: 'none'

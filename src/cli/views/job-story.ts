@@ -1,6 +1,6 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
-import type { JobRecord } from '../../client/job-handle.ts'
-import type { HistoryEntry, JobStory } from '../../jobs/history.ts'
+import type { JobRecord, ToldStory } from '../../client/job-handle.ts'
+import type { HistoryEntry } from '../../jobs/history.ts'
 import { formatDuration } from '../../kernel/duration.ts'
 import { toText } from '../output.ts'
 import { shownProgress } from '../terminal/bar.ts'
@@ -32,8 +32,9 @@ const words: Readonly<Record<HistoryEntry['event'], string>> = {
 }
 
 /** One job, and what became of it. */
-export function storyLines(job: JobRecord, story: JobStory, { now, logs }: StoryOptions, columns: number): string[] {
+export function storyLines(job: JobRecord, story: ToldStory, { now, logs }: StoryOptions, columns: number): string[] {
   const parts = [facts(job, now, columns), history(story.history, columns)]
+  if (story.args) parts.push(section('arguments', ...story.args.map(toText)))
   if (job.error) parts.push(section('error', ...linesOf(`${job.error.name}: ${job.error.message}`)))
   if (job.state === 'succeeded') parts.push(section('result', toText(job.result)))
   if (story.logs.length > 0) parts.push(logged(story, logs))
@@ -49,6 +50,7 @@ function facts(job: JobRecord, now: number, columns: number): string {
     ...tags.length > 0 ? [['tags', tags.join(', ')]] : [],
     ['attempts', `${job.attempt} (${job.token} deliveries, ${job.rescues} rescues${job.deaths > 0 ? `, ended its thread or process ${job.deaths} times` : ''})`],
     ...job.suspect ? [['suspect', 'a worker died with it: it runs alone, in a child process']] : [],
+    ...job.parent ? [['enqueued by', `the end of ${job.parent.job}, which ${job.parent.state === 'dead' ? 'is dead' : job.parent.state}`]] : [],
     ...job.worker === undefined ? [] : [['worker', job.worker]],
     ...progress ? [['progress', shownProgress(progress, startedAt === undefined || finishedAt !== undefined ? undefined : now - startedAt, columns >= 80 ? 20 : 0)]] : [],
     ['created', shownTime(job.createdAt)],
@@ -67,7 +69,7 @@ function history(entries: readonly HistoryEntry[], columns: number): string {
   ]), { width: columns, kept: 2 })
 }
 
-function logged({ logs: all }: JobStory, most: number): string {
+function logged({ logs: all }: ToldStory, most: number): string {
   const shown = all.slice(-most)
   const lines = shown.map(({ at, level, message, fields }) => logLine({ time: shownTime(at), level, message, fields: JSON.parse(fields) as Record<string, unknown> }, process.stdout))
   const left = all.length - shown.length

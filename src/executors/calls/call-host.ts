@@ -165,9 +165,12 @@ export abstract class CallHost {
   }
 
   /** @throws UncloneableError where something in its arguments cannot be sent */
-  #say({ seq, name, task, heard, moved, call: { input, timeout, attempt } }: HostCall): void {
+  #say({ seq, name, task, heard, moved, call: { input, timeout, softTimeout = Infinity, attempt } }: HostCall): void {
     const limit = timeout === Infinity ? undefined : timeout
-    const sent = (kind: SentCall[0], what: SentCall[3]): SentCall => attempt
+    const rare = softTimeout !== Infinity || attempt?.parent ? [softTimeout === Infinity ? undefined : softTimeout, attempt?.parent] as const : undefined
+    const sent = (kind: SentCall[0], what: SentCall[3]): SentCall => rare
+      ? [kind, seq, task.id, what, limit, heard, attempt?.job, attempt?.number, attempt?.token, attempt?.version ?? 1, rare]
+      : attempt
       ? [kind, seq, task.id, what, limit, heard, attempt.job, attempt.number, attempt.token, attempt.version ?? 1]
       : [kind, seq, task.id, what, limit, heard]
     if ('encoded' in input) return this.line.post(sent(encodedCall, input.encoded))
@@ -323,10 +326,11 @@ export abstract class CallHost {
     this.#listener.onOutcome(call, outcomeOf(outcome))
   }
 
-  #hear({ ready, loaded, passedOver, described, ending, worn, opens, progress, log }: RunnerWord): void {
+  #hear({ ready, loaded, passedOver, described, ending, worn, opens, progress, hold, log }: RunnerWord): void {
     if (log) return this.#write(...log)
     if (this.#killed) return
     if (progress) return this.inFlight.get(progress[0])?.progressed(progress[1])
+    if (hold) return this.inFlight.get(hold[0])?.holds(hold[1], hold[2])
     if (ready) this.ready = true
     if (ending) this.#ending = ending
     if (worn) this.worn = true

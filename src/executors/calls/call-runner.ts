@@ -1,6 +1,6 @@
 import { afterMicrotasks } from '../../concurrency/after-microtasks.ts'
 import { Fifo } from '../../concurrency/fifo.ts'
-import type { Clock } from '../../kernel/clock.ts'
+import type { Clock, Timer } from '../../kernel/clock.ts'
 import { CancelledError, DeadlineExceededError, MalformedMessageError } from '../../kernel/errors.ts'
 import { isThenable } from '../../kernel/thenable.ts'
 import { callOf } from '../../tasks/call.ts'
@@ -55,6 +55,7 @@ interface Begun {
   readonly encoded: boolean
   readonly at: number
   readonly mark: CpuMark
+  readonly soft: Timer | undefined
 }
 
 /**
@@ -178,11 +179,11 @@ export class CallRunner {
       const why = this.#stopped.get(seq)
       if (this.#stopped.delete(seq)) return this.#box.threw(seq, stopError(definition.name, why!), undefined, { wall: 0, cpu: 0 })
     }
-    const attempt = job === undefined ? undefined : { job, number: sent[7]!, token: sent[8]!, version: sent[9]! }
+    const attempt = job === undefined ? undefined : { job, number: sent[7]!, token: sent[8]!, version: sent[9]!, parent: sent[10]?.[1] }
     const deadline = timeout === Infinity ? Infinity : this.#clock.now() + timeout
     const running = new RunningCall(definition, attempt, deadline, this.#opened, this.#listeners[sent[5]], seq)
     const at = this.#now
-    const begun: Begun = { running, definition, encoded: sent[0] === encodedCall, at, mark: this.#cpu.begin(at) }
+    const begun: Begun = { running, definition, encoded: sent[0] === encodedCall, at, mark: this.#cpu.begin(at), soft: sent[10]?.[0] === undefined ? undefined : running.abortAfter(sent[10][0], this.#clock) }
     if (this.#start.place === 'loop') this.#beat()
     this.#board.firstPart = seq
     // What has ended must not wait behind what may take long.
@@ -226,7 +227,8 @@ export class CallRunner {
     this.#flushIfLate()
   }
 
-  #end({ running, at, mark }: Begun): { wall: number, cpu: number } {
+  #end({ running, at, mark, soft }: Begun): { wall: number, cpu: number } {
+    soft?.[Symbol.dispose]()
     running.end()
     return { wall: this.#now - at, cpu: this.#cpu.end(mark, this.#now) }
   }

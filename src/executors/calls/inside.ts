@@ -51,6 +51,7 @@ export function listenersTo(line: Line<FromRunner>, clock: Clock, logs: boolean)
       say({ log: [seq, { ...line, fields: cloneableFields(line.fields) }, bindings] })
     }
   }
+  const hold: Listener['hold'] = (what, ms, { seq }) => say({ hold: [seq, what, ms] })
   const forLogger = logs ? { log } : {}
-  return [{ clock, ...forLogger }, { clock, progress, ...forLogger }, { clock, log }, { clock, progress, log }]
+  return [{ clock, hold, ...forLogger }, { clock, hold, progress, ...forLogger }, { clock, hold, log }, { clock, hold, progress, log }]
 }

@@ -30,7 +30,7 @@ function foundIn(module: string, { source }: TaskDefinition): TaskSource {
 
 function manifestOf({ name, aliases, version, runs, rules }: TaskDefinition, source: TaskSource): TaskManifest {
   const { limit, initial, factor, max, jitter, on, giveUpOn } = rules.retry
-  // Functions stay behind: they are asked in the thread, about what the task throws.
+  // Functions stay behind: they are asked in the thread, about what the task throws. What a job is linked with, its enqueuer has said.
   const names = (errors: readonly ErrorMatch[]): string[] => errors.filter((error) => typeof error === 'string')
   return {
     name,
@@ -38,6 +38,6 @@ function manifestOf({ name, aliases, version, runs, rules }: TaskDefinition, sou
     version,
     source,
     runs,
-    rules: { ...rules, retry: { limit, initial, factor, max, jitter, ...(on?.every((error) => typeof error === 'string') ? { on } : {}), giveUpOn: names(giveUpOn) } }
+    rules: { ...rules, link: [], linkError: [], retry: { limit, initial, factor, max, jitter, ...(on?.every((error) => typeof error === 'string') ? { on } : {}), giveUpOn: names(giveUpOn) } }
   }
 }

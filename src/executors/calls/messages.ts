@@ -1,5 +1,7 @@
 import type { LogFields, LogLine } from '../../kernel/logger.ts'
+import type { Parent } from '../../jobs/link.ts'
 import type { NamedRetryRules } from '../../jobs/retry.ts'
+import type { Held } from '../../tasks/limit.ts'
 import type { Progress } from '../../tasks/progress.ts'
 import type { CallRules, Place, TaskRef } from '../../tasks/task.ts'
 import type { TaskSource } from '../../tasks/source.ts'
@@ -32,8 +34,11 @@ export interface RunnerStart {
  */
 export type SentCall = readonly [
   kind: typeof call | typeof packedCall | typeof encodedCall, seq: number, task: number, input: readonly unknown[] | Uint8Array, timeout: number | undefined, heard: Heard,
-  job?: string, attempt?: number, token?: number, version?: number
+  job?: string | undefined, attempt?: number | undefined, token?: number | undefined, version?: number, rare?: RareParts
 ]
+
+/** What few calls have. */
+export type RareParts = readonly [softTimeout: number | undefined, parent: Parent | undefined]
 
 /** With its arguments as they are. */
 export const call = 1
@@ -101,6 +106,8 @@ export interface RunnerWord {
   /** How much of its time its event loop was not idle, from 0 to 1. */
   readonly utilization?: number
   readonly progress?: readonly [seq: number, progress: Progress]
+  /** A call would have others like it wait, in milliseconds. */
+  readonly hold?: readonly [seq: number, what: Held, ms: number]
   /** A line that a call logged, and what tells it from other calls. */
   readonly log?: readonly [seq: number, line: LogLine, bindings: LogFields]
 }

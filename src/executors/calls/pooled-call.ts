@@ -1,6 +1,7 @@
 import { types } from 'node:util'
 import type { Timer } from '../../kernel/clock.ts'
 import type { Call, Caller, Input, LogLine, Outcome, Progress } from '../executor.ts'
+import type { Held } from '../../tasks/limit.ts'
 import type { Place } from '../../tasks/task.ts'
 import type { KnownTask } from './known-task.ts'
 import { type Heard, type StopReason, hears } from './messages.ts'
@@ -75,6 +76,10 @@ export class PooledCall<Host> {
 
   progressed(progress: Progress): void {
     if (!this.settled) this.call.onProgress?.(progress)
+  }
+
+  holds(what: Held, ms: number): void {
+    if (!this.settled) this.call.onHold?.(what, ms)
   }
 
   logged(line: LogLine): void {

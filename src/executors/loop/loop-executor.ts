@@ -153,7 +153,7 @@ export class LoopExecutor extends Service implements Executor {
   }
 
   async #run(own: LoopCall): Promise<void> {
-    const { task: { name }, input, timeout, signal, attempt } = own.call
+    const { task: { name }, input, timeout, softTimeout, signal, attempt } = own.call
     const definition = this.#findFor(own)
     if (!definition) return
     const running = new RunningCall(definition, attempt, this.clock.now() + timeout, this.#opened, this.#listenerFor(own.call))
@@ -164,6 +164,7 @@ export class LoopExecutor extends Service implements Executor {
       running.abort(new DeadlineExceededError(`The task '${name}'`))
       own.settle({ kind: 'timedOut' })
     })
+    const soft = softTimeout === undefined ? undefined : running.abortAfter(softTimeout, this.clock)
     const began = this.clock.elapsed()
     const mark = this.#cpu.begin()
     let result: { value: unknown } | { error: unknown }
@@ -176,6 +177,7 @@ export class LoopExecutor extends Service implements Executor {
     }
     const spent = { cpu: this.#cpu.end(mark), wall: this.clock.elapsed() - began }
     timer?.[Symbol.dispose]()
+    soft?.[Symbol.dispose]()
     signal?.removeEventListener('abort', cancel)
     if ('value' in result) takeMoved([result.value])
     if ('value' in result) return own.settle({ kind: 'returned', value: result.value, spent })
@@ -192,9 +194,10 @@ export class LoopExecutor extends Service implements Executor {
     }
   }
 
-  #listenerFor({ onProgress, onLog }: Call): Listener {
+  #listenerFor({ onProgress, onLog, onHold }: Call): Listener {
     return {
       clock: this.clock,
+      hold: onHold,
       progress: onProgress,
       log: (line, { bindings, ended }) => {
         this.#log[line.level]({ ...bindings, ...line.fields }, line.message)

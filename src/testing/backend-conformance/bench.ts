@@ -27,6 +27,8 @@ export interface Bench {
   /** The time of the backend, where it can be given one. */
   readonly clock: VirtualClock
   readonly backend: Backend
+  /** How many random histories are replayed, and which. */
+  readonly histories: { readonly runs: number, readonly seed?: number | undefined }
   /** One more handle on the same jobs; closed when the case ends. */
   readonly another: () => Promise<Backend>
   /** A place without jobs; the handles on it are closed when it is disposed. */

@@ -2,6 +2,7 @@ import type { Backend } from '../../backends/backend.ts'
 import { eventsTopic } from '../../backends/bus.ts'
 import { type QueueEvent, unpackEvents } from '../../jobs/queue-event.ts'
 import { type Cases, deliver, error, newJob, ref, request, settlement, spent, succeed } from './bench.ts'
+import { newSchedule } from './schedules.ts'
 
 /** What was heard on a topic; `first(n)` resolves when as many as that were. */
 export interface Ear extends Disposable {
@@ -145,6 +146,36 @@ export const busCases: Cases = {
     expect([ids('enqueued').slice(0, 600), ids('started').toSorted(), ids('succeeded').toSorted()]).toEqual([all, all, all])
   },
 
+  async 'what another job, or a schedule, has published is told as well; not what a unique key kept out'({ backend, expect }) {
+    using ear = await events(backend)
+    const [next, sorry, fired, first] = [newJob({ queue: 'other' }), newJob(), newJob(), newJob({ queue: 'unique', delay: 60_000, unique: { key: 'key', window: 0, taken: 'reject' } })]
+    const parent = await deliver(backend, { links: [{ on: 'success', job: next }, { on: 'failure', job: sorry }] })
+    await backend.settle([succeed(parent)])
+    const { name, ...schedule } = newSchedule()
+    await backend.changeSchedules([{ name, seen: undefined, schedule: { name, ...schedule }, jobs: [fired] }])
+    await backend.publish([first, ...(['reject', 'merge', 'replace'] as const).map((taken) => newJob({ queue: 'unique', delay: 60_000, unique: { key: 'key', window: 0, taken } }))])
+    const told = await ear.until(await lastOf(backend))
+    expect(told.flatMap((event) => event.type === 'enqueued' ? [event.job] : []).slice(0, -1)).toEqual([parent.job, next.id, fired.id, first.id])
+    expect(told.find((event) => 'job' in event && event.job === next.id)).toMatchObject({ task: 'task', queue: 'other', attempt: 0, token: 0 })
+  },
+
+  async 'what waited before a gate is told as what did not'({ backend, expect }) {
+    using ear = await events(backend)
+    await backend.gate([{ queue: 'default', task: 'task', rule: { concurrency: 1 } }])
+    // So many that they could be one batch, where the queue had no gates.
+    const jobs = Array.from({ length: 20 }, () => newJob())
+    await backend.publish(jobs)
+    for (let { deliveries } = await backend.reserve(request()); deliveries.length > 0;) {
+      deliveries = (await backend.settle(deliveries.map(succeed), request())).reservation!.deliveries
+    }
+    const told = await ear.until(await lastOf(backend))
+    for (const { id } of jobs) {
+      expect(told.flatMap((event) => 'job' in event && event.job === id ? [[event.type, event.attempt, event.token, event.worker]] : [])).toEqual([
+        ['enqueued', 0, 0, undefined], ['started', 1, 1, 'worker-1'], ['succeeded', 1, 1, 'worker-1']
+      ])
+    }
+  },
+
   async 'workers are told as they come, stay and go'({ backend, expect }) {
     using ear = await events(backend)
     await backend.extend('worker-1', [], 60_000, { capacity: 8, queues: ['default'] })
@@ -190,6 +221,17 @@ export const eventTimeCases: Cases = {
       { type: 'worker-offline', worker: 'worker-1', lost: true }
     ])
     expect(told.every(({ at }) => at >= 1_700_000_000_000)).toBe(true)
+  },
+
+  async 'what has expired when a gate lets it through is told'({ backend, clock, expect }) {
+    using ear = await events(backend)
+    const [mortal, next] = [newJob({ key: 'k', expires: 500 }), newJob({ key: 'k' })]
+    await backend.publish([mortal, next])
+    await clock.advance(500)
+    expect((await backend.reserve(request())).deliveries.map(({ job }) => job)).toEqual([next.id])
+    const told = await ear.until(await lastOf(backend))
+    expect(told.filter((event) => 'job' in event && event.job === mortal.id)).toMatchObject([{ type: 'enqueued' }, { type: 'dead', attempt: 0, error: { code: 'JOB_EXPIRED' } }])
+    expect(told.some((event) => event.type === 'started' && event.job === next.id)).toBe(true)
   },
 
   async 'a hearing goes on for as long as it is open'({ backend, clock, expect }) {

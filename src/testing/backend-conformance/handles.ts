@@ -1,8 +1,10 @@
 import type { Backend } from '../../backends/backend.ts'
 import { eventsTopic } from '../../backends/bus.ts'
+import { scheduleNews } from '../../backends/schedules.ts'
 import { unpackEvents } from '../../jobs/queue-event.ts'
 import { type Cases, deliver, error, ids, newJob, read, ref, request, settlement, spent, succeed, watched, woken } from './bench.ts'
 import { hearing } from './bus.ts'
+import { newSchedule } from './schedules.ts'
 
 export const handleCases: Cases = {
   async 'what one handle publishes, another delivers'({ backend, another, expect }) {
@@ -37,6 +39,20 @@ export const handleCases: Cases = {
     expect(await all(other)).toEqual(before)
     expect((await other.reserve(request({ room: {} }))).cancelling).toEqual([ref(held)])
     expect(await other.settle([settlement(held, { event: 'stop' }), succeed(done)])).toEqual({ stale: [ref(done)] })
+  },
+
+  async 'schedules outlive their handle, and hold for every other'({ backend, another, expect }) {
+    const schedule = newSchedule()
+    const other = await another()
+    using listening = await woken(other, [scheduleNews])
+    await backend.changeSchedules([{ name: schedule.name, seen: undefined, schedule, jobs: [] }])
+    await listening.heard
+    await backend.close()
+    expect((await other.dueSchedules(10)).schedules).toEqual([schedule])
+    const fire = async (handle: Backend): Promise<readonly boolean[]> =>
+      handle.changeSchedules([{ name: schedule.name, seen: schedule.revision, schedule: { ...schedule, revision: 'fired' }, jobs: [newJob()] }])
+    expect((await Promise.all([fire(other), fire(await another()), fire(other)])).flat().filter(Boolean).length).toBe(1)
+    expect((await other.list({ limit: 10 })).length).toBe(1)
   },
 
   async 'what was asked before it closed is still done'({ backend, another, expect }) {

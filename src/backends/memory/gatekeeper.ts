@@ -1,0 +1,207 @@
+import { Heap } from '../../concurrency/heap.ts'
+import {
+  type Gate, type GateChange, type GateName, type GateState, eachKey, gatesOf, innerName, opensAt, outerName, paidAfter, rankOf, turnOf
+} from '../../jobs/gates.ts'
+import { type Job, type Line, lineOf } from '../../jobs/job.ts'
+
+/** What stands in a line. */
+export interface Waiting {
+  readonly job: Job
+  readonly seq: number
+  /** Its place in its line: the lower the earlier. */
+  rank: number
+}
+
+/** A gate without a rule of its own. */
+const open: Omit<GateState, 'active'> = { rule: undefined, paused: false, heldUntil: 0, paidAt: 0 }
+
+/** Turns and gates of one queue. */
+interface GatedQueue<Entry> {
+  readonly gates: Map<string, Omit<GateState, 'active'>>
+  /** How many jobs are active, of tasks and keys. */
+  readonly active: Map<string, number>
+  /** The turn that was taken last, and how far each key has come. */
+  reached: number
+  readonly keys: Map<string, number>
+  /** Of each key with ordered jobs, which has begun and not ended. */
+  readonly holders: Map<string, string>
+  /** What waits before a gate, by line. */
+  readonly parked: Map<string, Map<Line, Heap<Entry>>>
+  /** Gates before which jobs wait, and that may be open. */
+  readonly opening: Set<string>
+  /** When others open by themselves. */
+  readonly opensLater: Map<string, number>
+}
+
+/**
+ * What holds back jobs that are ready. One that comes to the front of its line, and may not go, waits before the gate that holds it back: so nobody looks at it again
+ * until that has opened.
+ */
+export class Gatekeeper<Entry extends Waiting> {
+  readonly #queues = new Map<string, GatedQueue<Entry>>()
+
+  change(queue: string, name: GateName, { rule, paused, holdFor }: GateChange, now: number, active: Iterable<Job>): void {
+    const of = this.#gated(queue, active)
+    const inner = innerName(name)
+    const before = of.gates.get(inner) ?? open
+    of.gates.set(inner, {
+      rule: rule === undefined ? before.rule : rule ?? undefined,
+      paidAt: rule === undefined ? before.paidAt : 0,
+      paused: paused ?? before.paused,
+      heldUntil: holdFor === undefined ? before.heldUntil : Math.max(before.heldUntil, now + holdFor)
+    })
+    for (const gate of inner === eachKey ? of.parked.keys() : [inner]) of.opening.add(gate)
+  }
+
+  all(now: number): Gate[] {
+    return [...this.#queues].flatMap(([queue, { gates }]) => [...gates]
+      .filter(([, { rule, paused, heldUntil }]) => rule !== undefined || paused || heldUntil > now)
+      .map(([inner, { rule = {}, paused, heldUntil }]) => ({ ...outerName(queue, inner), rule, paused, heldUntil: heldUntil > now ? heldUntil : 0 })))
+  }
+
+  /** A job that is new. */
+  published({ queue, key }: Job, active: Iterable<Job>): void {
+    if (key !== undefined) this.#gated(queue, active)
+  }
+
+  /** The place in its line of a job that is ready. */
+  rank(job: Job): number {
+    const of = this.#queues.get(job.queue)
+    if (!of) return rankOf(job, 0)
+    const key = job.key ?? ''
+    const { turn, finish } = turnOf(of.reached, of.keys.get(key) ?? 0, this.#state(of, `key ${key}`, 0).rule?.weight)
+    if (job.token > 0) return rankOf(job, of.reached)
+    of.keys.set(key, finish)
+    return rankOf(job, turn)
+  }
+
+  /** Whether a queue lets a job of that cost through. */
+  letsThrough(queue: string, cost: number, active: number, now: number): boolean {
+    const of = this.#queues.get(queue)
+    if (!of) return true
+    const at = opensAt(this.#state(of, 'queue', active), cost, now)
+    if (at > now && at < Infinity) of.opensLater.set('queue', at)
+    return at <= now
+  }
+
+  /** Has a job wait that may not go. False where it may. */
+  holdsBack(entry: Entry, now: number): boolean {
+    const { job } = entry
+    const of = this.#queues.get(job.queue)
+    if (!of) return false
+    const gate = job.ordered && (of.holders.get(job.key!) ?? job.id) !== job.id
+      ? `order ${job.key}`
+      : gatesOf(job).find((inner) => opensAt(this.#state(of, inner), job.cost, now) > now)
+    if (gate === undefined) return false
+    const lines = of.parked.get(gate) ?? new Map<Line, Heap<Entry>>()
+    of.parked.set(gate, lines)
+    const line = lines.get(lineOf(job)) ?? new Heap<Entry>(isBefore)
+    lines.set(lineOf(job), line)
+    line.push(entry)
+    // It may open by itself.
+    of.opening.add(gate)
+    return true
+  }
+
+  /** A job goes through its gates. */
+  passed({ job, rank }: Entry, now: number): void {
+    const of = this.#queues.get(job.queue)
+    if (!of) return
+    of.reached = Math.max(of.reached, rank - rankOf(job, 0))
+    if (job.ordered) of.holders.set(job.key!, job.id)
+    for (const inner of ['queue', ...gatesOf(job)]) {
+      const state = this.#state(of, inner)
+      if (state.rule?.rate) of.gates.set(inner, { ...of.gates.get(inner) ?? open, paidAt: paidAfter(state, job.cost, now) })
+    }
+  }
+
+  /** A job became active, or is so no longer, or has ended. Says whether others may go that could not. */
+  became(before: Job, after: Job): boolean {
+    const of = this.#queues.get(after.queue)
+    if (!of) return false
+    let opens = false
+    const more = Number(after.state === 'active') - Number(before.state === 'active')
+    if (more !== 0) {
+      for (const inner of gatesOf(after)) {
+        of.active.set(inner, (of.active.get(inner) ?? 0) + more)
+        if (more < 0 && of.parked.has(inner)) {
+          of.opening.add(inner)
+          opens = true
+        }
+      }
+      // What waits in the queue may go, though before no gate of its own.
+      if (more < 0 && of.gates.get('queue')?.rule?.concurrency !== undefined) opens = true
+    }
+    if (after.finishedAt !== undefined && of.holders.get(after.key ?? '') === after.id) {
+      of.holders.delete(after.key!)
+      of.opening.add(`order ${after.key}`)
+      opens = true
+    }
+    return opens
+  }
+
+  /** Gives back those that wait in a line of a queue before gates that have opened: as many as may go, or a few more. */
+  admit(queue: string, line: Line, now: number, giveBack: (entry: Entry) => void): void {
+    const of = this.#queues.get(queue)
+    if (!of) return
+    for (const [gate, at] of of.opensLater) {
+      if (at > now) continue
+      of.opensLater.delete(gate)
+      of.opening.add(gate)
+    }
+    for (const gate of of.opening) {
+      const lines = of.parked.get(gate)
+      for (const [name, heap] of lines ?? []) if (firstOf(heap) === undefined) lines!.delete(name)
+      if (!lines || lines.size === 0) {
+        of.parked.delete(gate)
+        of.opening.delete(gate)
+        continue
+      }
+      const state = this.#state(of, gate)
+      const isOrder = gate.startsWith('order ')
+      const at = isOrder ? of.holders.has(gate.slice(6)) ? Infinity : 0 : opensAt(state, Math.min(...Array.from(lines.values(), (heap) => heap.peek()!.job.cost)), now)
+      if (at > now) {
+        of.opening.delete(gate)
+        if (at < Infinity) of.opensLater.set(gate, at)
+        continue
+      }
+      const heap = lines.get(line)
+      if (heap) for (let left = isOrder ? 1 : roomOf(state, now); left > 0 && firstOf(heap); left--) giveBack(heap.pop()!)
+    }
+  }
+
+  /** When a gate before which jobs wait opens by itself. */
+  get nextOpening(): number {
+    return Math.min(Infinity, ...this.#queues.values().flatMap(({ opensLater }) => opensLater.values()))
+  }
+
+  #gated(queue: string, active: Iterable<Job>): GatedQueue<Entry> {
+    let of = this.#queues.get(queue)
+    if (of) return of
+    of = { gates: new Map(), active: new Map(), reached: 0, keys: new Map(), holders: new Map(), parked: new Map(), opening: new Set(), opensLater: new Map() }
+    for (const job of active) if (job.queue === queue) for (const inner of gatesOf(job)) of.active.set(inner, (of.active.get(inner) ?? 0) + 1)
+    this.#queues.set(queue, of)
+    return of
+  }
+
+  #state(of: GatedQueue<Entry>, inner: string, active: number = of.active.get(inner) ?? 0): GateState {
+    const own = of.gates.get(inner) ?? open
+    return { ...own, rule: own.rule ?? (inner.startsWith('key ') ? of.gates.get(eachKey)?.rule : undefined), active }
+  }
+}
+
+/** About how many more jobs go through now. */
+function roomOf({ rule = {}, active, paidAt }: GateState, now: number): number {
+  const { concurrency = Infinity, rate } = rule
+  return Math.min(concurrency - active, rate ? Math.max(1, Math.ceil((rate.per - Math.max(0, paidAt - now)) * rate.limit / rate.per)) : Infinity)
+}
+
+/** The first of a heap that still is ready. */
+function firstOf<Entry extends Waiting>(heap: Heap<Entry>): Entry | undefined {
+  while (heap.peek() && heap.peek()!.job.state !== 'ready') heap.pop()
+  return heap.peek()
+}
+
+export function isBefore(a: Waiting, b: Waiting): boolean {
+  return a.rank === b.rank ? a.seq < b.seq : a.rank < b.rank
+}

@@ -1,0 +1,288 @@
+import { lines } from '../../jobs/job.ts'
+import { eachKey, turns } from '../../jobs/gates.ts'
+
+/**
+ * Gates and turns: what jobs/gates.ts decides, once more. All of it is made only where a queue has gates, or keys: most have none.
+ *
+ * Keys of such a queue: `gates` (what each is), `active` (how many jobs of each task and key are), `turns` (how far they have come, and each key), `holders` (of each
+ * key with ordered jobs, which has begun), `parked:LINE:GATE` (what waits before a gate), `parkedAt` (job → LINE:GATE), `waiting` (how many wait before each gate),
+ * `opening` (gates that may be open, or will be, by when).
+ */
+export const gatesLua: string = String.raw`
+local gatedQueues
+local function isGated(queue)
+  if not gatedQueues then
+    gatedQueues = {}
+    for _, one in ipairs(redis.call('SMEMBERS', P .. ':gated')) do gatedQueues[one] = true end
+  end
+  return gatedQueues[queue]
+end
+
+local turns = ${turns}
+local keeper
+local function gates()
+  if keeper then return keeper end
+  keeper = {}
+  local read, all = {}, {}
+
+  local function get(queue, name, member)
+    local key = at(queue, name)
+    local of = read[key] or {}
+    read[key] = of
+    if of[member] == nil then of[member] = redis.call('HGET', key, member) end
+    return of[member]
+  end
+  local function set(queue, name, member, value)
+    get(queue, name, member)
+    read[at(queue, name)][member] = value
+    note(fields, at(queue, name), member, value)
+  end
+  local function add(queue, name, member, more)
+    local value = (tonumber(get(queue, name, member) or 0)) + more
+    set(queue, name, member, value ~= 0 and value)
+  end
+
+  local function gate(queue, inner)
+    local of = all[queue] or {}
+    all[queue] = of
+    if not of[inner] then
+      local packed = get(queue, 'gates', inner)
+      of[inner] = packed and cmsgpack.unpack(packed) or {}
+    end
+    return of[inner]
+  end
+  local function write(queue, inner) set(queue, 'gates', inner, cmsgpack.pack(gate(queue, inner))) end
+  local function rule(queue, inner)
+    return gate(queue, inner).rule or string.sub(inner, 1, 4) == 'key ' and gate(queue, '${eachKey}').rule or {}
+  end
+  local function active(queue, inner)
+    if inner ~= 'queue' then return tonumber(get(queue, 'active', inner) or 0) end
+    return tonumber(redis.call('HGET', at(queue, 'counts'), 'active') or 0) + (counts[queue] and counts[queue].active or 0)
+  end
+  local function gatesOf(job)
+    if job.key then return { 'task ' .. job.task, 'key ' .. job.key } end
+    return { 'task ' .. job.task }
+  end
+  local function opensAt(queue, inner, cost)
+    local one, by = gate(queue, inner), rule(queue, inner)
+    if one.paused or by.concurrency and active(queue, inner) >= by.concurrency then return math.huge end
+    local heldUntil, paidAt = one.heldUntil or 0, one.paidAt or 0
+    if not by.rate or paidAt <= now then return heldUntil end
+    return math.max(heldUntil, math.min(paidAt, paidAt + cost * by.rate.per / by.rate.limit - by.rate.per))
+  end
+  local function mayOpen(queue, inner, time) note(indexes, at(queue, 'opening'), inner, number(time or 0)) end
+
+  -- The queue has gates, or keys, from now on.
+  function keeper.begin(queue)
+    if isGated(queue) then return end
+    gatedQueues[queue] = true
+    redis.call('SADD', P .. ':gated', queue)
+    for _, worker in ipairs(redis.call('ZRANGE', P .. ':workers', 0, -1)) do
+      local held = redis.call('HGETALL', P .. ':held:' .. worker)
+      for index = 1, #held, 2 do
+        local job = held[index + 1] == queue and load(queue, held[index])
+        if job then for _, inner in ipairs(gatesOf(job)) do add(queue, 'active', inner, 1) end end
+      end
+    end
+  end
+
+  function keeper.change(queue, inner, what)
+    keeper.begin(queue)
+    local one = gate(queue, inner)
+    if what.rule or what.dropped then one.rule, one.paidAt = what.rule, 0 end
+    if what.paused ~= nil then one.paused = what.paused end
+    if what.holdFor then one.heldUntil = math.max(one.heldUntil or 0, now + what.holdFor) end
+    write(queue, inner)
+    if inner == '${eachKey}' then
+      for _, waiting in ipairs(redis.call('HKEYS', at(queue, 'waiting'))) do mayOpen(queue, waiting) end
+    elseif get(queue, 'waiting', inner) then mayOpen(queue, inner) end
+  end
+
+  -- Its place in the line, and the turn of its key.
+  function keeper.rank(job)
+    local reached = tonumber(get(job.queue, 'turns', 'reached') or 0)
+    if job.token > 0 then return -job.priority * turns + reached end
+    local key = 'key ' .. (job.key or '')
+    local turn = math.min(math.max(reached, tonumber(get(job.queue, 'turns', key) or 0)), turns - 1)
+    set(job.queue, 'turns', key, number(turn + math.max(1, math.floor(60 / (rule(job.queue, key).weight or 1) + 0.5))))
+    return -job.priority * turns + turn
+  end
+
+  -- When its queue lets a job through.
+  function keeper.queueOpensAt(job) return opensAt(job.queue, 'queue', job.cost) end
+
+  local function unpark(job, where)
+    note(indexes, at(job.queue, 'parked:' .. where), job.id, false)
+    set(job.queue, 'parkedAt', job.id, false)
+    add(job.queue, 'waiting', string.match(where, '^[^:]*:(.*)$'), -1)
+  end
+  function keeper.forget(job)
+    local where = get(job.queue, 'parkedAt', job.id)
+    if where then unpark(job, where) end
+  end
+
+  -- Has a job wait that may not go.
+  function keeper.holdsBack(job, line, score)
+    local before
+    local holder = job.ordered and get(job.queue, 'holders', job.key)
+    if holder and holder ~= job.id then before = 'order ' .. job.key else
+      for _, inner in ipairs(gatesOf(job)) do if not before and opensAt(job.queue, inner, job.cost) > now then before = inner end end
+    end
+    if not before then return false end
+    local where = line .. ':' .. before
+    note(indexes, at(job.queue, 'line:' .. line), job.id, false)
+    note(indexes, at(job.queue, 'parked:' .. where), job.id, score)
+    set(job.queue, 'parkedAt', job.id, where)
+    add(job.queue, 'waiting', before, 1)
+    mayOpen(job.queue, before)
+    return true
+  end
+
+  -- A job goes through its gates.
+  function keeper.passed(job, score)
+    local queue = job.queue
+    local reached, turn = tonumber(get(queue, 'turns', 'reached') or 0), tonumber(score) + job.priority * turns
+    if turn > reached then set(queue, 'turns', 'reached', number(turn)) end
+    if job.ordered then set(queue, 'holders', job.key, job.id) end
+    local inners = gatesOf(job)
+    inners[#inners + 1] = 'queue'
+    for _, inner in ipairs(inners) do
+      local rate = rule(queue, inner).rate
+      if rate then
+        local one = gate(queue, inner)
+        one.paidAt = math.max(one.paidAt or 0, now) + job.cost * rate.per / rate.limit
+        write(queue, inner)
+      end
+    end
+  end
+
+  -- A job became active, or is so no longer.
+  function keeper.count(job, more)
+    for _, inner in ipairs(gatesOf(job)) do
+      add(job.queue, 'active', inner, more)
+      if more < 0 and get(job.queue, 'waiting', inner) then
+        mayOpen(job.queue, inner)
+        news[job.queue] = true
+      end
+    end
+    -- What waits in the queue may go, though before no gate of its own.
+    if more < 0 and rule(job.queue, 'queue').concurrency then news[job.queue] = true end
+  end
+  function keeper.ended(job)
+    if not job.ordered or get(job.queue, 'holders', job.key) ~= job.id then return end
+    set(job.queue, 'holders', job.key, false)
+    if not get(job.queue, 'waiting', 'order ' .. job.key) then return end
+    mayOpen(job.queue, 'order ' .. job.key)
+    news[job.queue] = true
+  end
+
+  local function firstOf(queue, line, inner)
+    local id = redis.call('ZRANGE', at(queue, 'parked:' .. line .. ':' .. inner), 0, 0)[1]
+    return id and load(queue, id)
+  end
+  local function leastCost(queue, inner)
+    local least = math.huge
+    for _, line in ipairs({ ${lines.map((line) => `'${line}'`).join(', ')} }) do
+      local job = firstOf(queue, line, inner)
+      if job then least = math.min(least, job.cost) end
+    end
+    return least
+  end
+  local function room(queue, inner)
+    local by, left = rule(queue, inner), math.huge
+    if by.concurrency then left = by.concurrency - active(queue, inner) end
+    if by.rate then left = math.min(left, math.max(1, math.ceil((by.rate.per - math.max(0, (gate(queue, inner).paidAt or 0) - now)) * by.rate.limit / by.rate.per))) end
+    return left
+  end
+
+  -- Gives back those that wait in a line before gates that have opened: as many as may go, or a few more. Says whether there were any.
+  function keeper.admit(queue, line)
+    writeSets()
+    local any = false
+    for _, inner in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'opening'), '-inf', number(now), 'LIMIT', 0, atOnce)) do
+      local isOrder = string.sub(inner, 1, 6) == 'order '
+      if not get(queue, 'waiting', inner) then note(indexes, at(queue, 'opening'), inner, false)
+      else
+        local opens = isOrder and (get(queue, 'holders', string.sub(inner, 7)) and math.huge or 0)
+        if not isOrder then opens = opensAt(queue, inner, rule(queue, inner).rate and leastCost(queue, inner) or 1) end
+        if opens == math.huge then note(indexes, at(queue, 'opening'), inner, false)
+        elseif opens > now then mayOpen(queue, inner, opens)
+        else
+          local most = isOrder and 1 or math.min(room(queue, inner), atOnce)
+          local some = redis.call('ZRANGE', at(queue, 'parked:' .. line .. ':' .. inner), 0, most - 1, 'WITHSCORES')
+          for index = 1, #some, 2 do
+            any = true
+            unpark({ queue = queue, id = some[index] }, line .. ':' .. inner)
+            note(indexes, at(queue, 'line:' .. line), some[index], some[index + 1])
+          end
+        end
+      end
+    end
+    return any
+  end
+
+  -- When the next gate before which jobs wait opens by itself.
+  function keeper.nextOpening(queue)
+    local first = redis.call('ZRANGEBYSCORE', at(queue, 'opening'), '(' .. number(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+    return first and tonumber(first)
+  end
+  return keeper
+end
+`
+
+/** Takes jobs of queues of which at least one has gates, or keys: one by one, since each may close a gate to the next. */
+export const takeGatedLua: string = String.raw`
+local function takeGated(request, line, left, deliveries)
+  local buffers, mayAdmit, opensLater, buried = {}, {}, nil, 0
+  for _, queue in ipairs(request.queues) do mayAdmit[queue] = isGated(queue) end
+  local function first(queue)
+    if mayAdmit[queue] then
+      mayAdmit[queue] = false
+      if gates().admit(queue, line) then buffers[queue] = nil end
+    end
+    local buffer = buffers[queue]
+    if not buffer or (buffer.index * 2 > #buffer.some and buffer.mayBeMore) then
+      writeSets()
+      local some = redis.call('ZRANGE', at(queue, 'line:' .. line), 0, math.min(left, atOnce) - 1, 'WITHSCORES')
+      local ids = {}
+      for index = 1, #some, 2 do ids[#ids + 1] = some[index] end
+      loadAll(queue, ids)
+      buffer = { some = some, index = 1, mayBeMore = #some > 0 }
+      buffers[queue] = buffer
+    end
+    local id = buffer.some[buffer.index * 2 - 1]
+    return id and load(queue, id), buffer
+  end
+  while left > 0 do
+    local job, from
+    for _, queue in ipairs(request.queues) do
+      local head, buffer = first(queue)
+      if head and (not job or head.priority > job.priority or head.priority == job.priority and head.id < job.id) then
+        local opens = isGated(queue) and gates().queueOpensAt(head) or 0
+        if opens <= now then job, from = head, buffer
+        elseif opens < math.huge then opensLater = math.min(opensLater or opens, opens) end
+      end
+    end
+    if not job then break end
+    local score = from.some[from.index * 2]
+    from.index = from.index + 1
+    local has = isGated(job.queue)
+    if has and gates().holdsBack(job, line, score) then mayAdmit[job.queue] = true
+    elseif hasExpired(job) then
+      change(job, { event = 'bury', error = bytes(asked.expired), why = asked.whyExpired })
+      buried = buried + 1
+      -- It may have held an order.
+      mayAdmit[job.queue] = has
+      if buried >= asked.mostAtOnce then return false, 0 end
+    else
+      if has then gates().passed(job, score) end
+      change(job, { event = 'reserve', worker = request.worker })
+      left = left - 1
+      deliveries[#deliveries + 1] = {
+        job.id, job.token, job.task, job.place, job.attempt, job.suspect and '1' or false, job.deaths, job.deferrals, job.payload, job.queue
+      }
+    end
+  end
+  return true, opensLater
+end
+`

@@ -1,0 +1,209 @@
+import {
+  type Gate, type GateChange, type GateName, type GateRule, type GateState, eachKey, gatesOf, innerName, opensAt, outerName, paidAfter, rankOf, turnOf
+} from '../../jobs/gates.ts'
+import { type Job, type Line, lineOf } from '../../jobs/job.ts'
+import { lineCodes } from './codes.ts'
+import type { Statements } from './statements.ts'
+
+/** No more are given back to a line in one go. */
+const mostAdmitted = 1_000
+
+/** What holds back jobs that are ready, and whose turn it is: of queues that have gates, or have had jobs with keys. Others are not here. */
+export class Gatekeeper {
+  readonly #sql: Statements
+  /** How many jobs of a queue became active in this transaction, which are not counted in its table yet. */
+  readonly #moreActive: (queue: string) => number
+  /** Jobs of the queue may go that could not. */
+  readonly #tell: (queue: string) => void
+  /** Of this transaction: the queues, and how far their turns have come. */
+  #reached: Map<string, number> | undefined
+
+  constructor(sql: Statements, moreActive: (queue: string) => number, tell: (queue: string) => void) {
+    this.#sql = sql
+    this.#moreActive = moreActive
+    this.#tell = tell
+  }
+
+  has(queue: string): boolean {
+    return this.#gated().has(queue)
+  }
+
+  /** The transaction is over. */
+  reset(): void {
+    this.#reached = undefined
+  }
+
+  change(name: GateName, { rule, paused, holdFor }: GateChange, now: number): void {
+    const { queue } = name
+    const inner = innerName(name)
+    this.#begin(queue)
+    const own = this.#own(queue, inner)
+    this.#write(queue, inner, {
+      rule: rule === undefined ? own.rule : rule ?? undefined,
+      paidAt: rule === undefined ? own.paidAt : 0,
+      paused: paused ?? own.paused,
+      heldUntil: holdFor === undefined ? own.heldUntil : Math.max(own.heldUntil, now + holdFor)
+    })
+    if (inner === eachKey) this.#sql.mayAllOpen.run(queue)
+    else this.#sql.mayOpen.run(queue, inner, 0)
+  }
+
+  all(now: number): Gate[] {
+    return (this.#sql.allGates.all(now) as GateRow[]).map(([queue, inner, rule, paused, heldUntil]) => ({
+      ...outerName(queue, inner), rule: ruleOf(rule) ?? {}, paused: paused === 1, heldUntil: heldUntil > now ? heldUntil : 0
+    }))
+  }
+
+  /** What only some jobs have is written with them; the rest as they become ready. */
+  published(seq: number, { queue, key, ordered, cost }: Job): void {
+    if (key !== undefined) this.#begin(queue)
+    if (key !== undefined || cost !== 1) this.#sql.writeKeyed.run(seq, key ?? null, ordered ? 1 : 0, cost, 0)
+  }
+
+  /** The place in its line of a job that is ready. */
+  rank(seq: number, job: Job): number {
+    const { queue, key, ordered, cost, token } = job
+    const reached = this.#gated().get(queue)
+    if (reached === undefined) return rankOf(job, 0)
+    const weight = this.#rule(queue, `key ${key ?? ''}`)?.weight
+    const next = turnOf(reached, (this.#sql.finishOf.get(queue, key ?? '')?.[0] ?? 0) as number, weight)
+    if (token === 0) this.#sql.writeTurn.run(queue, key ?? '', next.finish)
+    const turn = token === 0 ? next.turn : reached
+    this.#sql.writeKeyed.run(seq, key ?? null, ordered ? 1 : 0, cost, turn)
+    return rankOf(job, turn)
+  }
+
+  /** When its queue lets a job through. */
+  queueOpensAt({ queue, cost }: Job, now: number): number {
+    return this.has(queue) ? opensAt(this.#state(queue, 'queue'), cost, now) : 0
+  }
+
+  /** Has a job of the line wait that may not go. False where it may. */
+  holdsBack(seq: number, rank: number, job: Job, now: number): boolean {
+    const { queue, key, ordered, attempt, token } = job
+    if (!this.has(queue)) return false
+    const gate = ordered && (this.#sql.holderOf.get(queue, key!)?.[0] ?? seq) !== seq
+      ? `order ${key}`
+      : gatesOf(job).find((inner) => opensAt(this.#state(queue, inner), job.cost, now) > now)
+    if (gate === undefined) return false
+    this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], rank, seq)
+    this.#sql.insertParked.run(seq, queue, gate, lineCodes[lineOf(job)], rank, attempt, token)
+    // It may open by itself.
+    this.#sql.mayOpen.run(queue, gate, 0)
+    return true
+  }
+
+  /** A job goes through its gates. */
+  passed(seq: number, rank: number, job: Job, now: number): void {
+    const { queue, key, ordered, cost } = job
+    const reached = this.#gated().get(queue)
+    if (reached === undefined) return
+    const turn = rank - rankOf(job, 0)
+    if (turn > reached) {
+      this.#gated().set(queue, turn)
+      this.#sql.writeReached.run(turn, queue)
+    }
+    if (ordered) this.#sql.writeHolder.run(queue, key!, seq)
+    for (const inner of ['queue', ...gatesOf(job)]) {
+      const state = this.#state(queue, inner)
+      if (state.rule?.rate) this.#write(queue, inner, { ...this.#own(queue, inner), paidAt: paidAfter(state, cost, now) })
+    }
+  }
+
+  /** So many more jobs like this one are active. */
+  count(job: Job, more: number): void {
+    if (more === 0 || !this.has(job.queue)) return
+    for (const inner of gatesOf(job)) {
+      this.#sql.addActive.run(job.queue, inner, more)
+      if (more < 0) this.#mayOpen(job.queue, inner)
+    }
+    // What waits in the queue may go, though before no gate of its own.
+    if (more < 0 && this.#own(job.queue, 'queue').rule?.concurrency !== undefined) this.#tell(job.queue)
+  }
+
+  ended(seq: number, { queue, key, ordered }: Job): void {
+    if (ordered && this.#sql.dropHolder.run(queue, key!, seq).changes > 0) this.#mayOpen(queue, `order ${key}`)
+  }
+
+  /** Gives back those that wait in a line of a queue before gates that have opened: as many as may go, or a few more. Says whether there were any. */
+  admit(queue: string, line: Line, now: number): boolean {
+    let any = false
+    for (const [gate] of this.#sql.opening.all(queue, now) as [string][]) {
+      const least = this.#sql.leastCost.get(queue, gate)?.[0] as number | null
+      const isOrder = gate.startsWith('order ')
+      const state = this.#state(queue, gate)
+      const opens = least === null ? Infinity : isOrder ? (this.#sql.holderOf.get(queue, gate.slice(6)) ? Infinity : 0) : opensAt(state, least, now)
+      if (opens === Infinity) this.#sql.dropOpening.run(queue, gate)
+      else if (opens > now) this.#sql.mayOpen.run(queue, gate, opens)
+      else {
+        for (const [seq, rank, attempt, token] of this.#sql.parked.all(queue, gate, lineCodes[line], isOrder ? 1 : Math.min(roomOf(state, now), mostAdmitted)) as number[][]) {
+          any = true
+          this.#sql.dropParked.run(seq!)
+          this.#sql.insertReady.run(queue, lineCodes[line], rank!, seq!, attempt!, token!)
+        }
+      }
+    }
+    return any
+  }
+
+  /** When the next gate before which jobs wait opens by itself. */
+  nextOpening(now: number): number {
+    return (this.#sql.nextOpening.get(now)![0] ?? Infinity) as number
+  }
+
+  /** Forgets keys that have nothing more to wait for than new ones, and counts of nothing. */
+  trim(): void {
+    if (this.#gated().size === 0) return
+    this.#sql.trimTurns.run()
+    this.#sql.trimActive.run()
+  }
+
+  #gated(): Map<string, number> {
+    return this.#reached ??= new Map(this.#sql.gatedQueues.all() as unknown as [string, number][])
+  }
+
+  #mayOpen(queue: string, gate: string): void {
+    if (this.#sql.mayOpen.run(queue, gate, 0).changes > 0) this.#tell(queue)
+  }
+
+  #begin(queue: string): void {
+    if (this.has(queue)) return
+    this.#sql.insertGated.run(queue)
+    this.#gated().set(queue, 0)
+    for (const [task, key, active] of this.#sql.activeKinds.all(queue) as [string, string | null, number][]) {
+      for (const inner of gatesOf({ task, key: key ?? undefined })) this.#sql.addActive.run(queue, inner, active)
+    }
+  }
+
+  #own(queue: string, inner: string): Omit<GateState, 'active'> {
+    const [rule, paused, heldUntil, paidAt] = (this.#sql.gateOf.get(queue, inner) ?? [null, 0, 0, 0]) as [string | null, number, number, number]
+    return { rule: ruleOf(rule), paused: paused === 1, heldUntil, paidAt }
+  }
+
+  #write(queue: string, inner: string, { rule, paused, heldUntil, paidAt }: Omit<GateState, 'active'>): void {
+    this.#sql.writeGate.run(queue, inner, rule ? JSON.stringify(rule) : null, paused ? 1 : 0, heldUntil, paidAt)
+  }
+
+  #rule(queue: string, inner: string): GateRule | undefined {
+    return this.#own(queue, inner).rule ?? (inner.startsWith('key ') ? this.#own(queue, eachKey).rule : undefined)
+  }
+
+  #state(queue: string, inner: string): GateState {
+    const active = inner === 'queue'
+      ? Number(this.#sql.activeInQueue.get(queue)?.[0] ?? 0) + this.#moreActive(queue)
+      : Number(this.#sql.activeOf.get(queue, inner)?.[0] ?? 0)
+    return { ...this.#own(queue, inner), rule: this.#rule(queue, inner), active }
+  }
+}
+
+/** About how many more jobs go through now. */
+function roomOf({ rule = {}, active, paidAt }: GateState, now: number): number {
+  const { concurrency = Infinity, rate } = rule
+  return Math.min(concurrency - active, rate ? Math.max(1, Math.ceil((rate.per - Math.max(0, paidAt - now)) * rate.limit / rate.per)) : Infinity)
+}
+
+function ruleOf(json: string | null): GateRule | undefined {
+  return json === null ? undefined : JSON.parse(json) as GateRule
+}
+
+type GateRow = [queue: string, inner: string, rule: string | null, paused: number, heldUntil: number]
