@@ -5,7 +5,7 @@ import { parseArgs, promisify } from 'node:util'
 import { type Case, type Suite, quantile } from './suite.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const suites = ['sqlite', 'redis', 'concurrency', 'pools']
+const suites = ['sqlite', 'redis', 'fairness', 'concurrency', 'pools']
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

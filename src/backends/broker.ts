@@ -110,6 +110,12 @@ export interface WorkerInfo {
 /** What is known of a worker that has not said what it is. */
 export const unknownWorker: WorkerInfo = { capacity: 0, queues: [] }
 
+/** A broker's part in a transaction of the program's own. */
+export interface Enlisted {
+  /** As `Broker.publish`, in the transaction that is open, at once. */
+  publish(jobs: readonly NewJob[]): readonly Taken[]
+}
+
 /** What a broker promises. Cases of the conformance suite that it cannot pass its own test names, each with the reason. */
 export interface BrokerCapabilities {
   /** `settle` changes the store in the same transaction. */
@@ -131,6 +137,8 @@ export interface Broker {
    * so that a publish may be repeated.
    */
   publish(jobs: readonly NewJob[]): Promise<readonly Taken[]>
+  /** Takes part in transactions on a connection of the program's own to where the jobs are. Absent where that cannot be. @throws InvalidOptionError where it is no such connection */
+  inside?(connection: unknown): Enlisted
   /**
    * Highest priority first, then oldest: by arrival, or by id, which rises with it. In a queue that has had jobs with keys, or has a gate, those of one priority by
    * whose turn it is, then oldest; between queues by age alone. Jobs that a gate holds back, or that wait for one before them of their key, are passed over.

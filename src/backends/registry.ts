@@ -12,6 +12,8 @@ export interface OpenOptions {
   readonly log?: Logger
   /** Work that blocks is done in a thread of its own, where the backend would otherwise do it in this one; on the machine's clock. Default: false. */
   readonly threaded?: boolean
+  /** What all keys begin with, where applications share a server. The URL's own word counts more. Default: `'treadle'`. */
+  readonly prefix?: string
   /** What a job survives once it is acknowledged, where the backend lets one choose. The URL's own word counts more. Default: `'process'`. */
   readonly durability?: 'process' | 'disk'
 }
@@ -33,7 +35,9 @@ const forms = ['memory:', 'sqlite:app.db', 'sqlite:/data/app.db?durability=disk'
 export async function openBackend(url: string, options: OpenOptions = {}): Promise<Backend> {
   const { clock = systemClock, log = silentLogger } = options
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? []
-  switch (scheme?.toLowerCase()) {
+  const kind = scheme?.toLowerCase()
+  if (options.prefix !== undefined && (kind === 'sqlite' || kind === 'memory')) throw new InvalidOptionError('prefix', options.prefix, `not given with ${kind}: it is for servers that applications share; give each a file of its own`)
+  switch (kind) {
     case 'memory': {
       const { memory } = await import('./memory/memory-backend.ts')
       return memory({ clock })
@@ -49,7 +53,7 @@ export async function openBackend(url: string, options: OpenOptions = {}): Promi
     }
     case 'redis':
     case 'rediss': {
-      const { server, prefix } = redisParts(url)
+      const { server, prefix = options.prefix } = redisParts(url)
       const { redis } = await import('./redis/redis-backend.ts').catch((error: unknown) => {
         throw (error as { code?: unknown }).code === 'ERR_MODULE_NOT_FOUND' ? new MissingPackageError('A redis: URL', '@redis/client') : error
       })
@@ -67,4 +71,11 @@ export async function openBackend(url: string, options: OpenOptions = {}): Promi
 export function checkWhere(where: string | Backend, what: string): void {
   const isBackend = typeof where === 'object' && where !== null && (['publish', 'reserve', 'settle', 'read', 'watch', 'share', 'close'] as const).every((method) => typeof where[method] === 'function')
   if (typeof where !== 'string' && !isBackend) throw new InvalidOptionError(what, where, "a URL, such as 'sqlite:app.db', or a backend that is open")
+}
+
+/** @throws InvalidOptionError where it is no name, or the backend is open already */
+export function checkPrefix(prefix: unknown, where: string | Backend): void {
+  if (prefix === undefined) return
+  if (typeof prefix !== 'string' || prefix === '') throw new InvalidOptionError('prefix', prefix, "a name, such as 'shop'")
+  if (typeof where !== 'string') throw new InvalidOptionError('prefix', prefix, 'given where the backend is opened: this one is open already')
 }

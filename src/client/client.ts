@@ -9,26 +9,23 @@ import type { Ending, JobFilter } from '../backends/store.ts'
 import type { Gate } from '../jobs/gates.ts'
 import type { KeptStory } from '../jobs/history.ts'
 import type { Job, NewJob } from '../jobs/job.ts'
-import type { Link } from '../jobs/link.ts'
 import type { QueueEvent } from '../jobs/queue-event.ts'
 import { type Schedule, callOf } from '../jobs/schedule.ts'
 import { type JobState, isFinal } from '../jobs/states.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
 import { milliseconds } from '../kernel/duration.ts'
-import { ClosedError, InvalidOptionError, PayloadTooLargeError, ResultTimeoutError, TaskIsClosureError, UnknownJobError } from '../kernel/errors.ts'
+import { ClosedError, InvalidOptionError, PayloadTooLargeError, ResultTimeoutError, UnknownJobError } from '../kernel/errors.ts'
 import { idMaker } from '../kernel/id.ts'
 import { checkOptions, checkSignal } from '../kernel/options.ts'
 import { Service } from '../kernel/service.ts'
 import { checkedArgs } from '../tasks/checked-args.ts'
 import { type Middleware, keepInside } from '../tasks/middleware.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
-import type { TaskCall } from '../tasks/task-call.ts'
-import { shownModule } from '../tasks/source.ts'
-import { type CallOptions, type Task, type TaskDefinition, callRules, checkTaskName, definitionOf, ruleDefaults } from '../tasks/task.ts'
+import type { CallOptions, Task, TaskDefinition } from '../tasks/task.ts'
 import { isReference } from '../wire/claim-check.ts'
 import { decode, encode } from '../wire/codec.ts'
-import { headerOf, leadOf, openEnvelope } from '../wire/envelope.ts'
+import { leadOf, openEnvelope } from '../wire/envelope.ts'
 import { ArgsDepot, type Keeper } from './args-depot.ts'
 import { Control } from './control.ts'
 import { Enqueuer } from './enqueuer.ts'
@@ -36,24 +33,24 @@ import { EventStream, type EventsOptions } from './events.ts'
 import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions, type RetryChanges, type ToldStory } from './job-handle.ts'
 import { type CancelFilter, type ListFilter, type PurgeOptions, type RetryFilter, cancelFilter, listFilter, purgeFilter, retryFilter } from './job-filters.ts'
 import { type Limited, type Limits, gateName, gateRule, pausable } from './limits.ts'
+import { type EnqueuedTask, JobMaker } from './job-maker.ts'
 import { ResultWaiter } from './result-waiter.ts'
+import type { checkRoutes } from './routes.ts'
+import { Transaction } from './transaction.ts'
 import { ScheduleBook } from './schedule-book.ts'
 import type { ScheduleOptions, ScheduleRecord } from './schedule-options.ts'
-import { uniqueRule } from './unique-rule.ts'
 
 export interface ClientParts {
   readonly backend: Backend
   /** Whether closing the client closes the backend. */
   readonly owned: boolean
   readonly registry: TaskRegistry
+  readonly routes: ReturnType<typeof checkRoutes>
   readonly middleware: readonly Middleware[]
   readonly payloadLimit: number
   readonly payloads: PayloadStore | undefined
   readonly clock: Clock
 }
-
-/** What of a task matters for a job of it. */
-type EnqueuedTask = Pick<TaskDefinition, 'name' | 'version' | 'schema' | 'middleware' | 'runs' | 'rules' | 'ownRules'>
 
 /** So many jobs are listed, retried or removed in one transaction: a worker is never kept waiting long. */
 const pageSize = 500
@@ -63,7 +60,7 @@ const resultOptions = { timeout: true, signal: true } as const
 /** What `connect` gives: enqueues calls, hears of their results, cancels them. */
 export class Client extends Service {
   readonly #parts: ClientParts
-  readonly #nextId: () => string
+  readonly #maker: JobMaker
   readonly #enqueuer: Keeper
   /** Asks and tells workers that were started with `control: true`. */
   readonly control: Control
@@ -74,13 +71,14 @@ export class Client extends Service {
   constructor(parts: ClientParts) {
     super(parts.clock)
     this.#parts = parts
-    this.#nextId = idMaker(parts.clock)
-    const { backend, payloads, payloadLimit } = parts
+    const { backend, registry, routes, payloads, payloadLimit } = parts
+    const nextId = idMaker(parts.clock)
+    this.#maker = new JobMaker({ registry, routes, nextId, payloadLimit, hasPayloads: payloads !== undefined })
     const enqueuer = new Enqueuer(backend)
     this.#enqueuer = payloads ? new ArgsDepot(enqueuer, backend, payloads, payloadLimit) : enqueuer
     this.control = new Control(backend, parts.clock)
     this.#results = new ResultWaiter(parts.backend, parts.clock)
-    this.#schedules = new ScheduleBook(parts.backend, this.#nextId)
+    this.#schedules = new ScheduleBook(parts.backend, nextId)
   }
 
   /**
@@ -94,7 +92,7 @@ export class Client extends Service {
    * const job = await queue.enqueue(area.with({ delay: '5m' }), 2, 3)
    */
   async enqueue<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): Promise<JobHandle<Awaited<Result>>> {
-    const [job] = await this.#keep(this.#known(task, 'enqueue'), [args])
+    const [job] = await this.#keep(this.#maker.known(task, 'enqueue'), [args])
     return job as JobHandle<Awaited<Result>>
   }
 
@@ -108,9 +106,33 @@ export class Client extends Service {
    * const jobs = await queue.enqueueMany(area, [[1, 2], [3, 4]])
    */
   async enqueueMany<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, calls: Iterable<NoInfer<Args>>): Promise<JobHandle<Awaited<Result>>[]> {
-    const definition = this.#known(task, 'enqueueMany')
+    const definition = this.#maker.known(task, 'enqueueMany')
     if (typeof calls !== 'object' || calls === null || !(Symbol.iterator in calls)) throw new InvalidOptionError('enqueueMany()', calls, 'an iterable with the arguments of each call')
     return await this.#keep(definition, Array.from(calls)) as JobHandle<Awaited<Result>>[]
+  }
+
+  /**
+   * Enqueues inside transactions of the program's own: a job is there if its transaction commits, and never was if it does not. Where the backend
+   * is a SQLite file, and the connection one to the same file; elsewhere there is no such transaction.
+   *
+   * @param connection a `DatabaseSync` of `node:sqlite`
+   * @throws InvalidOptionError
+   *
+   * @example
+   * const db = new DatabaseSync('app.db')
+   * const orders = (await connect('sqlite:app.db', { tasks })).inside(db)
+   * db.exec('CREATE TABLE orders (id INTEGER PRIMARY KEY)')
+   *
+   * db.exec('BEGIN IMMEDIATE')
+   * db.exec('INSERT INTO orders VALUES (17)')
+   * const job = orders.enqueue(area, 2, 3)
+   * db.exec('COMMIT')
+   */
+  inside(connection: unknown): Transaction {
+    const { backend, middleware, payloadLimit } = this.#parts
+    if (this.closing) throw new ClosedError('The client')
+    if (!backend.inside) throw new InvalidOptionError('inside()', connection, 'asked of a SQLite file: this backend has no transactions that a program can be inside of')
+    return new Transaction({ enlisted: backend.inside(connection), maker: this.#maker, middleware, payloadLimit, handles: (jobs, taken) => this.#handles(jobs, taken) })
   }
 
   /**
@@ -120,7 +142,7 @@ export class Client extends Service {
    * @param known the task's definition, where there is one: its options then apply, under `options`
    */
   async enqueueByName(name: string, args: readonly unknown[], options: CallOptions = {}, known?: TaskDefinition): Promise<JobHandle> {
-    const [job] = await this.#keep(this.#named('enqueueByName()', name, options, known), [args])
+    const [job] = await this.#keep(this.#maker.named('enqueueByName()', name, options, known), [args])
     return job!
   }
 
@@ -142,12 +164,12 @@ export class Client extends Service {
   async schedule<Args extends unknown[], Result, Own extends unknown[]>(
     name: string, options: ScheduleOptions, task: Task<Args, Result, Own>, ...args: NoInfer<Args>
   ): Promise<ScheduleRecord> {
-    return this.#schedules.put(name, options, await this.#scheduled(this.#known(task, 'schedule'), args))
+    return this.#schedules.put(name, options, await this.#scheduled(this.#maker.known(task, 'schedule'), args))
   }
 
   /** As `schedule`, for a task that is known by name only; see `enqueueByName`. */
   async scheduleByName(name: string, options: ScheduleOptions, task: string, args: readonly unknown[], call: CallOptions = {}, known?: TaskDefinition): Promise<ScheduleRecord> {
-    return this.#schedules.put(name, options, await this.#scheduled(this.#named('scheduleByName()', task, call, known), args))
+    return this.#schedules.put(name, options, await this.#scheduled(this.#maker.named('scheduleByName()', task, call, known), args))
   }
 
   /**
@@ -430,46 +452,18 @@ export class Client extends Service {
     }
   }
 
-  #known(task: unknown, where: string): TaskDefinition {
-    const definition = definitionOf(task, where)
-    const { name, source } = definition
-    const { registry } = this.#parts
-    // What a function made may still be an export of another module; then it is among `tasks`. Otherwise no worker can find it.
-    if (source.within !== undefined && !registry.has(name)) {
-      throw new TaskIsClosureError(name, source.within, shownModule(source.modules[0] ?? ''))
-    }
-    registry.add(definition)
-    return definition
-  }
-
-  /** @param where what was called, for the error */
-  #named(where: string, name: string, options: CallOptions, known: TaskDefinition | undefined): EnqueuedTask {
-    checkTaskName(name)
-    const { registry } = this.#parts
-    // Where it runs is not known then: counted as computing, of which a worker takes least ahead.
-    const definition = known ?? (registry.has(name) ? registry.get(name) : { name, version: 1, middleware: [], runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
-    return { ...definition, rules: callRules(where, options, definition.rules) }
-  }
-
   /** What each of its jobs is; a payload store has payloads of jobs only. */
   async #scheduled(definition: EnqueuedTask, args: readonly unknown[]): Promise<Schedule['call']> {
-    const [job] = await this.#newJobs(definition, [args]) as [NewJob]
+    const [job] = await this.#maker.jobsOf(definition, [args]) as [NewJob]
     const { payloadLimit } = this.#parts
     if (job.payload.length > payloadLimit) throw new PayloadTooLargeError(`The scheduled call of '${definition.name}'`, job.payload.length, payloadLimit, 'Payloads are kept of jobs, not of schedules: raise')
     if (this.closing) throw new ClosedError('The client')
     return callOf(job)
   }
 
-  /** Checked, and not kept yet. */
-  async #newJobs(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<NewJob[]> {
-    for (const args of calls) if (!Array.isArray(args)) throw new InvalidOptionError(`The calls of '${definition.name}'`, args, 'for each call the list of its arguments')
-    await this.#check(definition, calls)
-    return calls.map((args) => this.#newJob(definition, args))
-  }
-
   async #keep(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<JobHandle[]> {
     const { name: task, rules, middleware } = definition
-    const jobs = await this.#newJobs(definition, calls)
+    const jobs = await this.#maker.jobsOf(definition, calls)
     const keep = async (): Promise<void> => {
       if (this.closing) throw new ClosedError('The client')
       taken = await this.#enqueuer.add(jobs)
@@ -488,13 +482,6 @@ export class Client extends Service {
     })
   }
 
-  /** What schemas say of the arguments, also of what is linked. */
-  async #check(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<void> {
-    const { schema, rules: { link, linkError } } = definition
-    if (schema) await Promise.all(calls.map(async (args) => checkedArgs(definition, args)))
-    for (const { task, args } of [...link, ...linkError]) await this.#check(this.#known(task, 'link'), [args])
-  }
-
   async #job(id: string): Promise<Job> {
     const [job] = await this.#parts.backend.read([checkId(id)])
     if (!job) throw new UnknownJobError(id)
@@ -503,30 +490,6 @@ export class Client extends Service {
 
   async #resultOf({ id, token, result }: Job): Promise<Uint8Array | undefined> {
     return result && isReference(result) ? redeem(this.#parts.payloads, resultName(id, token), result, `The result of job ${id}`) : result
-  }
-
-  /** @param linked another job's end publishes it */
-  #newJob(definition: EnqueuedTask, args: readonly unknown[], linked = false): NewJob {
-    const { name, version, runs, rules, ownRules } = definition
-    const header = { ...headerOf(rules, ownRules, version), ...(linked ? { linked } : {}) }
-    const payload = encode(args, `The arguments of '${name}'`, 'args', leadOf(header))
-    const { queue, priority, delay, expires, tags, unique, key, ordered, cost, link, linkError } = rules
-    // What is linked, or takes another's place, is known to the payload store by no name.
-    if (payload.length > this.#parts.payloadLimit && (!this.#parts.payloads || linked || unique?.taken === 'replace')) {
-      throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, this.#parts.payloadLimit)
-    }
-    const links = [...this.#links('success', link), ...this.#links('failure', linkError)]
-    return {
-      id: this.#nextId(), task: name, queue, place: runs, priority, payload, delay, expires, tags,
-      ...(key === undefined ? {} : { key, ...(ordered ? { ordered } : {}) }),
-      ...(cost === 1 ? {} : { cost }),
-      ...(unique ? { unique: uniqueRule(name, unique, args) } : {}),
-      ...(links.length > 0 ? { links } : {})
-    }
-  }
-
-  #links(on: Link['on'], calls: readonly TaskCall[]): Link[] {
-    return calls.map(({ task, args }) => ({ on, job: this.#newJob(this.#known(task, 'link'), args, true) }))
   }
 
   async #story(id: string): Promise<KeptStory> {

@@ -1,6 +1,6 @@
 import type { Backend } from '../backends/backend.ts'
 import { type PayloadsOption, openPayloads } from '../backends/payloads/open-payloads.ts'
-import { checkWhere, openBackend } from '../backends/registry.ts'
+import { checkPrefix, checkWhere, openBackend } from '../backends/registry.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
 import { byteCount } from '../kernel/count.ts'
@@ -9,6 +9,7 @@ import { type Middleware, checkMiddleware } from '../tasks/middleware.ts'
 import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
 import type { Client } from './client.ts'
+import { type Routes, checkRoutes } from './routes.ts'
 
 export interface ConnectOptions {
   /** The tasks that may be enqueued: `import * as tasks from './tasks.ts'`, an object, or an array. */
@@ -22,12 +23,16 @@ export interface ConnectOptions {
    * your own. `purge` removes what is kept of a job. Default: nowhere.
    */
   payloads?: PayloadsOption
+  /** What all keys begin with, where applications share a server: as `?prefix=` in its URL. Default: `'treadle'`. */
+  prefix?: string
+  /** The queues of tasks that name none: by the task's name, in which a `*` stands for any characters; the first that fits counts. Default: `'default'` for all. */
+  routes?: Routes
   clock?: Clock
   log?: Logger
 }
 
 const mebibyte = 2 ** 20
-const connectOptions = { tasks: true, middleware: true, payloadLimit: true, payloads: true, clock: true, log: true } as const
+const connectOptions = { tasks: true, middleware: true, payloadLimit: true, payloads: true, prefix: true, routes: true, clock: true, log: true } as const
 
 /**
  * Connects to the backend at a URL: `sqlite:app.db`, or `memory:` for one process.
@@ -49,11 +54,13 @@ export async function connect(where: string | Backend, options: ConnectOptions =
   checkWhere(where, 'connect()')
   checkMiddleware(middleware)
   byteCount('payloadLimit', payloadLimit)
+  const routes = options.routes === undefined ? [] : checkRoutes(options.routes)
+  checkPrefix(options.prefix, where)
   const registry = new TaskRegistry(options.tasks)
   // Loaded when it is needed: every thread of a program imports this module along with its tasks.
   const { Client } = await import('./client.ts')
   const payloads = await openPayloads(options.payloads)
   const owned = typeof where === 'string'
-  const backend = owned ? await openBackend(where, { clock, log, threaded: true }) : where
-  return new Client({ backend, owned, registry, middleware, payloadLimit, payloads, clock }).start()
+  const backend = owned ? await openBackend(where, { clock, log, threaded: true, ...(options.prefix === undefined ? {} : { prefix: options.prefix }) }) : where
+  return new Client({ backend, owned, registry, routes, middleware, payloadLimit, payloads, clock }).start()
 }

@@ -5,6 +5,7 @@ import { type Line, lineOf } from '../jobs/job.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Lane } from './lane.ts'
+import type { QueueDraw } from './queue-draw.ts'
 import type { Reports } from './reports.ts'
 
 export interface JobFeedParts {
@@ -13,6 +14,8 @@ export interface JobFeedParts {
   readonly log: Logger
   readonly worker: string
   readonly queues: readonly string[]
+  /** Where they have weights: which is asked next. */
+  readonly draw?: QueueDraw
   readonly lease: number
   readonly lanes: ReadonlyMap<Line, Lane>
   readonly reports: Reports
@@ -54,6 +57,7 @@ export class JobFeed {
   /** There may be jobs, or cancels, that were not there before. */
   wake(): void {
     for (const lane of this.#parts.lanes.values()) lane.mayHaveMore = true
+    this.#parts.draw?.refill()
     this.#lookAgain = true
     this.#ask()
   }
@@ -149,7 +153,7 @@ export class JobFeed {
   #request(): ReserveRequest | undefined {
     if (!this.#open) return undefined
     const room: Partial<Record<Line, number>> = {}
-    const { worker, queues, lease } = this.#parts
+    const { worker, queues, draw, lease } = this.#parts
     if (this.#paused) return this.#lookAgain ? { worker, queues, room, lease } : undefined
     let asks = this.#lookAgain
     for (const [line, lane] of this.#parts.lanes) {
@@ -157,7 +161,8 @@ export class JobFeed {
       room[line] = lane.room
       asks = true
     }
-    return asks ? { worker, queues, room, lease } : undefined
+    const next = draw?.next()
+    return asks ? { worker, queues: next === undefined ? queues : [next], room, lease } : undefined
   }
 
   /**
@@ -180,9 +185,17 @@ export class JobFeed {
     const got = new Map<Line, number>()
     for (const delivery of reservation.deliveries) this.#parts.start(delivery)
     for (const delivery of reservation.deliveries) got.set(lineOf(delivery), (got.get(lineOf(delivery)) ?? 0) + 1)
+    const { draw } = this.#parts
+    const isShort = [...this.#parts.lanes.keys()].some((line) => (got.get(line) ?? 0) < (request.room[line] ?? 0))
+    // With weights, one queue was asked: others may have what it had not.
+    if (draw && request.queues.length === 1 && isShort && !draw.emptied(request.queues[0]!)) return this.#taken(reservation)
     for (const [line, lane] of this.#parts.lanes) {
       if (!this.#lookAgain && (got.get(line) ?? 0) < (request.room[line] ?? 0)) lane.mayHaveMore = false
     }
+    this.#taken(reservation)
+  }
+
+  #taken(reservation: Reservation): void {
     for (const attempt of reservation.cancelling) this.#parts.cancel(attempt)
     this.#wakeIn(reservation.nextDue)
   }

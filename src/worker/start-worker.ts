@@ -3,11 +3,12 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Backend } from '../backends/backend.ts'
 import { type PayloadsOption, openPayloads } from '../backends/payloads/open-payloads.ts'
-import { checkWhere, openBackend } from '../backends/registry.ts'
+import { checkPrefix, checkWhere, openBackend } from '../backends/registry.ts'
 import type { ResizableExecutor } from '../executors/executor.ts'
+import type { FinalState } from '../jobs/states.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { byteCount, count } from '../kernel/count.ts'
-import { type Duration, milliseconds } from '../kernel/duration.ts'
+import { type Duration, milliseconds, waitable } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
 import { checkOptions } from '../kernel/options.ts'
 import { type Logger, harmless, silentLogger } from '../kernel/logger.ts'
@@ -15,14 +16,18 @@ import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
 import { type Place, type TaskRef, checkQueueName } from '../tasks/task.ts'
 import { type PoolSize, poolSize } from '../kernel/pool-size.ts'
+import type { Keeping } from './maintenance/job-pruner.ts'
 import type { Worker } from './worker.ts'
 import '../executors/entries.ts'
 
 export interface WorkerOptions {
   /** What it runs: the tasks themselves, or the paths or URLs of the modules that export them. */
   tasks: Tasks | string | URL | readonly (string | URL)[]
-  /** The queues that it serves. Default: `['default']`. */
-  queues?: readonly string[]
+  /**
+   * The queues that it serves: a list, of which the highest priority comes first and then the oldest job, whatever its queue; or each with a weight, more than 0: with
+   * `{ urgent: 6, bulk: 1 }` it looks into the first six times as often before the other. None waits while the others are empty. Default: `['default']`.
+   */
+  queues?: readonly string[] | Readonly<Record<string, number>>
   /** How many calls that compute run at once, each on a thread. With `{ min, max }` threads come and go with the work. Default: as many as cores. */
   threads?: number | PoolSize
   /** How many calls that wait run at once, on one event loop of their own. Default: 100. */
@@ -46,6 +51,10 @@ export interface WorkerOptions {
    * Default: false; then it does not answer either.
    */
   control?: boolean
+  /** How long jobs are kept that have ended, by state, and how many of all together; older ones are removed about once a minute. Default: all, for ever. */
+  keep?: KeepOptions
+  /** What all keys begin with, where applications share a server: as for `connect`. Default: `'treadle'`. */
+  prefix?: string
   /** Whether it fires schedules, of all queues; any number of workers may. Default: true. */
   schedules?: boolean
   clock?: Clock
@@ -54,7 +63,7 @@ export interface WorkerOptions {
 
 const workerOptions = {
   tasks: true, queues: true, threads: true, loopConcurrency: true, blocking: true, processes: true, memoryLimit: true, lease: true, stallLimit: true, busyLimit: true,
-  payloads: true, control: true, schedules: true, clock: true, log: true
+  payloads: true, control: true, schedules: true, keep: true, prefix: true, clock: true, log: true
 } as const
 
 /**
@@ -72,8 +81,9 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   refuseNestedStart('startWorker()')
   const { queues = ['default'], loopConcurrency = 100, blocking = 64, memoryLimit = Infinity, control = false, schedules = true, clock = systemClock } = checkOptions('startWorker()', options, workerOptions)
   checkWhere(where, 'startWorker()')
-  if (!Array.isArray(queues) || queues.length === 0) throw new InvalidOptionError('queues', queues, 'a list of at least one queue')
-  for (const queue of queues) checkQueueName(queue)
+  const weights = checkQueues(queues)
+  const keeping = options.keep === undefined ? undefined : checkKeep(options.keep)
+  checkPrefix(options.prefix, where)
   if (typeof schedules !== 'boolean') throw new InvalidOptionError('schedules', schedules, 'true or false')
   const log = harmless(options.log ?? silentLogger)
   const lease = milliseconds(options.lease ?? '5s', 'lease')
@@ -100,13 +110,39 @@ export async function startWorker(where: string | Backend, options: WorkerOption
     const manifests = await loop.describeTasks(asked(options.tasks))
     const tasks = new Map(manifests.flatMap((manifest) => [manifest.name, ...manifest.aliases].map((name) => [name, manifest] as const)))
     const payloads = await openPayloads(options.payloads)
-    const backend = owned ? await openBackend(where, { clock, log, threaded: false }) : where
+    const backend = owned ? await openBackend(where, { clock, log, threaded: false, ...(options.prefix === undefined ? {} : { prefix: options.prefix }) }) : where
     const id = idMaker(clock)()
-    return await new Worker({ id, backend, owned, queues, lease, busyLimit, executors, tasks, payloads, control, schedules, clock, log }).start()
+    return await new Worker({
+      id, backend, owned, queues: [...weights.keys()], ...(Array.isArray(queues) ? {} : { weights }), ...(keeping ? { keeping } : {}), lease, busyLimit, executors, tasks, payloads,
+      control, schedules, clock, log
+    }).start()
   } catch (error) {
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     throw error
   }
+}
+
+/** How long jobs are kept that have ended. What is absent is kept for ever. */
+export type KeepOptions = Readonly<Partial<Record<FinalState, Duration>>> & {
+  /** How many, of all queues and states together: the oldest go first. */
+  readonly count?: number
+}
+
+function checkKeep(keep: KeepOptions): Keeping {
+  const { count: most, ...ages } = checkOptions('keep', keep, { succeeded: true, failed: true, cancelled: true, dead: true, count: true })
+  if (most !== undefined) count('keep.count', most)
+  return { count: most ?? Infinity, ages: Object.fromEntries(Object.entries(ages).map(([state, age]) => [state, waitable(milliseconds(age, `keep.${state}`), `keep.${state}`)])) }
+}
+
+/** The queues with their weights; 1 where none were given. */
+function checkQueues(queues: NonNullable<WorkerOptions['queues']>): ReadonlyMap<string, number> {
+  const weights = new Map(Array.isArray(queues) ? queues.map((queue: string) => [queue, 1] as const) : Object.entries(queues ?? {}))
+  if (typeof queues === 'string' || weights.size === 0) throw new InvalidOptionError('queues', queues, 'a list of at least one queue, or an object with the weight of each')
+  for (const [queue, weight] of weights) {
+    checkQueueName(queue)
+    if (typeof weight !== 'number' || !(weight > 0 && weight < Infinity)) throw new InvalidOptionError(`queues.${queue}`, weight, 'a weight, more than 0')
+  }
+  return weights
 }
 
 /** Whoever names tasks allows those, not all that their modules export. */

@@ -28,9 +28,11 @@ import { LeaseKeeper } from './lease-keeper.ts'
 import { type Controlled, obey } from './obey.ts'
 import { RemoteControl } from './remote-control.ts'
 import { allowsRetry } from '../jobs/retry.ts'
+import { JobPruner, type Keeping } from './maintenance/job-pruner.ts'
 import { JobRescuer } from './maintenance/job-rescuer.ts'
 import { Scheduler } from './maintenance/scheduler.ts'
 import { PayloadDesk } from './payload-desk.ts'
+import { QueueDraw } from './queue-draw.ts'
 import { Reports } from './reports.ts'
 import { type SettledAttempt, bounded, deferred, settlementOf } from './settle.ts'
 import { Tally } from './tally.ts'
@@ -41,6 +43,10 @@ export interface WorkerParts {
   /** Whether closing the worker closes the backend. */
   readonly owned: boolean
   readonly queues: readonly string[]
+  /** How often each is looked into before the others; absent where they are one line. */
+  readonly weights?: ReadonlyMap<string, number>
+  /** How long jobs are kept that have ended; absent where they are for ever. */
+  readonly keeping?: Keeping
   /** Milliseconds. */
   readonly lease: number
   /** How long all of a place may be busy without one call ending, until the worker is unready. Milliseconds. */
@@ -115,6 +121,7 @@ export class Worker extends Service implements Controlled {
     this.#desk = parts.payloads && new PayloadDesk(parts.payloads, broker, log)
     this.#feed = new JobFeed({
       broker, clock, log, worker, queues, lease,
+      ...(parts.weights ? { draw: new QueueDraw(parts.weights) } : {}),
       lanes: this.#lanes,
       reports: this.#reports,
       start: (delivery) => void this.#run(delivery),
@@ -208,7 +215,7 @@ export class Worker extends Service implements Controlled {
   }
 
   protected async onStart(): Promise<void> {
-    const { backend, clock, log, id, lease, queues, schedules } = this.#parts
+    const { backend, payloads, clock, log, id, lease, queues, keeping, schedules } = this.#parts
     const { signal } = this.#stopUpkeep
     this.#startedAt = this.clock.elapsed()
     this.#listening = backend.listen(queues, () => this.#feed.wake())
@@ -216,6 +223,7 @@ export class Worker extends Service implements Controlled {
     this.#upkeep = Promise.all([
       this.#keeper.run(id, lease, () => [...this.#held.values()], () => this.#info(), (lost) => this.#loseLease(lost), signal),
       rescuer.run(signal),
+      ...keeping ? [new JobPruner(backend, payloads, keeping, clock, log).run(signal)] : [],
       ...schedules ? [new Scheduler(backend, clock, log).run(signal)] : []
     ])
     // Whoever asks once it has started finds it.

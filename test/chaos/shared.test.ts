@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const sharer = fileURLToPath(new URL('../fixtures/chaos/sharer.ts', import.meta.url))
 const withRedis = testWith(['redis-server', '--version'], 'apt-get install redis-server')
-const lease = 1_500
+const lease = 2_000
 
 interface Ground extends AsyncDisposable {
   readonly url: string

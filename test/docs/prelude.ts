@@ -1,4 +1,5 @@
 // What the examples in docstrings may take for granted: the public surface, a few tasks, a queue with a worker on it.
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { Worker } from 'node:worker_threads'
@@ -31,4 +32,4 @@ process.on('exit', () => console.log(`checked ${checked}`))
 const nothing: () => unknown = new Proxy(() => nothing, { get: () => nothing })
 const runner = { describe: (_name: string, suite: () => void) => suite(), test: nothing, expect: nothing }
 
-Object.assign(globalThis, concurrency, treadle, testing, tasks, runner, { Worker, memory, directoryPayloads, ThreadExecutor, definitionOf, tasks, queue, backend, wait, shows, systemClock, here: treadle.local(), job: await queue.enqueue(tasks.area, 2, 3), url: 'data:text/plain,hello' })
+Object.assign(globalThis, concurrency, treadle, testing, tasks, runner, { DatabaseSync, Worker, memory, directoryPayloads, ThreadExecutor, definitionOf, tasks, queue, backend, wait, shows, systemClock, here: treadle.local(), job: await queue.enqueue(tasks.area, 2, 3), url: 'data:text/plain,hello' })

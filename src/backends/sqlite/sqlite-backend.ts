@@ -7,7 +7,7 @@ import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Enlisted, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
 import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
@@ -18,6 +18,7 @@ import { EndingWatch } from './ending-watch.ts'
 import { SqliteEngine } from './engine.ts'
 import { backendError } from './errors.ts'
 import type { Durability } from './file.ts'
+import { enlist } from './enlisted.ts'
 import { Hearings } from './hearings.ts'
 import type { JobBatch } from './job-batch.ts'
 import type { Committed } from './job-tables.ts'
@@ -82,6 +83,10 @@ class SqliteBackend implements Backend {
   /** @param jobs as the port has them, or as the thread's host sends them */
   publish(jobs: readonly NewJob[] | JobBatch): Promise<readonly Taken[]> {
     return this.#ask(() => this.#engine.publish(jobs))
+  }
+
+  inside(connection: unknown): Enlisted {
+    return enlist(this.#path, connection)
   }
 
   reserve(request: ReserveRequest): Promise<Reservation> {

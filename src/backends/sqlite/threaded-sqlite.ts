@@ -8,13 +8,14 @@ import { milliseconds } from '../../kernel/duration.ts'
 import { BackendError, ClosedError } from '../../kernel/errors.ts'
 import { type Logger, harmless, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Enlisted, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
 import type { Hearer, Hearing } from '../bus.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { SharedReply, SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { startThread } from '../../tasks/own-thread.ts'
 import { sqliteEntry } from './entry.ts'
+import { enlist } from './enlisted.ts'
 import { batchOf } from './job-batch.ts'
 import { type Method, type Reply, type Request, type ThreadData, TickLine, add, attend, call, dispose, done, ended, failed, hear, heard, listen, log, missed, opening, remove, taken, wake, watch } from './messages.ts'
 import type { Durability } from './file.ts'
@@ -94,6 +95,11 @@ class ThreadedSqlite implements Backend {
 
   publish(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
     return this.#call('publish', batchOf(jobs) ?? jobs)
+  }
+
+  inside(connection: unknown): Enlisted {
+    this.#checkOpen()
+    return enlist(this.#path, connection)
   }
 
   reserve(request: ReserveRequest): Promise<Reservation> {

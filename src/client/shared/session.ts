@@ -301,7 +301,8 @@ export class Session {
     this.#timer = undefined
     if (!isNeeded) return
     const { clock } = this.#parts
-    const set = clock.after(Math.max(0, at - clock.elapsed()), () => {
+    // Whole milliseconds: one that fires a little too soon would be set again for no time at all.
+    const set = clock.after(Math.ceil(Math.max(0, at - clock.elapsed())), () => {
       this.#timer = undefined
       this.#tick()
     }, { background })

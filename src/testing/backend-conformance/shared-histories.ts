@@ -42,7 +42,7 @@ function moves(fc: typeof FastCheck): FastCheck.Arbitrary<Move[]> {
   return fc.array(fc.oneof(
     { weight: 5, arbitrary: fc.record({ does: fc.constant('share' as const), who: fc.nat(2), lease: fc.constantFrom(50, 300, 2_000), leaves: rarely, wishes: fc.array(wish, { maxLength: 4 }) }) },
     { weight: 1, arbitrary: fc.record({ does: fc.constant('pass' as const), ms: fc.constantFrom(0.5, 33, 300, 2_500) }) }
-  ), { minLength: 1, maxLength: 40 })
+  ), { minLength: 1, maxLength: 60, size: 'max' })
 }
 
 export const sharedHistoryCases: Cases = {

@@ -1,0 +1,4 @@
+import { freshFile } from '../queue/load.ts'
+import { measuring } from './tenants.ts'
+
+export const measure = measuring(() => ({ url: `sqlite:${freshFile()}`, async [Symbol.asyncDispose]() {} }), true)

@@ -1,0 +1,107 @@
+import type { NewJob } from '../jobs/job.ts'
+import type { Link } from '../jobs/link.ts'
+import { InvalidOptionError, PayloadTooLargeError, TaskIsClosureError } from '../kernel/errors.ts'
+import { checkedArgs } from '../tasks/checked-args.ts'
+import type { TaskRegistry } from '../tasks/registry.ts'
+import { shownModule } from '../tasks/source.ts'
+import type { TaskCall } from '../tasks/task-call.ts'
+import { type CallOptions, type TaskDefinition, callRules, checkTaskName, definitionOf, ruleDefaults } from '../tasks/task.ts'
+import { encode } from '../wire/codec.ts'
+import { headerOf, leadOf } from '../wire/envelope.ts'
+import { uniqueRule } from './unique-rule.ts'
+
+/** What of a task matters for a job of it. */
+export type EnqueuedTask = Pick<TaskDefinition, 'name' | 'version' | 'schema' | 'middleware' | 'runs' | 'rules' | 'ownRules'>
+
+export interface JobMakerParts {
+  readonly registry: TaskRegistry
+  /** The queues of tasks that name none. */
+  readonly routes: readonly (readonly [pattern: RegExp, queue: string])[]
+  readonly nextId: () => string
+  /** The largest payload of a message, in bytes. */
+  readonly payloadLimit: number
+  /** Whether there is a place for larger ones. */
+  readonly hasPayloads: boolean
+}
+
+/** Makes jobs of calls: looks their tasks up, has schemas check the arguments, encodes them. */
+export class JobMaker {
+  readonly #parts: JobMakerParts
+
+  constructor(parts: JobMakerParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * @param where what was called, for the error
+   * @throws NotATaskError, TaskIsClosureError, DuplicateTaskError
+   */
+  known(task: unknown, where: string): TaskDefinition {
+    const definition = definitionOf(task, where)
+    const { name, source } = definition
+    const { registry } = this.#parts
+    // What a function made may still be an export of another module; then it is among `tasks`. Otherwise no worker can find it.
+    if (source.within !== undefined && !registry.has(name)) {
+      throw new TaskIsClosureError(name, source.within, shownModule(source.modules[0] ?? ''))
+    }
+    registry.add(definition)
+    return definition
+  }
+
+  /**
+   * A task that is known by name only.
+   *
+   * @param where what was called, for the error
+   * @throws InvalidOptionError
+   */
+  named(where: string, name: string, options: CallOptions, known: TaskDefinition | undefined): EnqueuedTask {
+    checkTaskName(name)
+    const { registry } = this.#parts
+    // Where it runs is not known then: counted as computing, of which a worker takes least ahead.
+    const definition = known ?? (registry.has(name) ? registry.get(name) : { name, version: 1, middleware: [], runs: 'thread' as const, rules: ruleDefaults, ownRules: ruleDefaults })
+    return { ...definition, rules: callRules(where, options, definition.rules) }
+  }
+
+  /** Checked, and not kept yet. A promise only where a schema is async. @throws InvalidOptionError, InvalidArgumentsError, PayloadTooLargeError, UncloneableError */
+  jobsOf(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): NewJob[] | Promise<NewJob[]> {
+    for (const args of calls) if (!Array.isArray(args)) throw new InvalidOptionError(`The calls of '${definition.name}'`, args, 'for each call the list of its arguments')
+    const make = (): NewJob[] => calls.map((args) => this.#newJob(definition, args))
+    const checks = this.#checks(definition, calls).filter((check) => check instanceof Promise)
+    return checks.length === 0 ? make() : Promise.all(checks).then(make)
+  }
+
+  /** What schemas say of the arguments, also of what is linked. */
+  #checks(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): unknown[] {
+    const { schema, rules: { link, linkError } } = definition
+    return [
+      ...schema ? calls.map((args) => checkedArgs(definition, args)) : [],
+      ...[...link, ...linkError].flatMap(({ task, args }) => this.#checks(this.known(task, 'link'), [args]))
+    ]
+  }
+
+  /** @param linked another job's end publishes it */
+  #newJob(definition: EnqueuedTask, args: readonly unknown[], linked = false): NewJob {
+    const { name, version, runs, rules, ownRules } = definition
+    const { routes, nextId, payloadLimit, hasPayloads } = this.#parts
+    const header = { ...headerOf(rules, ownRules, version), ...(linked ? { linked } : {}) }
+    const payload = encode(args, `The arguments of '${name}'`, 'args', leadOf(header))
+    const { priority, delay, expires, tags, unique, key, ordered, cost, link, linkError } = rules
+    // What is linked, or takes another's place, is known to the payload store by no name.
+    if (payload.length > payloadLimit && (!hasPayloads || linked || unique?.taken === 'replace')) {
+      throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, payloadLimit)
+    }
+    const queue = rules.queue === ruleDefaults.queue ? routes.find(([pattern]) => pattern.test(name))?.[1] ?? rules.queue : rules.queue
+    const links = [...this.#links('success', link), ...this.#links('failure', linkError)]
+    return {
+      id: nextId(), task: name, queue, place: runs, priority, payload, delay, expires, tags,
+      ...(key === undefined ? {} : { key, ...(ordered ? { ordered } : {}) }),
+      ...(cost === 1 ? {} : { cost }),
+      ...(unique ? { unique: uniqueRule(name, unique, args) } : {}),
+      ...(links.length > 0 ? { links } : {})
+    }
+  }
+
+  #links(on: Link['on'], calls: readonly TaskCall[]): Link[] {
+    return calls.map(({ task, args }) => ({ on, job: this.#newJob(this.known(task, 'link'), args, true) }))
+  }
+}

@@ -1,0 +1,76 @@
+import type { Backend } from '../../backends/backend.ts'
+import type { PayloadStore } from '../../backends/payloads/payload-store.ts'
+import { type FinalState, finalStates } from '../../jobs/states.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { Logger } from '../../kernel/logger.ts'
+
+/** How long jobs are kept that have ended. What is absent is kept for ever. */
+export interface Keeping {
+  /** By state, in milliseconds from their end. */
+  readonly ages: Readonly<Partial<Record<FinalState, number>>>
+  /** How many, of all states together: the oldest go first. */
+  readonly count: number
+}
+
+/** How often it looks, in milliseconds. Several workers that do share the work by chance. */
+const interval = 60_000
+
+/** So many are removed in one transaction. */
+const atOnce = 500
+
+/** Removes jobs that have ended and are kept no longer. */
+export class JobPruner {
+  readonly #backend: Pick<Backend, 'purge' | 'stats'>
+  readonly #payloads: PayloadStore | undefined
+  readonly #keeping: Keeping
+  readonly #clock: Clock
+  readonly #log: Logger
+
+  constructor(backend: Pick<Backend, 'purge' | 'stats'>, payloads: PayloadStore | undefined, keeping: Keeping, clock: Clock, log: Logger) {
+    this.#backend = backend
+    this.#payloads = payloads
+    this.#keeping = keeping
+    this.#clock = clock
+    this.#log = log
+  }
+
+  /** Until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#clock.sleep(interval * (0.75 + Math.random() / 2), signal)
+      if (signal.aborted) return
+      try {
+        const removed = await this.#byAge(signal) + await this.#byCount(signal)
+        if (removed > 0) this.#log.info({ removed }, 'jobs removed that had ended')
+      } catch (error) {
+        this.#log.error({ err: error }, 'jobs that are kept no longer could not be removed; it is tried again')
+      }
+    }
+  }
+
+  async #byAge(signal: AbortSignal): Promise<number> {
+    let removed = 0
+    for (const [state, olderThan] of Object.entries(this.#keeping.ages) as [FinalState, number][]) removed += await this.#purge([state], olderThan, Infinity, signal)
+    return removed
+  }
+
+  async #byCount(signal: AbortSignal): Promise<number> {
+    if (this.#keeping.count === Infinity) return 0
+    const { queues } = await this.#backend.stats()
+    const ended = Object.values(queues).reduce((sum, counts) => sum + finalStates.reduce((own, state) => own + counts[state], 0), 0)
+    return this.#purge(finalStates, 0, ended - this.#keeping.count, signal)
+  }
+
+  /** @param most how many at most */
+  async #purge(states: readonly FinalState[], olderThan: number, most: number, signal: AbortSignal): Promise<number> {
+    let removed = 0
+    for (let from: string | undefined; removed < most && !signal.aborted;) {
+      const { jobs, next } = await this.#backend.purge({ states, olderThan, limit: Math.min(atOnce, most - removed), ...(from === undefined ? {} : { from }) })
+      await this.#payloads?.forget(jobs)
+      removed += jobs.length
+      if (next === undefined) return removed
+      from = next
+    }
+    return removed
+  }
+}

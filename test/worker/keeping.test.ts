@@ -1,0 +1,48 @@
+import { expect } from 'vitest'
+import { connect } from '../../src/client/connect.ts'
+import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
+import { silentLogger } from '../../src/kernel/logger.ts'
+import { bytes, deliver, error, settlement, succeed } from '../../src/testing/backend-conformance/bench.ts'
+import { directoryPayloads } from '../../src/backends/payloads/directory-payloads.ts'
+import { JobPruner } from '../../src/worker/maintenance/job-pruner.ts'
+import { startWorker } from '../../src/worker/start-worker.ts'
+import * as tasks from '../fixtures/queue/tasks.ts'
+import { onEachBackend } from '../support/each-backend.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+onEachBackend('jobs that have ended', (test) => {
+  test('are removed by their age and by their number, with their payloads, and no others', async (open) => {
+    using folder = temporaryFolder()
+    const payloads = await directoryPayloads(folder.path)
+    const backend = await open()
+    const [done, failed, more, running] = [await deliver(backend), await deliver(backend), await deliver(backend), await deliver(backend)]
+    await payloads.put(`${done.job}.args`, bytes('large'))
+    await backend.settle([succeed(done), settlement(failed, { event: 'fail', error }), succeed(more)])
+    const clock = new VirtualClock()
+    const look = async (ages: object, count: number, left: readonly (string | undefined)[]): Promise<void> => {
+      const stop = new AbortController()
+      const run = new JobPruner(backend, payloads, { ages, count }, clock, silentLogger).run(stop.signal)
+      await clock.advance(80_000)
+      await expect.poll(async () => (await backend.read([done, failed, more, running].map(({ job }) => job))).map((job) => job?.state)).toEqual(left)
+      stop.abort()
+      await run
+    }
+    await look({ succeeded: 3_600_000, failed: 0 }, Infinity, ['succeeded', undefined, 'succeeded', 'active'])
+    await look({}, 1, [undefined, undefined, 'succeeded', 'active'])
+    await look({ succeeded: 0 }, 1, [undefined, undefined, undefined, 'active'])
+    expect(await payloads.get(`${done.job}.args`)).toBe(undefined)
+  })
+
+  test('a worker that is to keep none long removes them', async (open) => {
+    const backend = await open()
+    await using queue = await connect(backend, { tasks })
+    const clock = new VirtualClock()
+    const worker = await startWorker(backend, { tasks, threads: 1, clock, keep: { succeeded: 0 } })
+    const job = await queue.enqueue(tasks.add, 1, 2)
+    expect(await job.result()).toBe(3)
+    await clock.advance(80_000)
+    while (await job.state().then(() => true, () => false)) await clock.advance(80_000)
+    await clock.runUntil(worker.close())
+    for (const keep of [{ succeeded: -1 }, { count: 0.5 }, { forever: true }]) await expect(startWorker(backend, { tasks, keep })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  })
+})
