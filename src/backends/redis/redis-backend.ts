@@ -17,6 +17,7 @@ import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Wat
 import { Blob } from './blob.ts'
 import * as broker from './broker-scripts.ts'
 import { EndingWatch } from './ending-watch.ts'
+import { askedUsual, publishUsual } from './publish-usual.ts'
 import type { Script } from './script.ts'
 import * as replies from './replies.ts'
 import * as schedule from './schedule-scripts.ts'
@@ -70,6 +71,8 @@ class RedisBackend implements Backend {
       this.#server.checkOpen()
       return []
     }
+    const usual = askedUsual(jobs)
+    if (usual && await this.#run<number | null>(publishUsual, { groups: usual.groups }, usual.blob)) return []
     const blob = new Blob()
     const taken = await this.#run<replies.TakenReply[]>(broker.publish, { jobs: jobs.map((job) => published(job, blob)) }, blob)
     return taken.map(([at, how, holder]) => ({ job: jobs[at]!.id, admission: String(how) as Taken['admission'], holder: String(holder) }))
