@@ -230,6 +230,21 @@ export class Client extends Service {
     return recordOf(job, await this.#resultOf(job))
   }
 
+  /** See `JobHandle.watch`. */
+  async *watch(id: string, options: Pick<ResultOptions, 'signal'> = {}): AsyncGenerator<JobRecord, void, undefined> {
+    const { signal } = checkOptions('watch()', options, { signal: true })
+    await using events = this.events({ job: checkId(id), limit: 1, ...(signal ? { signal } : {}) })
+    await events.ready
+    let record = await this.read(id)
+    for (;;) {
+      yield record
+      if (isFinal(record.state)) return
+      // Whatever it was, or was missed: the job says what came of it.
+      await events.next()
+      record = await this.read(id)
+    }
+  }
+
   /** @throws UnknownJobError */
   async state(id: string): Promise<JobState> {
     return (await this.#job(id)).state
