@@ -152,17 +152,14 @@ export class JobFeed {
 
   #request(): ReserveRequest | undefined {
     if (!this.#open) return undefined
-    const room: Partial<Record<Line, number>> = {}
     const { worker, queues, draw, lease } = this.#parts
-    if (this.#paused) return this.#lookAgain ? { worker, queues, room, lease } : undefined
-    let asks = this.#lookAgain
-    for (const [line, lane] of this.#parts.lanes) {
-      if (!lane.mayHaveMore || !(this.#lookAgain || lane.hungry)) continue
-      room[line] = lane.room
-      asks = true
-    }
-    const next = draw?.next()
-    return asks ? { worker, queues: next === undefined ? queues : [next], room, lease } : undefined
+    // It hears of cancels all the same, and renews its lease.
+    if (this.#paused) return this.#lookAgain ? { worker, queues, room: {}, lease } : undefined
+    const asking = [...this.#parts.lanes].filter(([, lane]) => lane.mayHaveMore && (this.#lookAgain || lane.hungry))
+    if (asking.length === 0 && !this.#lookAgain) return undefined
+    const next = draw?.next(asking.map(([line]) => line))
+    const room = Object.fromEntries(asking.filter(([line]) => next === undefined || draw!.mayHave(next, line)).map(([line, lane]) => [line, lane.room]))
+    return { worker, queues: next === undefined ? queues : [next], room, lease }
   }
 
   /**
@@ -186,16 +183,11 @@ export class JobFeed {
     for (const delivery of reservation.deliveries) this.#parts.start(delivery)
     for (const delivery of reservation.deliveries) got.set(lineOf(delivery), (got.get(lineOf(delivery)) ?? 0) + 1)
     const { draw } = this.#parts
-    const isShort = [...this.#parts.lanes.keys()].some((line) => (got.get(line) ?? 0) < (request.room[line] ?? 0))
-    // With weights, one queue was asked: others may have what it had not.
-    if (draw && request.queues.length === 1 && isShort && !draw.emptied(request.queues[0]!)) return this.#taken(reservation)
     for (const [line, lane] of this.#parts.lanes) {
-      if (!this.#lookAgain && (got.get(line) ?? 0) < (request.room[line] ?? 0)) lane.mayHaveMore = false
+      if (this.#lookAgain || (got.get(line) ?? 0) >= (request.room[line] ?? 0)) continue
+      // With weights, one queue was asked: others may have what it had not.
+      lane.mayHaveMore = draw !== undefined && !draw.emptied(request.queues[0]!, line)
     }
-    this.#taken(reservation)
-  }
-
-  #taken(reservation: Reservation): void {
     for (const attempt of reservation.cancelling) this.#parts.cancel(attempt)
     this.#wakeIn(reservation.nextDue)
   }

@@ -26,6 +26,18 @@ onEachBackend('routing', (each) => {
     expect(await (await queue.enqueue(tasks.add.with({ queue: 'bulk' }), 1, 1)).result()).toBe(2)
   })
 
+  each('what waited already before a worker started is taken by weight', async (open) => {
+    const backend = await open()
+    await using queue = await connect(backend, { tasks })
+    const jobs = []
+    for (const name of ['bulk', 'urgent']) jobs.push(...await queue.enqueueMany(tasks.greet.with({ queue: name }), Array.from({ length: 900 }, () => ['you'] as [string])))
+    await using _worker = await startWorker(backend, { tasks, threads: 1, loopConcurrency: 4, queues: { urgent: 50, bulk: 1 } })
+    for (const job of jobs) await job.result()
+    const [bulk, urgent] = await Promise.all(['bulk', 'urgent'].map(async (name) => (await queue.list({ queue: name, limit: 1_000 })).map(({ finishedAt }) => Number(finishedAt))))
+    const lastUrgent = Math.max(...urgent!)
+    expect(bulk!.filter((at) => at < lastUrgent).length).toBeLessThan(450)
+  })
+
   each('queues, routes and prefixes that say nothing sensible are refused', async (open) => {
     const backend = await open()
     for (const queues of [[], {}, { a: 0 }, { a: Number.NaN }, 'a', { 'a b': 1 }]) await expect(startWorker(backend, { tasks, queues: queues as never })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
@@ -42,16 +54,18 @@ describe('which queue is asked next', () => {
       const names = Object.keys(weights)
       const draw = new QueueDraw(new Map(Object.entries(weights)), () => random.next().value)
       const drawn = names.map((_, at) => {
-        const queue = draw.next()!
-        expect(draw.emptied(queue)).toBe(at === names.length - 1)
+        const queue = draw.next(['loop', 'thread'])!
+        expect(draw.emptied(queue, 'loop')).toBe(at === names.length - 1)
+        expect(draw.emptied(queue, 'thread')).toBe(at === names.length - 1)
         return queue
       })
       expect(drawn.toSorted()).toEqual(names.toSorted())
-      expect(draw.next()).toBe(undefined)
+      expect(draw.next(['loop', 'thread'])).toBe(undefined)
+      expect(names).toContain(draw.next(['loop', 'process']))
       draw.refill()
-      expect(names).toContain(draw.next())
+      expect(names).toContain(draw.next(['loop']))
     }))
     const draw = new QueueDraw(new Map([['urgent', 3], ['bulk', 1]]), () => 0.74)
-    expect([draw.next(), new QueueDraw(new Map([['urgent', 3], ['bulk', 1]]), () => 0.76).next()]).toEqual(['urgent', 'bulk'])
+    expect([draw.next(['loop']), new QueueDraw(new Map([['urgent', 3], ['bulk', 1]]), () => 0.76).next(['loop'])]).toEqual(['urgent', 'bulk'])
   })
 })

@@ -23,7 +23,7 @@ import { shareOn } from '../shared/share.ts'
 import type { SharedReply, SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
-import { Gatekeeper, isBefore } from './gatekeeper.ts'
+import { Gatekeeper, isBefore, mostHeldBack } from './gatekeeper.ts'
 import { MemorySharedTables } from './shared-tables.ts'
 import { MemoryBus } from './memory-bus.ts'
 import { Heap } from '../../concurrency/heap.ts'
@@ -327,6 +327,7 @@ class MemoryBackend implements Backend {
       // Heaps still hold the entry where it stood: there nothing is left of it.
       this.#mortal.delete(holder)
       this.#counts.add(job.queue, holder.job.state, -1)
+      if (holder.job.state === 'ready') this.#gates.left(holder.job)
       holder.job = { ...holder.job, state: 'cancelled' }
       this.#keep({ ...holder, payload, links, job: after })
     }
@@ -346,12 +347,13 @@ class MemoryBackend implements Backend {
     this.#renew(worker, lease, now)
     this.#promote(now)
     const deliveries: Delivery[] = []
-    for (const line of lines) this.#deliver({ worker, queues: [...new Set(queues)], line, room: room[line] ?? 0 }, now, deliveries)
+    let complete = true
+    for (const line of lines) complete = this.#deliver({ worker, queues: [...new Set(queues)], line, room: room[line] ?? 0 }, now, deliveries) && complete
     const cancelling = [...this.#held.get(worker) ?? []].filter(({ job }) => job.cancelling)
     return {
       deliveries,
       cancelling: cancelling.map(({ job }) => ({ job: job.id, token: job.token })),
-      nextDue: Math.max(0, Math.min(this.#firstDue()?.job.dueAt ?? Infinity, this.#gates.nextOpening) - now)
+      nextDue: complete ? Math.max(0, Math.min(this.#firstDue()?.job.dueAt ?? Infinity, this.#gates.nextOpening) - now) : 0
     }
   }
 
@@ -359,19 +361,23 @@ class MemoryBackend implements Backend {
     { worker, queues, line: name, room }: { worker: string, queues: readonly string[], line: Line, room: number },
     now: number,
     deliveries: Delivery[]
-  ): void {
-    for (let left = room; left > 0;) {
+  ): boolean {
+    let heldBack = 0
+    for (let left = room; left > 0 && heldBack < mostHeldBack;) {
       let first: Heap<Entry> | undefined
       for (const queue of queues) {
         const line = this.#line(queue, name)
-        this.#gates.admit(queue, name, now, (entry) => line.push(entry))
+        this.#gates.admit(queue, left, now, (entry) => this.#line(queue, lineOf(entry.job)).push(entry))
         while (line.peek() && line.peek()!.job.state !== 'ready') line.pop()
         const head = line.peek()
         if (head && (!first || comesFirst(head, first.peek()!)) && this.#gates.letsThrough(queue, head.job.cost, this.#counts.of(queue).active, now)) first = line
       }
       const entry = first?.pop()
-      if (!entry) return
-      if (this.#gates.holdsBack(entry, now)) continue
+      if (!entry) return true
+      if (this.#gates.holdsBack(entry, now)) {
+        heldBack++
+        continue
+      }
       if (hasExpired(entry.job, now)) {
         this.#happen(entry, { event: 'bury', error: expired }, now)
         continue
@@ -382,6 +388,7 @@ class MemoryBackend implements Backend {
       deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, deferrals, payload: entry.payload })
       left--
     }
+    return heldBack < mostHeldBack
   }
 
   #promote(now: number): void {

@@ -86,7 +86,8 @@ local ends = { succeeded = 'success', failed = 'failure', dead = 'failure' }
 local function publishLinks(job)
   local parent = { job = job.id, token = job.token, state = job.state, outcome = job.result or job.error }
   for _, link in ipairs(job.links) do
-    if link.on == ends[job.state] and not load(link.job.queue, link.job.id) then publishOne(link.job, parent) end
+    local linked = link.on == ends[job.state] and cmsgpack.unpack(link.job)
+    if linked and not load(linked.queue, linked.id) then publishOne(linked, parent) end
   end
 end
 

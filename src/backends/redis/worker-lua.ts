@@ -90,17 +90,19 @@ local function reserve(request)
   if redis.call('ZADD', P .. ':workers', number(now + request.lease), request.worker) == 1 and heard then tellWorker('worker-online', request.worker) end
   writeSets()
   promote()
-  local deliveries, buried, complete, opensLater, anyGated = {}, 0, true, nil, false
-  for _, queue in ipairs(request.queues) do anyGated = anyGated or isGated(queue) end
+  local deliveries, buried, complete, opensLater = {}, 0, true, nil
+  local function anyGated()
+    for _, queue in ipairs(request.queues) do if isGated(queue) then return true end end
+  end
   for _, line in ipairs(lines) do
     local left = request.room[line] or 0
-    if anyGated and left > 0 and complete then
-      local opens
-      complete, opens = takeGated(request, line, left, deliveries)
-      if opens then opensLater = math.min(opensLater or opens, opens) end
-      left = 0
-    end
     while left > 0 and complete do
+      if anyGated() then
+        local opens
+        complete, opens = takeGated(request, line, left, deliveries)
+        if opens then opensLater = math.min(opensLater or opens, opens) end
+        break
+      end
       writeSets()
       local some = front(request.queues, line, left)
       for index = 1, math.min(left, #some) do
@@ -112,6 +114,8 @@ local function reserve(request)
         elseif hasExpired(job) then
           change(job, { event = 'bury', error = bytes(asked.expired), why = asked.whyExpired })
           buried = buried + 1
+          -- What it published may have changed others.
+          if job.links then break end
         else
           change(job, { event = 'reserve', worker = request.worker })
           left = left - 1

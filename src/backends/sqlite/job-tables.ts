@@ -145,7 +145,9 @@ export class JobTables {
     const { state, queue, dueAt, token, cancelling, expiresAt } = job
     if (mayExpire(job)) this.#sql.dropExpiring.run(expiresAt, seq)
     if (isParked) this.#sql.dropParked.run(seq)
-    else if (state === 'ready') this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], rank!, seq)
+    if (state === 'ready') this.gates.left(job)
+    if (isParked) return
+    if (state === 'ready') this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], rank!, seq)
     else if (state === 'scheduled') this.#sql.dropScheduled.run(dueAt, seq)
     else if (state === 'active') {
       this.#sql.dropActive.run(seq, token)
