@@ -92,11 +92,23 @@ export interface QueueStats {
 
 export interface BrokerStats {
   readonly queues: Readonly<Record<string, QueueStats>>
-  /** Workers with a lease that has not run out. */
-  readonly workers: readonly { readonly id: string, readonly leaseLeft: number, readonly active: number }[]
+  /** Workers with a lease that has not run out. Of one that has not said what it is, capacity is 0. */
+  readonly workers: readonly (WorkerInfo & { readonly id: string, readonly leaseLeft: number, readonly active: number })[]
   /** Milliseconds that the oldest ready job has waited; 0 where none is ready. */
   readonly oldestReady: number
 }
+
+/** What a worker says of itself. */
+export interface WorkerInfo {
+  /** How many attempts it runs at once, in the places where its tasks run. */
+  readonly capacity: number
+  readonly queues: readonly string[]
+  /** It obeys remote control. */
+  readonly control?: true
+}
+
+/** What is known of a worker that has not said what it is. */
+export const unknownWorker: WorkerInfo = { capacity: 0, queues: [] }
 
 /** A broker's part in a transaction of the program's own. */
 export interface Enlisted {
@@ -135,8 +147,12 @@ export interface Broker {
   reserve(request: ReserveRequest): Promise<Reservation>
   /** Ends attempts and, in the same breath, reserves more. */
   settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled>
-  /** Renews the worker's lease for `lease` ms from now, or begins one; returns which of `held` it no longer holds. */
-  extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]>
+  /**
+   * Renews the worker's lease for `lease` ms from now, or begins one; returns which of `held` it no longer holds.
+   *
+   * @param info what the worker says of itself from now on; what it said before, where it is left out
+   */
+  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]>
   /**
    * Takes back the jobs of workers whose leases ran out, and sets aside what expired or was rescued too often.
    *

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
+import { controlCommands } from '../jobs/control-commands.ts'
 import { TreadleError } from '../kernel/errors.ts'
 import { finalStates, jobStates } from '../jobs/states.ts'
+import { eventTypes } from '../jobs/queue-event.ts'
 import type { ConfigFile } from './config/config-file.ts'
-import { addSettings, duration, settingNames, whole } from './config/settings.ts'
+import { addSettings, amountOf, collected, duration, oneOf, settingNames, whole } from './config/settings.ts'
 import { misuses } from './errors.ts'
 import { toJson } from './output.ts'
 import { addLimitCommands } from './limit-program.ts'
@@ -58,6 +60,8 @@ Examples:
   $ treadle schedule add nightly report --cron "0 3 * * *"
   $ treadle limit set --queue mail --key '*' --concurrency 2
   $ treadle pause --queue mail
+  $ treadle events --type failed         what happens, as it happens
+  $ treadle control pause                have workers take no more jobs
   $ treadle demo --kill`)
 
   let file: ConfigFile | undefined
@@ -100,6 +104,30 @@ Examples:
     .option('--after <job>', 'only those after this one: the last of the page before')
     .addOption(asJson())
     .action(async (options) => (await import('./commands/inspect.ts')).inspect(options))
+
+  addSettings(treadle.command('events')
+    .description('print what happens to jobs and workers, as it happens, until Ctrl+C'),
+  'broker')
+    .addOption(new Option('--type <type>', 'only events of this type; may be given again').argParser(oneOf(eventTypes)))
+    .option('-q, --queue <name>', 'only those of jobs in a queue; may be given again', collected)
+    .option('--task <name>', 'only those of jobs of a task; may be given again', collected)
+    .option('--job <id>', 'only those of one job')
+    .addOption(asJson())
+    .action(async (options) => (await import('./commands/events.ts')).events(options))
+
+  addSettings(treadle.command('control')
+    .description('ask or tell workers that were started with --control')
+    .addArgument(new Argument('<command>', 'what').choices(controlCommands)),
+  'broker')
+    .option('--worker <id>', 'only this worker; may be given again', collected)
+    .option('--timeout <duration>', 'how long to wait for answers', duration, '1s')
+    .option('--deadline <duration>', 'of shutdown: how long what is under way may take', duration, '30s')
+    .option('--threads <n>', 'of concurrency: so many calls at once, or +1, -1: so many more or fewer', amountOf)
+    .option('--loop <n>', 'of concurrency: likewise for calls that share the loop, 2 at least', amountOf)
+    .option('--blocking <n>', 'of concurrency: likewise for calls that block', amountOf)
+    .option('--processes <n>', 'of concurrency: likewise for calls in child processes', amountOf)
+    .addOption(asJson())
+    .action(async (command, options) => (await import('./commands/control.ts')).control(command, options))
 
   addSettings(treadle.command('cancel')
     .description('end jobs, those named or all that match: at once while they wait; where they run, their signal aborts, and after a grace they are stopped')

@@ -1,10 +1,12 @@
 import type { Backend } from '../backends/backend.ts'
 import type { BrokerStats, Enlisted, Taken } from '../backends/broker.ts'
+import { type QueuesLoad, loadOf } from '../backends/load.ts'
 import type { PayloadStore } from '../backends/payloads/payload-store.ts'
 import { currentScope } from '../concurrency/cancel-scope.ts'
 import type { Ending } from '../backends/store.ts'
 import type { Gate } from '../jobs/gates.ts'
 import type { NewJob } from '../jobs/job.ts'
+import type { QueueEvent } from '../jobs/queue-event.ts'
 import { type Schedule, callOf } from '../jobs/schedule.ts'
 import { type JobState, isFinal } from '../jobs/states.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -20,7 +22,9 @@ import type { CallOptions } from '../tasks/call-options.ts'
 import type { Task, TaskDefinition } from '../tasks/task.ts'
 import { isReference } from '../wire/claim-check.ts'
 import { ArgsDepot, type Keeper } from './args-depot.ts'
+import { Control } from './control.ts'
 import { Enqueuer } from './enqueuer.ts'
+import { EventStream, type EventsOptions } from './events.ts'
 import { type CancelOutcome, JobHandle, type JobRecord, type ResultOptions, type RetryChanges, type ToldStory } from './job-handle.ts'
 import type { CancelFilter, ListFilter, PurgeOptions, RetryFilter } from './job-filters.ts'
 import { type Limited, type Limits, gateName, gateRule, pausable } from './limits.ts'
@@ -52,7 +56,10 @@ export class Client extends Service {
   readonly #maker: JobMaker
   readonly #jobs: JobBook
   readonly #enqueuer: Keeper
+  /** Asks and tells workers that were started with `control: true`. */
+  readonly control: Control
   readonly #results: ResultWaiter
+  readonly #streams = new Set<EventStream>()
   readonly #schedules: ScheduleBook
 
   constructor(parts: ClientParts) {
@@ -64,6 +71,7 @@ export class Client extends Service {
     this.#jobs = new JobBook({ backend, registry, payloads, payloadLimit })
     const enqueuer = new Enqueuer(backend)
     this.#enqueuer = payloads ? new ArgsDepot(enqueuer, backend, payloads, payloadLimit) : enqueuer
+    this.control = new Control(backend, parts.clock)
     this.#results = new ResultWaiter(parts.backend, parts.clock)
     this.#schedules = new ScheduleBook(parts.backend, nextId)
   }
@@ -201,9 +209,10 @@ export class Client extends Service {
     return new JobHandle(checkId(id), this, { known: false })
   }
 
-  /** How many jobs stand where, and which workers live. */
-  stats(): Promise<BrokerStats> {
-    return this.#parts.backend.stats()
+  /** How many jobs stand where, which workers live, and how much there is to do for them. */
+  async stats(): Promise<BrokerStats & { readonly load: QueuesLoad }> {
+    const stats = await this.#parts.backend.stats()
+    return { ...stats, load: loadOf(stats) }
   }
 
   /**
@@ -219,6 +228,21 @@ export class Client extends Service {
   /** @throws UnknownJobError, PayloadMissingError */
   read(id: string): Promise<JobRecord> {
     return this.#jobs.read(id)
+  }
+
+  /** See `JobHandle.watch`. */
+  async *watch(id: string, options: Pick<ResultOptions, 'signal'> = {}): AsyncGenerator<JobRecord, void, undefined> {
+    const { signal } = checkOptions('watch()', options, { signal: true })
+    await using events = this.events({ job: checkId(id), limit: 1, ...(signal ? { signal } : {}) })
+    await events.ready
+    let record = await this.read(id)
+    for (;;) {
+      yield record
+      if (isFinal(record.state)) return
+      // Whatever it was, or was missed: the job says what came of it.
+      await events.next()
+      record = await this.read(id)
+    }
   }
 
   /** @throws UnknownJobError */
@@ -333,6 +357,31 @@ export class Client extends Service {
     return this.#jobs.purge(options)
   }
 
+  /**
+   * What happens to jobs and workers, as it happens, whoever does it, in whatever process. Of one job, in the order in which it happened: the backend
+   * tells within the same transaction. Nothing is kept for later: what was before is in `JobHandle.story`. While nobody listens nothing is
+   * told or stored at all.
+   *
+   * Whoever takes events more slowly than they come loses the oldest beyond `limit`, and is told of it by an event `missed`, as after
+   * a lost connection.
+   *
+   * @throws InvalidOptionError, ClosedError
+   *
+   * @example
+   * const events = queue.events({ types: ['succeeded', 'failed'] })
+   * await queue.enqueue(area, 2, 3)
+   * for await (const event of events) {
+   *   if (event.type === 'failed') console.log(event.job, event.error.message)
+   *   if (event.type === 'succeeded') break
+   * }
+   */
+  events<const Type extends QueueEvent['type'] = QueueEvent['type']>(options: EventsOptions<Type> = {}): EventStream<Type> {
+    if (this.closing) throw new ClosedError('The client')
+    const stream: EventStream<Type> = new EventStream(this.#parts.backend, options, () => this.#streams.delete(stream))
+    this.#streams.add(stream)
+    return stream
+  }
+
   /** How a job ended, once it has. @throws UnknownJobError, ResultTimeoutError, PayloadMissingError */
   async end(id: string, options: ResultOptions = {}): Promise<Ending> {
     checkOptions('result()', options, resultOptions)
@@ -360,6 +409,7 @@ export class Client extends Service {
 
   /** What was enqueued is kept first, if that can be done by the deadline; waits for results end with a ClosedError. */
   protected async onClose(deadline: Deadline): Promise<void> {
+    for (const stream of this.#streams) stream.fail(new ClosedError('The client'))
     const done = async (): Promise<void> => {
       await this.#enqueuer.settled()
       this.#results.close()

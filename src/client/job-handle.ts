@@ -49,6 +49,7 @@ export interface JobAccess {
   read(job: string): Promise<JobRecord>
   state(job: string): Promise<JobState>
   story(job: string): Promise<ToldStory>
+  watch(job: string, options: Pick<ResultOptions, 'signal'>): AsyncGenerator<JobRecord, void, undefined>
 }
 
 /** A job that is kept, as its enqueuer holds it. */
@@ -114,6 +115,20 @@ export class JobHandle<Result = unknown> {
   /** What happened to the job, oldest first, what its attempts logged, and what it is called with. @throws UnknownJobError */
   story(): Promise<ToldStory> {
     return this.#access.story(this.id)
+  }
+
+  /**
+   * The job as it stands, now and whenever something has happened to it: its start, its progress, a retry; to the last as it ended. Who takes them slowly gets fewer, each as
+   * the job is then.
+   *
+   * @param options.signal ends it: who waits catches the signal's reason
+   * @throws UnknownJobError, PayloadMissingError, BackendError, ClosedError
+   *
+   * @example
+   * for await (const { state, progress } of job.watch()) console.log(state, progress?.done)
+   */
+  watch(options: Pick<ResultOptions, 'signal'> = {}): AsyncGenerator<JobRecord, void, undefined> {
+    return this.#access.watch(this.id, options)
   }
 
   /** The job as it stands, with its progress and its result. @throws UnknownJobError, PayloadMissingError */

@@ -89,3 +89,9 @@ export interface Executor extends AsyncDisposable {
   close(options?: CloseOptions): Promise<void>
 }
 
+/** One whose size can be changed while it runs. */
+export interface ResizableExecutor extends Executor {
+  /** How many calls run at the same time from now on. What is under way beyond that ends first. A loop that calls share takes two at least. */
+  resize(concurrency: number): void
+}
+

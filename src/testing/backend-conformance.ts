@@ -3,6 +3,7 @@ import type { Clock } from '../kernel/clock.ts'
 import { VirtualClock } from '../kernel/virtual-clock.ts'
 import { afterwardsCases } from './backend-conformance/afterwards.ts'
 import type { Cases, TestRunner } from './backend-conformance/bench.ts'
+import { busCases, eventTimeCases } from './backend-conformance/bus.ts'
 import { cancellingCases } from './backend-conformance/cancelling.ts'
 import { closingCases } from './backend-conformance/closing.ts'
 import { delayCases } from './backend-conformance/delays.ts'
@@ -55,6 +56,8 @@ const groups: Readonly<Record<string, Cases>> = {
   reading: readingCases,
   stories: storyCases,
   schedules: scheduleCases,
+  bus: busCases,
+  'the bus, as time goes by': eventTimeCases,
   handles: handleCases,
   closing: closingCases,
   histories: historyCases,

@@ -1,10 +1,13 @@
-import type { AttemptRef, BrokerStats, Delivery, QueueStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../backends/broker.ts'
+import {
+  type AttemptRef, type BrokerStats, type Delivery, type QueueStats, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, type Taken, unknownWorker
+} from '../backends/broker.ts'
 import type { Change, ChangeOutcome, PurgeFilter } from '../backends/store.ts'
 import { type Gate, type GateChange, type GateName, type GateRule, eachKey, gatesOf, innerName, opensAt, outerName, paidAfter, rankOf, turnOf } from '../jobs/gates.ts'
 import { type HistoryEntry, entryOf, historyOf } from '../jobs/history.ts'
 import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../jobs/job.ts'
 import { expired } from '../jobs/limits.ts'
 import { type Link, type Parent, linkedBy, parentOf } from '../jobs/link.ts'
+import { type JobNews, enqueued, progressed, told } from '../jobs/queue-event.ts'
 import { hasExpired, rescue } from '../jobs/rescue.ts'
 import { type JobState, canHappen, isFinal, jobStates } from '../jobs/states.ts'
 import { type KeyHold, admissionOf, amended, hasNotBegun } from '../jobs/unique.ts'
@@ -15,6 +18,8 @@ import { type KeyHold, admissionOf, amended, hasNotBegun } from '../jobs/unique.
  */
 export class BackendModel {
   now: number
+  /** What listeners are told of jobs. */
+  readonly news: JobNews[] = []
   /** In the order of arrival. */
   readonly #jobs = new Map<string, Job>()
   readonly #payloads = new Map<string, Uint8Array>()
@@ -116,7 +121,9 @@ export class BackendModel {
   report(reports: readonly Report[]): void {
     for (const { job: id, token, progress } of reports) {
       const job = this.#jobs.get(id)
-      if (job?.state === 'active' && job.token === token && progress) this.#jobs.set(id, { ...job, progress })
+      if (job?.state !== 'active' || job.token !== token || !progress) continue
+      this.#jobs.set(id, { ...job, progress })
+      this.news.push(progressed(job, progress, this.now))
     }
   }
 
@@ -148,7 +155,7 @@ export class BackendModel {
   stats(): BrokerStats {
     const ready = this.jobs.filter((job) => job.state === 'ready')
     const workers = [...this.#leases].filter(([, until]) => until > this.now)
-      .map(([id, until]) => ({ id, leaseLeft: until - this.now, active: this.#held(id).length }))
+      .map(([id, until]) => ({ id, leaseLeft: until - this.now, active: this.#held(id).length, ...unknownWorker }))
     return {
       queues: Object.fromEntries([...this.#queues].map((queue) => [queue, statsOf(this.jobs.filter((job) => job.queue === queue))])),
       workers,
@@ -245,6 +252,7 @@ export class BackendModel {
     }
     this.#keep(job.id, job, born(job, this.now, parent))
     this.#queues.add(job.queue)
+    this.news.push(enqueued(job, this.now))
     return undefined
   }
 
@@ -267,6 +275,8 @@ export class BackendModel {
 
   #become(job: Job, event: Happening['event'], after: Job): void {
     this.#set(after)
+    const news = told(job, event, after, this.now)
+    if (news) this.news.push(news)
     if (isFinal(after.state) && this.#holders.get(`${job.queue} ${job.key}`) === job.id) this.#holders.delete(`${job.queue} ${job.key}`)
     const entry = entryOf(job, event, after, this.now)
     if (entry) this.#history.set(job.id, [...this.#history.get(job.id) ?? [], entry])

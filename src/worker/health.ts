@@ -14,6 +14,7 @@ export interface Health {
 /** What a worker's health is judged by. Times are those of the clock's `elapsed()`. */
 export interface Signs {
   readonly closing: boolean
+  readonly paused: boolean
   /** When the broker last answered anything. */
   readonly brokerAnsweredAt: number
   /** What it says instead, where it says anything. */
@@ -33,6 +34,7 @@ export function judge(signs: Signs, clock: Clock, busyLimit: number): Health {
   const reasons: string[] = []
   const seconds = (since: number): string => `${((now - since) / 1_000).toFixed(1)} s`
   if (signs.closing) reasons.push('it is draining')
+  else if (signs.paused) reasons.push('it was told to pause')
   if (now - signs.brokerAnsweredAt > brokerSilence) reasons.push(`the broker has not answered for ${seconds(signs.brokerAnsweredAt)}${signs.brokerFailure === undefined ? '' : `: ${signs.brokerFailure}`}`)
   else if (signs.askedAt !== undefined && now - signs.askedAt > brokerSilence) reasons.push(`reserving has taken ${seconds(signs.askedAt)}`)
   for (const { executor: { place }, busySince } of signs.lanes) {

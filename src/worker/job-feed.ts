@@ -46,6 +46,7 @@ export class JobFeed {
   #asked = false
   #lookAgain = false
   #open = true
+  #paused = false
   #due: { readonly at: number, readonly timer: Timer } | undefined
   #late: Timer | undefined
 
@@ -69,6 +70,16 @@ export class JobFeed {
       this.#late = undefined
       this.#ask()
     })
+  }
+
+  /** Whether it takes no jobs for now; cancels are still heard of. */
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  set paused(paused: boolean) {
+    this.#paused = paused
+    if (!paused) this.wake()
   }
 
   /** Takes no more jobs. */
@@ -141,24 +152,14 @@ export class JobFeed {
 
   #request(): ReserveRequest | undefined {
     if (!this.#open) return undefined
-    const room: Partial<Record<Line, number>> = {}
-    let asks = this.#lookAgain
-    for (const [line, lane] of this.#parts.lanes) {
-      if (!lane.mayHaveMore || !(this.#lookAgain || lane.hungry)) continue
-      room[line] = lane.room
-      asks = true
-    }
-    const { worker, queues, lease } = this.#parts
-    return asks ? { worker, lease, ...this.#drawn(room) ?? { queues, room } } : undefined
-  }
-
-  /** With weights, one queue is asked, and for what it may have more of. */
-  #drawn(room: ReserveRequest['room']): Pick<ReserveRequest, 'queues' | 'room'> | undefined {
-    const { draw } = this.#parts
-    const wanted = Object.entries(room) as [Line, number][]
-    const queue = draw?.next(wanted.map(([line]) => line))
-    if (!draw || queue === undefined) return undefined
-    return { queues: [queue], room: Object.fromEntries(wanted.filter(([line]) => draw.mayHaveMore(queue, line))) }
+    const { worker, queues, draw, lease } = this.#parts
+    // It hears of cancels all the same, and renews its lease.
+    if (this.#paused) return this.#lookAgain ? { worker, queues, room: {}, lease } : undefined
+    const asking = [...this.#parts.lanes].filter(([, lane]) => lane.mayHaveMore && (this.#lookAgain || lane.hungry))
+    if (asking.length === 0 && !this.#lookAgain) return undefined
+    const next = draw?.next(asking.map(([line]) => line))
+    const room = Object.fromEntries(asking.filter(([line]) => next === undefined || draw!.mayHave(next, line)).map(([line, lane]) => [line, lane.room]))
+    return { worker, queues: next === undefined ? queues : [next], room, lease }
   }
 
   /**
@@ -181,10 +182,11 @@ export class JobFeed {
     const got = new Map<Line, number>()
     for (const delivery of reservation.deliveries) this.#parts.start(delivery)
     for (const delivery of reservation.deliveries) got.set(lineOf(delivery), (got.get(lineOf(delivery)) ?? 0) + 1)
-    const { lanes, draw } = this.#parts
-    for (const [line, lane] of lanes) {
+    const { draw } = this.#parts
+    for (const [line, lane] of this.#parts.lanes) {
       if (this.#lookAgain || (got.get(line) ?? 0) >= (request.room[line] ?? 0)) continue
-      if (!draw || draw.emptied(request.queues, line)) lane.mayHaveMore = false
+      // With weights, one queue was asked: others may have what it had not.
+      lane.mayHaveMore = draw !== undefined && !draw.emptied(request.queues[0]!, line)
     }
     for (const attempt of reservation.cancelling) this.#parts.cancel(attempt)
     this.#wakeIn(reservation.nextDue)

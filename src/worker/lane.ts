@@ -36,7 +36,7 @@ export class Lane {
   }
 
   take(): void {
-    if (++this.#held === this.executor.concurrency) this.busySince = this.#clock.elapsed()
+    if (++this.#held >= this.executor.concurrency) this.busySince ??= this.#clock.elapsed()
   }
 
   /** @param wall how long the call took, in milliseconds, where that is known */

@@ -1,4 +1,4 @@
-import type { AttemptRef, Broker } from '../backends/broker.ts'
+import type { AttemptRef, Broker, WorkerInfo } from '../backends/broker.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/logger.ts'
 
@@ -14,6 +14,7 @@ export class LeaseKeeper {
   readonly #broker: Broker
   readonly #clock: Clock
   readonly #log: Logger
+  readonly #begun = Promise.withResolvers<void>()
   /** When the broker last answered, on the clock's `elapsed()`. */
   answeredAt: number
   /** What it said in place of the last answer; undefined once it answers again. */
@@ -26,13 +27,20 @@ export class LeaseKeeper {
     this.answeredAt = clock.elapsed()
   }
 
-  /** Until `signal` aborts. Attempts whose lease was lost go to `onLost`: they can no longer be accepted. */
-  async run(worker: string, lease: number, held: () => readonly AttemptRef[], onLost: (lost: AttemptRef) => void, signal: AbortSignal): Promise<void> {
+  /** Resolves when the broker has heard of the worker, or said why not. */
+  get begun(): Promise<void> {
+    return this.#begun.promise
+  }
+
+  /**
+   * Until `signal` aborts. Attempts whose lease was lost go to `onLost`: they can no longer be accepted.
+   *
+   * @param info said each time: who lost its lease was forgotten with what it had said
+   */
+  async run(worker: string, lease: number, held: () => readonly AttemptRef[], info: () => WorkerInfo, onLost: (lost: AttemptRef) => void, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#clock.sleep(Math.min(lease / 3, longestSilence), signal)
-      if (signal.aborted) return
       try {
-        const lost = await this.#broker.extend(worker, held(), lease)
+        const lost = await this.#broker.extend(worker, held(), lease, info())
         this.answeredAt = this.#clock.elapsed()
         this.failure = undefined
         for (const attempt of lost) onLost(attempt)
@@ -40,6 +48,8 @@ export class LeaseKeeper {
         this.failure = error instanceof Error ? error.message : String(error)
         this.#log.error({ err: error, worker }, 'the lease could not be renewed; it is tried again')
       }
+      this.#begun.resolve()
+      await this.#clock.sleep(Math.min(lease / 3, longestSilence), signal)
     }
   }
 }

@@ -4,8 +4,8 @@ import { pathToFileURL } from 'node:url'
 import type { Backend } from '../backends/backend.ts'
 import { type PayloadsOption, openPayloads } from '../backends/payloads/open-payloads.ts'
 import { checkPrefix, checkWhere, openBackend } from '../backends/registry.ts'
+import type { ResizableExecutor } from '../executors/executor.ts'
 import type { FinalState } from '../jobs/states.ts'
-import type { Executor } from '../executors/executor.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { byteCount, count } from '../kernel/count.ts'
 import { type Duration, milliseconds, waitable } from '../kernel/duration.ts'
@@ -16,6 +16,7 @@ import { refuseNestedStart } from '../tasks/own-thread.ts'
 import { TaskRegistry, type Tasks } from '../tasks/registry.ts'
 import { checkQueueName } from '../tasks/call-options.ts'
 import type { Place, TaskRef } from '../tasks/task.ts'
+import { type PoolSize, poolSize } from '../kernel/pool-size.ts'
 import type { Keeping } from './maintenance/job-pruner.ts'
 import type { Worker } from './worker.ts'
 import '../executors/entries.ts'
@@ -28,14 +29,14 @@ export interface WorkerOptions {
    * `{ urgent: 6, bulk: 1 }` it looks into the first six times as often before the other. None waits while the others are empty. Default: `['default']`.
    */
   queues?: readonly string[] | Readonly<Record<string, number>>
-  /** How many calls that compute run at once, each on a thread. Default: as many as cores. */
-  threads?: number
+  /** How many calls that compute run at once, each on a thread. With `{ min, max }` threads come and go with the work. Default: as many as cores. */
+  threads?: number | PoolSize
   /** How many calls that wait run at once, on one event loop of their own. Default: 100. */
   loopConcurrency?: number
   /** How many calls that block while they wait run at once, each on a thread that comes with it and ends when idle for 5 s. Default: 64. */
   blocking?: number
-  /** How many calls run at once in child processes, one in each. Default: as many as cores. */
-  processes?: number
+  /** How many calls run at once in child processes, one in each. With `{ min, max }` they come and go with the work. Default: as many as cores. */
+  processes?: number | PoolSize
   /** How many bytes of memory a child process may hold, all told: beyond it, it is replaced. Default: no limit. */
   memoryLimit?: number
   /** How long the worker may be silent before its jobs go to others. Default: `'5s'`. */
@@ -46,6 +47,11 @@ export interface WorkerOptions {
   busyLimit?: Duration
   /** Where large arguments are kept, and results over 1 MiB go: as for `connect`. Default: nowhere; a job whose arguments are kept there is then left to others. */
   payloads?: PayloadsOption
+  /**
+   * Whether it obeys remote control: see `Client.control`. Whoever can write to the backend can then ask what it does, pause it and shut it down.
+   * Default: false; then it does not answer either.
+   */
+  control?: boolean
   /** How long jobs are kept that have ended, by state, and how many of all together; older ones are removed about once a minute. Default: all, for ever. */
   keep?: KeepOptions
   /** What all keys begin with, where applications share a server: as for `connect`. Default: `'treadle'`. */
@@ -58,7 +64,7 @@ export interface WorkerOptions {
 
 const workerOptions = {
   tasks: true, queues: true, threads: true, loopConcurrency: true, blocking: true, processes: true, memoryLimit: true, lease: true, stallLimit: true, busyLimit: true,
-  payloads: true, schedules: true, keep: true, prefix: true, clock: true, log: true
+  payloads: true, control: true, schedules: true, keep: true, prefix: true, clock: true, log: true
 } as const
 
 /**
@@ -74,7 +80,7 @@ const workerOptions = {
  */
 export async function startWorker(where: string | Backend, options: WorkerOptions): Promise<Worker> {
   refuseNestedStart('startWorker()')
-  const { queues = ['default'], threads = availableParallelism(), loopConcurrency = 100, blocking = 64, processes = availableParallelism(), memoryLimit = Infinity, schedules = true, clock = systemClock } = checkOptions('startWorker()', options, workerOptions)
+  const { queues = ['default'], loopConcurrency = 100, blocking = 64, memoryLimit = Infinity, control = false, schedules = true, clock = systemClock } = checkOptions('startWorker()', options, workerOptions)
   checkWhere(where, 'startWorker()')
   const weights = checkQueues(queues)
   const keeping = options.keep === undefined ? undefined : checkKeep(options.keep)
@@ -84,6 +90,9 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   const lease = milliseconds(options.lease ?? '5s', 'lease')
   if (lease < 100) throw new InvalidOptionError('lease', options.lease, 'at least 100 ms')
   byteCount('memoryLimit', memoryLimit)
+  const threads = poolSize('threads', options.threads, availableParallelism())
+  const processes = poolSize('processes', options.processes, availableParallelism())
+  if (typeof control !== 'boolean') throw new InvalidOptionError('control', control, 'true or false')
   const stallLimit = milliseconds(options.stallLimit ?? '30s', 'stallLimit')
   // Loaded when it is needed: every thread of a program imports this module along with its tasks.
   const [{ ThreadExecutor }, { ProcessExecutor }, { Worker }, { idMaker }] = await Promise.all([
@@ -91,11 +100,11 @@ export async function startWorker(where: string | Backend, options: WorkerOption
   ])
   const busyLimit = milliseconds(options.busyLimit ?? '1m', 'busyLimit')
   const loop = new ThreadExecutor({ place: 'loop', threads: 1, concurrency: count('loopConcurrency', loopConcurrency), stallLimit, clock, log })
-  const executors = new Map<Place, Executor>([
+  const executors = new Map<Place, ResizableExecutor>([
     ['loop', loop],
-    ['thread', new ThreadExecutor({ threads: count('threads', threads), clock, log })],
+    ['thread', new ThreadExecutor({ threads: threads.most, keepIdle: threads.keepIdle, idleAfter: threads.idleAfter, clock, log })],
     ['blocking', new ThreadExecutor({ place: 'blocking', threads: count('blocking', blocking), name: 'treadle blocking', clock, log })],
-    ['process', new ProcessExecutor({ processes: count('processes', processes), memoryLimit, clock, log })]
+    ['process', new ProcessExecutor({ processes: processes.most, keepIdle: processes.keepIdle, idleAfter: processes.idleAfter, memoryLimit, clock, log })]
   ])
   const owned = typeof where === 'string'
   try {
@@ -104,7 +113,10 @@ export async function startWorker(where: string | Backend, options: WorkerOption
     const payloads = await openPayloads(options.payloads)
     const backend = owned ? await openBackend(where, { clock, log, threaded: false, ...(options.prefix === undefined ? {} : { prefix: options.prefix }) }) : where
     const id = idMaker(clock)()
-    return await new Worker({ id, backend, owned, queues: [...weights.keys()], ...(Array.isArray(queues) ? {} : { weights }), ...(keeping ? { keeping } : {}), lease, busyLimit, executors, tasks, payloads, schedules, clock, log }).start()
+    return await new Worker({
+      id, backend, owned, queues: [...weights.keys()], ...(Array.isArray(queues) ? {} : { weights }), ...(keeping ? { keeping } : {}), lease, busyLimit, executors, tasks, payloads,
+      control, schedules, clock, log
+    }).start()
   } catch (error) {
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     throw error

@@ -1,10 +1,11 @@
 import type { Backend } from '../backends/backend.ts'
-import type { AttemptRef, BrokerStats, Delivery, Settlement } from '../backends/broker.ts'
+import type { AttemptRef, BrokerStats, Delivery, Settlement, WorkerInfo } from '../backends/broker.ts'
+import { type ConcurrencyChange, type HeldAttempt, type RegisteredTask, type WorkerReport, mostConcurrency } from '../backends/control.ts'
 import { argsName } from '../backends/payloads/payload-names.ts'
 import type { PayloadStore } from '../backends/payloads/payload-store.ts'
 import { Drain } from '../concurrency/drain.ts'
 import { Event } from '../concurrency/event.ts'
-import type { Executor, Outcome } from '../executors/executor.ts'
+import type { Outcome, ResizableExecutor } from '../executors/executor.ts'
 import type { TaskManifest } from '../executors/calls/messages.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
@@ -25,6 +26,8 @@ import type { Parent } from '../jobs/link.ts'
 import { keptError } from '../jobs/kept-error.ts'
 import { Lane } from './lane.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
+import { type Controlled, obey } from './obey.ts'
+import { RemoteControl } from './remote-control.ts'
 import { allowsRetry } from '../jobs/retry.ts'
 import { JobPruner, type Keeping } from './maintenance/job-pruner.ts'
 import { JobRescuer } from './maintenance/job-rescuer.ts'
@@ -49,10 +52,12 @@ export interface WorkerParts {
   readonly lease: number
   /** How long all of a place may be busy without one call ending, until the worker is unready. Milliseconds. */
   readonly busyLimit: number
-  readonly executors: ReadonlyMap<Place, Executor>
+  readonly executors: ReadonlyMap<Place, ResizableExecutor>
   /** By their names and aliases. */
   readonly tasks: ReadonlyMap<string, TaskManifest>
   readonly payloads: PayloadStore | undefined
+  /** Whether it obeys remote control. */
+  readonly control: boolean
   /** Whether it fires schedules. */
   readonly schedules: boolean
   readonly clock: Clock
@@ -72,6 +77,8 @@ const mostRemembered = 10_000
 interface Held extends SettledAttempt {
   readonly lane: Lane
   readonly cancel: AttemptCancel
+  /** When it was reserved, on the clock's `elapsed()`. */
+  readonly since: number
   /** Until what it would have held back is. */
   holding?: Promise<unknown>
 }
@@ -81,7 +88,7 @@ interface Held extends SettledAttempt {
  *
  * No user code runs on its thread: tasks are known by their manifest, arguments and results pass through as bytes.
  */
-export class Worker extends Service {
+export class Worker extends Service implements Controlled {
   /** What became of the attempts that ended here. */
   readonly tally: Tally = new Tally()
   readonly #parts: WorkerParts
@@ -95,6 +102,9 @@ export class Worker extends Service {
   readonly #stopUpkeep = new AbortController()
   readonly #nothingHeld = new Event()
   readonly #drain: Drain
+  readonly #control: RemoteControl | undefined
+  readonly #ended = Promise.withResolvers<void>()
+  #startedAt = 0
   #upkeep: Promise<unknown> | undefined
   #listening: Disposable | undefined
 
@@ -110,6 +120,7 @@ export class Worker extends Service {
     const { backend: broker, clock, log, id: worker, queues, lease } = parts
     this.#keeper = new LeaseKeeper(broker, clock, log)
     this.#reports = new Reports(broker, clock, log)
+    this.#control = parts.control ? new RemoteControl({ bus: broker, worker, log, obey: (request) => obey(this, request) }) : undefined
     this.#desk = parts.payloads && new PayloadDesk(parts.payloads, broker, log)
     this.#feed = new JobFeed({
       broker, clock, log, worker, queues, lease,
@@ -141,10 +152,64 @@ export class Worker extends Service {
     return new Map(Array.from(this.#parts.executors, ([place, { concurrency }]) => [place, concurrency]))
   }
 
+  /** Resolves when it has ended, whoever ended it. */
+  get ended(): Promise<void> {
+    return this.#ended.promise
+  }
+
+  /** Whether it takes no jobs for now. */
+  get paused(): boolean {
+    return this.#feed.paused
+  }
+
+  /** Takes no more jobs until `resume`; those in its hands go on. */
+  pause(): void {
+    this.#feed.paused = true
+  }
+
+  resume(): void {
+    this.#feed.paused = false
+  }
+
+  /** For remote control. */
+  attempts(of: 'active' | 'reserved'): readonly HeldAttempt[] {
+    const now = this.clock.elapsed()
+    const left = new Map(Array.from(this.#lanes.values(), (lane) => [lane, lane.executor.concurrency]))
+    return [...this.#held.values()].filter(({ lane }) => {
+      const room = left.get(lane)!
+      left.set(lane, room - 1)
+      return of === 'active' ? room > 0 : room <= 0
+    }).map(({ job, task, attempt, token, since }) => ({ job, task, attempt, token, held: now - since }))
+  }
+
+  /** For remote control. */
+  registered(): readonly RegisteredTask[] {
+    return [...new Set(this.#parts.tasks.values())].map(({ name, aliases, version, runs }) => ({ name, aliases, version, runs }))
+  }
+
+  /** For remote control. */
+  report(): WorkerReport {
+    const reserved = this.attempts('reserved').length
+    return {
+      queues: this.#parts.queues, ...this.health(), paused: this.paused, uptime: this.clock.elapsed() - this.#startedAt, active: this.active - reserved, reserved,
+      concurrency: Object.fromEntries(this.capacity), tasks: Object.fromEntries(Array.from(this.tally, ([task, { outcomes }]) => [task, outcomes])),
+      memory: process.memoryUsage.rss(), ignored: this.#control?.ignored ?? 0
+    }
+  }
+
+  /** Changes how many attempts run at once in a place, until it ends. @returns how many it is now; undefined where it has no such place */
+  resize(place: Place, change: ConcurrencyChange): number | undefined {
+    const executor = this.#parts.executors.get(place)
+    if (!executor) return undefined
+    executor.resize(Math.min(mostConcurrency[place], Math.max(1, 'to' in change ? change.to : executor.concurrency + change.by)))
+    this.#feed.wake()
+    return executor.concurrency
+  }
+
   /** Whether it takes jobs, and if not, why. */
   health(): Health {
     const { clock, busyLimit } = this.#parts
-    return judge({ closing: this.closing, brokerAnsweredAt: this.#keeper.answeredAt, brokerFailure: this.#keeper.failure, askedAt: this.#feed.askedAt, lanes: this.#lanes.values() }, clock, busyLimit)
+    return judge({ closing: this.closing, paused: this.paused, brokerAnsweredAt: this.#keeper.answeredAt, brokerFailure: this.#keeper.failure, askedAt: this.#feed.askedAt, lanes: this.#lanes.values() }, clock, busyLimit)
   }
 
   /** How many jobs stand where, and which workers live. */
@@ -152,17 +217,20 @@ export class Worker extends Service {
     return this.#parts.backend.stats()
   }
 
-  protected onStart(): void {
+  protected async onStart(): Promise<void> {
     const { backend, payloads, clock, log, id, lease, queues, keeping, schedules } = this.#parts
     const { signal } = this.#stopUpkeep
+    this.#startedAt = this.clock.elapsed()
     this.#listening = backend.listen(queues, () => this.#feed.wake())
     const rescuer = new JobRescuer(backend, clock, log, lease)
     this.#upkeep = Promise.all([
-      this.#keeper.run(id, lease, () => [...this.#held.values()], (lost) => this.#loseLease(lost), signal),
+      this.#keeper.run(id, lease, () => [...this.#held.values()], () => this.#info(), (lost) => this.#loseLease(lost), signal),
       rescuer.run(signal),
       ...keeping ? [new JobPruner(backend, payloads, keeping, clock, log).run(signal)] : [],
       ...schedules ? [new Scheduler(backend, clock, log).run(signal)] : []
     ])
+    // Whoever asks once it has started finds it.
+    if (this.#control) await Promise.all([this.#keeper.begun, this.#control.start()])
     this.#feed.wake()
     log.info({ worker: id, queues, tasks: this.tasks }, 'worker ready')
   }
@@ -171,6 +239,7 @@ export class Worker extends Service {
   protected async onClose(deadline: Deadline): Promise<void> {
     const { backend, executors, owned, id, log } = this.#parts
     this.#feed.stop()
+    this.#control?.[Symbol.dispose]()
     this.#listening?.[Symbol.dispose]()
     log.info({ worker: id, active: this.#held.size }, 'worker drains')
     // Not waited for: a broker that does not answer must not hold up the drain.
@@ -190,6 +259,7 @@ export class Worker extends Service {
       await Promise.race([backend.close(), this.clock.sleep(lastWord, closed.signal)]).finally(() => closed.abort())
     }
     log.info({ worker: id }, 'worker stopped')
+    this.#ended.resolve()
   }
 
   /** Settles what has ended and gives up the lease. False where the broker took longer than `ms` for that. */
@@ -238,7 +308,7 @@ export class Worker extends Service {
     const { version = 1 } = header
     if (version > manifest.version) return this.#lacking(delivery, new TaskTooOldError(task, version, manifest.version))
     if (isReference(args) && !this.#desk) return this.#lacking(delivery, new PayloadMissingError(`What job ${job} is called with`, 'unconfigured'))
-    const held: Held = { job, token, task, attempt, suspect, deaths, deferrals, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, cancel: new AttemptCancel() }
+    const held: Held = { job, token, task, attempt, suspect, deaths, deferrals, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, cancel: new AttemptCancel(), since: this.clock.elapsed() }
     this.#held.set(job, held)
     lane.take()
     // A job that lost the loop it shared may be what made it end: then it has a thread to itself, and only it is lost with that.
@@ -319,6 +389,14 @@ export class Worker extends Service {
     const { job, task } = delivery
     this.#parts.log.error({ job, task, code: error.code }, error.message)
     this.#feed.settle(bounded(deferred(delivery, toPortable(error))), undefined)
+  }
+
+  /** What it says of itself: only the places count where its tasks run. */
+  #info(): WorkerInfo {
+    const { executors, tasks, queues } = this.#parts
+    const used = new Set(Array.from(tasks.values(), ({ runs }) => runs))
+    const capacity = [...used].reduce((sum, place) => sum + (executors.get(place)?.concurrency ?? 0), 0)
+    return { capacity, queues, ...(this.#control ? { control: true } : {}) }
   }
 
   #heldAs(job: string, token: number): Held | undefined {

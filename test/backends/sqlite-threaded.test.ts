@@ -14,6 +14,7 @@ backendConformance({
   open: (where) => threadedSqlite(join(folder, `${where}.db`)),
   skip: {
     delays: ownClock, leases: ownClock, suspects: ownClock, 'the late outcome of a job that others ended and removed ends no other': ownClock, histories: ownClock, 'shared histories': ownClock, 'shared leases': ownClock,
+    'the bus, as time goes by': ownClock,
     'leases, and what was announced, hold for every handle': ownClock,
     'within its window a key is held though its job has ended, and was purged': ownClock,
     'merge: what has not begun has the higher priority, the earlier start and the later expiry of both': ownClock,
@@ -24,6 +25,9 @@ backendConformance({
     'the same rate of a queue, and of each key apart': ownClock,
     'what is held for a time is let go after it, and the longer of two times counts': ownClock,
     'what waits before a gate is found, cancelled, expired and purged as what stands in its line': ownClock,
+    'a job that is published as another expires, in a queue that had no gates, is counted': ownClock,
+    'what costs less than 1 goes through as often as the rate allows': ownClock,
+    'what an expired job publishes may take the place of one that was next: it is as it says, and there once': ownClock,
     'the history tells what happened, in order': ownClock,
     'a slot comes on the clock of the backend, not a moment before': ownClock,
     'the oldest go first, as many as the limit says; young ones stay': ownClock

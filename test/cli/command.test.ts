@@ -14,6 +14,7 @@ import { TestProcess, WorkerProcess } from '../support/processes.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const tasksFile = fileURLToPath(new URL('../fixtures/queue/tasks.ts', import.meta.url))
+const idle = { queued: 0, active: 0, capacity: 0, load: 0, queues: {} }
 let folder: ReturnType<typeof temporaryFolder>
 let broker: string
 
@@ -39,7 +40,7 @@ describe('what it prints', () => {
   test('help names every command, the exit codes and examples', () => {
     const { out, code } = treadle('--help')
     expect(code).toBe(0)
-    for (const word of ['worker', 'enqueue', 'status', 'inspect', 'cancel', 'retry', 'purge', 'schedule', 'limit', 'pause', 'resume', 'demo', 'Exit codes', '$ treadle worker --tasks']) expect(out).toContain(word)
+    for (const word of ['worker', 'enqueue', 'events', 'control', 'status', 'inspect', 'cancel', 'retry', 'purge', 'schedule', 'limit', 'pause', 'resume', 'demo', 'Exit codes', '$ treadle worker --tasks']) expect(out).toContain(word)
     expect(treadle('worker', '--help').out).toContain('--loop-concurrency <n>')
     expect(treadle('--version').out.trim()).toBe('0.1.0')
   })
@@ -52,6 +53,12 @@ describe('what it prints', () => {
     [['enqueue', 'add', '--wait', '--log-level', 'loud'], /Allowed choices are debug, info, warn, error/],
     [['cancel'], /either the ids of jobs, or what all of them have in common/],
     [['worker', '--health-port', '70000'], /It takes a port, from 0 to 65535/],
+    [['events', '--type', 'done'], /It takes one of: enqueued, revived, started/],
+    [['control', 'reboot'], /Allowed choices are ping, active/],
+    [['control', 'concurrency'], /takes at least one of --threads, --loop/],
+    [['control', 'ping', '--threads', '2'], /other commands take none of them/],
+    [['control', 'concurrency', '--threads', '0'], /It takes a whole number, 1 or more, or a change such as \+1 or -1/],
+    [['worker', '--threads', '8..1'], /two such as 1\.\.8: the second is the most/],
     [['status', '--watch', 'often'], /It takes a number of milliseconds, or a duration/],
     [[], /Usage: treadle/]
   ])('%j is not understood: exit code 2, and what to write', (args, message) => {
@@ -89,7 +96,7 @@ describe('what it prints', () => {
     await emptyFile()
     await using child = new TestProcess(join(root, 'bin/treadle.js'), ['status', '--watch', '100ms', '--json', '--broker', broker])
     await child.line(() => child.lines.length >= 3)
-    for (const line of child.lines.slice(0, 3)) expect(JSON.parse(line)).toEqual({ queues: {}, workers: [], oldestReady: 0, jobs: [] })
+    for (const line of child.lines.slice(0, 3)) expect(JSON.parse(line)).toEqual({ queues: {}, workers: [], oldestReady: 0, load: idle, jobs: [] })
   })
 
   test('a reader that has read enough ends it quietly', async () => {
@@ -107,7 +114,7 @@ describe('what it prints', () => {
     expect(code).toBe(0)
     expect(out).toContain('No jobs yet')
     expect(out).toContain('No worker is running')
-    expect(JSON.parse(treadle('status', '--json').out)).toEqual({ queues: {}, workers: [], oldestReady: 0 })
+    expect(JSON.parse(treadle('status', '--json').out)).toEqual({ queues: {}, workers: [], oldestReady: 0, load: idle })
   })
 })
 

@@ -75,7 +75,7 @@ test('queues may have weights, in each form', () => {
 
 test.each([
   ['{ thread: 2 }', /treadle\.config\.ts sets 'thread', which is no setting\. The settings: broker, payloads, tasks, .*threads/],
-  ["{ threads: 'two' }", /treadle\.config\.ts: 'threads' takes a whole number, 1 or more, and got "two"/],
+  ["{ threads: 'two' }", /treadle\.config\.ts: 'threads' takes a whole number, 1 or more, or \{ min, max \}, and got "two"/],
   ["{ lease: 'soon' }", /'lease' takes milliseconds, or a duration such as '30s', and got "soon"/],
   ['{ health: 9000 }', /'health' takes an object with health\.port and health\.host/],
   ['{ health: { prt: 1 } }', /sets 'health\.prt', which is no setting/],

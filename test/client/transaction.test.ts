@@ -72,3 +72,19 @@ test('what cannot be inside a transaction is refused before anything is written'
   await using here = await connect('memory:', { tasks })
   refused(() => here.inside(db), /this backend has no transactions/)
 })
+
+test('events tell of what a transaction enqueued once it has committed, and of nothing that was rolled back', async () => {
+  const { db, queue } = await program()
+  const orders = queue.inside(db)
+  const events = queue.events({ types: ['enqueued'] })
+  await events.ready
+  db.exec('BEGIN IMMEDIATE')
+  orders.enqueue(tasks.add, 1, 1)
+  db.exec('ROLLBACK')
+  db.exec('BEGIN IMMEDIATE')
+  const jobs = [...orders.enqueueMany(tasks.add, [[1, 2], [3, 4]]), orders.enqueue(tasks.add, 5, 6)]
+  db.exec('COMMIT')
+  const told: unknown[] = []
+  for await (const event of events) if (told.push('job' in event && event.job) === jobs.length) break
+  expect(told).toEqual(jobs.map(({ id }) => id))
+})

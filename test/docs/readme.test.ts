@@ -37,6 +37,8 @@ test('the README does what it says, with the package as it is published', { time
 
   expect(await node('orders-queue.ts')).toBe('true merged\n2500\nAda paid 2500\n')
 
+  expect(await node('events.ts')).toBe('enqueued\nstarted\nsucceeded\n{ paused: true }\n0\n')
+
   expect(await node('schedules.ts')).toBe('launch true\nnightly true\noften paused\n')
 
   expect(await node('together.ts')).toBe("[ 'a', 'b' ]\none\nbeside the other\n")

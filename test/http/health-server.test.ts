@@ -146,6 +146,11 @@ test('metrics count what ended, by task and outcome, and what stands where', asy
   expect(valueOf('treadle_worker_ready')).toBe(1)
   expect(valueOf('treadle_worker_capacity', { place: 'thread' })).toBe(1)
   expect(valueOf('treadle_worker_capacity', { place: 'loop' })).toBe(100)
+  const capacity = valueOf('treadle_capacity')!
+  expect(capacity).toBeGreaterThan(100)
+  expect(valueOf('treadle_load')).toBe(1 / capacity)
+  expect(valueOf('treadle_queue_load', { queue: 'elsewhere' })).toBe(1)
+  expect(valueOf('treadle_queue_load', { queue: 'default' })).toBe(0)
 })
 
 test('any names of queues and tasks can be read from metrics as they are', () => {

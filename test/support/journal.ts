@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import type { Client } from '../../src/client/client.ts'
 
-/** What one delivery wrote of itself. */
-interface Note {
-  readonly what: 'start' | 'finish'
+/** What one delivery wrote of itself, or who killed the worker `pid` of it. */
+export interface Note {
+  readonly what: 'start' | 'finish' | 'killed'
   readonly job: string
   readonly token: number
   readonly pid: number
@@ -14,7 +14,7 @@ interface Note {
 export function readNotes(path: string): readonly Note[] {
   const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter((line) => line !== '') : []
   return lines.map((line) => {
-    const [what, job, token, pid, parent] = line.split(' ') as ['start' | 'finish', string, string, string, string]
+    const [what, job, token, pid, parent] = line.split(' ') as [Note['what'], string, string, string, string]
     return { what, job, token: Number(token), pid: Number(pid), parent: Number(parent) }
   })
 }

@@ -42,6 +42,27 @@ describe.each(['memory', 'sqlite'])('the life of a job on %s', (kind) => {
       .toEqual([1, 2, 3].map((done) => ({ level: 'info', message: 'stepped', fields: { done }, attempt: 1, token: 1 })))
   })
 
+  test('a job is watched from where it stands to its end, through progress and retries', async () => {
+    const job = await queue.enqueue(tasks.steps, 3, true)
+    const seen: string[] = []
+    for await (const { state, progress } of job.watch()) {
+      seen.push(`${state} ${progress?.done}`)
+      if (progress?.done === 3 && state === 'active') await job.cancel()
+    }
+    expect(seen.at(-1)).toBe('cancelled 3')
+    expect(seen).toContain('active 3')
+    const again = await queue.enqueue(tasks.flaky.with({ retry: { initial: 50 } }), 3)
+    const attempts = new Set<number>()
+    for await (const { attempt } of again.watch()) attempts.add(attempt)
+    expect([...attempts]).toEqual(expect.arrayContaining([1, 2, 3]))
+    const states = []
+    for await (const { state, result } of again.watch()) states.push([state, result])
+    expect(states).toEqual([['succeeded', 3]])
+    await expect(queue.watch('nobody').next()).rejects.toMatchObject({ code: 'UNKNOWN_JOB' })
+    const waiting = (await queue.enqueue(tasks.add.with({ delay: '1h' }), 1, 2)).watch({ signal: AbortSignal.abort(new RangeError('enough')) })
+    await expect(waiting.next()).rejects.toThrow(RangeError)
+  })
+
   test('the last words of a short attempt arrive before its outcome', async () => {
     const jobs = await queue.enqueueMany(tasks.steps, Array.from({ length: 20 }, () => [2, false] as [number, boolean]))
     for (const job of jobs) {

@@ -29,9 +29,13 @@ interface GatedQueue<Entry> {
   readonly parked: Map<string, Map<Line, Heap<Entry>>>
   /** Gates before which jobs wait, and that may be open. */
   readonly opening: Set<string>
-  /** When others open by themselves. */
+  /** When others open by themselves, and when the first of them does. */
   readonly opensLater: Map<string, number>
+  firstOpening: number
 }
+
+/** So many jobs are passed over before others have their turn. */
+export const mostHeldBack = 1_000
 
 /**
  * What holds back jobs that are ready. One that comes to the front of its line, and may not go, waits before the gate that holds it back: so nobody looks at it again
@@ -80,7 +84,7 @@ export class Gatekeeper<Entry extends Waiting> {
     const of = this.#queues.get(queue)
     if (!of) return true
     const at = opensAt(this.#state(of, 'queue', active), cost, now)
-    if (at > now && at < Infinity) of.opensLater.set('queue', at)
+    if (at > now && at < Infinity) opensAgain(of, 'queue', at)
     return at <= now
   }
 
@@ -98,9 +102,16 @@ export class Gatekeeper<Entry extends Waiting> {
     const line = lines.get(lineOf(job)) ?? new Heap<Entry>(isBefore)
     lines.set(lineOf(job), line)
     line.push(entry)
-    // It may open by itself.
-    of.opening.add(gate)
+    // It may open by itself, and others of its gates have room for more.
+    this.left(job)
     return true
+  }
+
+  /** A job is in its line no longer: others of its gates may go in its place. */
+  left(job: Job): void {
+    const of = this.#queues.get(job.queue)
+    if (!of || of.parked.size === 0) return
+    for (const inner of [...gatesOf(job), ...job.ordered ? [`order ${job.key}`] : []]) if (of.parked.has(inner)) of.opening.add(inner)
   }
 
   /** A job goes through its gates. */
@@ -119,6 +130,7 @@ export class Gatekeeper<Entry extends Waiting> {
   became(before: Job, after: Job): boolean {
     const of = this.#queues.get(after.queue)
     if (!of) return false
+    if (before.state === 'ready') this.left(before)
     let opens = false
     const more = Number(after.state === 'active') - Number(before.state === 'active')
     if (more !== 0) {
@@ -140,39 +152,45 @@ export class Gatekeeper<Entry extends Waiting> {
     return opens
   }
 
-  /** Gives back those that wait in a line of a queue before gates that have opened: as many as may go, or a few more. */
-  admit(queue: string, line: Line, now: number, giveBack: (entry: Entry) => void): void {
+  /**
+   * Gives back what waits before gates of a queue that have opened: of each line at most so many, and as many as may go, or a few more. A gate is looked at again when one
+   * of its jobs has left its line.
+   */
+  admit(queue: string, most: number, now: number, giveBack: (entry: Entry) => void): void {
     const of = this.#queues.get(queue)
     if (!of) return
-    for (const [gate, at] of of.opensLater) {
-      if (at > now) continue
-      of.opensLater.delete(gate)
-      of.opening.add(gate)
+    if (of.firstOpening <= now) {
+      const due = [...of.opensLater].filter(([, at]) => at <= now)
+      for (const [gate] of due) {
+        of.opensLater.delete(gate)
+        of.opening.add(gate)
+      }
+      of.firstOpening = of.opensLater.values().reduce((first, at) => Math.min(first, at), Infinity)
     }
     for (const gate of of.opening) {
-      const lines = of.parked.get(gate)
-      for (const [name, heap] of lines ?? []) if (firstOf(heap) === undefined) lines!.delete(name)
-      if (!lines || lines.size === 0) {
-        of.parked.delete(gate)
-        of.opening.delete(gate)
-        continue
-      }
-      const state = this.#state(of, gate)
-      const isOrder = gate.startsWith('order ')
-      const at = isOrder ? of.holders.has(gate.slice(6)) ? Infinity : 0 : opensAt(state, Math.min(...Array.from(lines.values(), (heap) => heap.peek()!.job.cost)), now)
-      if (at > now) {
-        of.opening.delete(gate)
-        if (at < Infinity) of.opensLater.set(gate, at)
-        continue
-      }
-      const heap = lines.get(line)
-      if (heap) for (let left = isOrder ? 1 : roomOf(state, now); left > 0 && firstOf(heap); left--) giveBack(heap.pop()!)
+      of.opening.delete(gate)
+      this.#look(of, gate, most, now, giveBack)
     }
+  }
+
+  #look(of: GatedQueue<Entry>, gate: string, most: number, now: number, giveBack: (entry: Entry) => void): void {
+    const lines = of.parked.get(gate)
+    if (!lines) return
+    const state = this.#state(of, gate)
+    const isOrder = gate.startsWith('order ')
+    for (const [name, heap] of lines) {
+      const first = firstOf(heap)
+      const at = !first ? Infinity : isOrder ? of.holders.has(gate.slice(6)) ? Infinity : 0 : opensAt(state, first.job.cost, now)
+      if (first && at > now && at < Infinity) opensAgain(of, gate, at)
+      if (at <= now) for (let left = isOrder ? 1 : Math.min(roomOf(state, now), most); left > 0 && firstOf(heap); left--) giveBack(heap.pop()!)
+      if (!firstOf(heap)) lines.delete(name)
+    }
+    if (lines.size === 0) of.parked.delete(gate)
   }
 
   /** When a gate before which jobs wait opens by itself. */
   get nextOpening(): number {
-    return Math.min(Infinity, ...this.#queues.values().flatMap(({ opensLater }) => opensLater.values()))
+    return Math.min(Infinity, ...this.#queues.values().map(({ firstOpening }) => firstOpening))
   }
 
   /** Forgets keys that have nothing more to wait for than new ones, gates that hold nothing back and have no rule of their own, and counts of nothing. */
@@ -187,7 +205,7 @@ export class Gatekeeper<Entry extends Waiting> {
   #gated(queue: string, active: Iterable<Job>): GatedQueue<Entry> {
     let of = this.#queues.get(queue)
     if (of) return of
-    of = { gates: new Map(), active: new Map(), reached: 0, keys: new Map(), holders: new Map(), parked: new Map(), opening: new Set(), opensLater: new Map() }
+    of = { gates: new Map(), active: new Map(), reached: 0, keys: new Map(), holders: new Map(), parked: new Map(), opening: new Set(), opensLater: new Map(), firstOpening: Infinity }
     for (const job of active) if (job.queue === queue) for (const inner of gatesOf(job)) of.active.set(inner, (of.active.get(inner) ?? 0) + 1)
     this.#queues.set(queue, of)
     return of
@@ -197,6 +215,11 @@ export class Gatekeeper<Entry extends Waiting> {
     const own = of.gates.get(inner) ?? open
     return { ...own, rule: own.rule ?? (inner.startsWith('key ') ? of.gates.get(eachKey)?.rule : undefined), active }
   }
+}
+
+function opensAgain<Entry>(of: GatedQueue<Entry>, gate: string, at: number): void {
+  of.opensLater.set(gate, at)
+  of.firstOpening = Math.min(of.firstOpening, at)
 }
 
 /** The first of a heap that still is ready. */

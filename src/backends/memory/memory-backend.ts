@@ -3,6 +3,7 @@ import { type HistoryEntry, type JobLogLine, type KeptStory, entryOf, historyLim
 import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
 import { type Link, type Parent, linkedBy, parentOf } from '../../jobs/link.ts'
+import { enqueued, progressed, told as newsOf } from '../../jobs/queue-event.ts'
 import { hasExpired, rescue } from '../../jobs/rescue.ts'
 import type { Schedule } from '../../jobs/schedule.ts'
 import { type FinalState, type JobState, canHappen, isFinal } from '../../jobs/states.ts'
@@ -10,9 +11,11 @@ import { type KeyHold, type UniqueRule, admissionOf, amended, hasNotBegun } from
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import type { Backend } from '../backend.ts'
-import type {
-  AttemptRef, BrokerCapabilities, BrokerStats, Delivery, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken
+import {
+  type AttemptRef, type BrokerCapabilities, type BrokerStats, type Delivery, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, type Taken,
+  type WorkerInfo, unknownWorker
 } from '../broker.ts'
+import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
 import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
@@ -20,8 +23,9 @@ import { shareOn } from '../shared/share.ts'
 import type { SharedReply, SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
-import { Gatekeeper, isBefore } from './gatekeeper.ts'
+import { Gatekeeper, isBefore, mostHeldBack } from './gatekeeper.ts'
 import { MemorySharedTables } from './shared-tables.ts'
+import { MemoryBus } from './memory-bus.ts'
 import { Heap } from '../../concurrency/heap.ts'
 
 export interface MemoryOptions {
@@ -58,6 +62,7 @@ class MemoryBackend implements Backend {
   /** Entries that may yet expire. */
   readonly #mortal = new Set<Entry>()
   readonly #leases = new Map<string, number>()
+  readonly #infos = new Map<string, WorkerInfo>()
   readonly #held = new Map<string, Set<Entry>>()
   /** Workers that announced their end. */
   readonly #ending = new Set<string>()
@@ -67,6 +72,7 @@ class MemoryBackend implements Backend {
   readonly #counts = new QueueCounts()
   readonly #listeners = new Listeners()
   readonly #watches = new EndingWatches()
+  readonly #bus = new MemoryBus()
   readonly #schedules = new Map<string, Schedule>()
   readonly #shared = new MemorySharedTables()
   readonly #sessions = new Listeners()
@@ -97,8 +103,10 @@ class MemoryBackend implements Backend {
     return next ? { stale, reservation: this.#reserve(next, now) } : { stale }
   }
 
-  async extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]> {
-    this.#leases.set(worker, this.#open() + lease)
+  async extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
+    const now = this.#open()
+    if (info) this.#infos.set(worker, info)
+    if (!this.#renew(worker, lease, now) && this.#bus.hearsEvents) this.#bus.tell({ type: 'worker-heartbeat', at: now, ...this.#shown(worker) })
     return held.filter(({ job, token }) => {
       const known = this.#entries.get(job)?.job
       return known?.worker !== worker || known.token !== token
@@ -117,7 +125,7 @@ class MemoryBackend implements Backend {
         if (entry.job.state === 'ready') rescued.push({ job: id, token })
         else if (entry.job.state === 'dead') buried.push(id)
       }
-      this.#forget(worker)
+      this.#forget(worker, true, now)
     }
     for (const entry of this.#mortal) {
       if (entry.job.state === 'active' || !hasExpired(entry.job, now)) continue
@@ -142,7 +150,7 @@ class MemoryBackend implements Backend {
   async leave(worker: string): Promise<void> {
     const now = this.#open()
     for (const entry of this.#held.get(worker) ?? []) this.#happen(entry, { event: 'release' }, now)
-    this.#forget(worker)
+    this.#forget(worker, false, now)
   }
 
   async announce(worker: string): Promise<void> {
@@ -151,11 +159,14 @@ class MemoryBackend implements Backend {
   }
 
   async report(reports: readonly Report[]): Promise<void> {
-    this.#open()
+    const now = this.#open()
     for (const { job, token, progress, logs } of reports) {
       const entry = this.#entries.get(job)
       if (entry?.job.state !== 'active' || entry.job.token !== token) continue
-      if (progress) entry.job = { ...entry.job, progress }
+      if (progress) {
+        entry.job = { ...entry.job, progress }
+        if (this.#bus.hearsEvents) this.#bus.tell(progressed(entry.job, progress, now))
+      }
       if (logs) entry.logs = [...entry.logs ?? [], ...logs].slice(-logLimit)
     }
   }
@@ -172,7 +183,7 @@ class MemoryBackend implements Backend {
       for (const { job } of line) if (job.state === 'ready') oldest = Math.min(oldest, job.dueAt)
     }
     const workers = [...this.#leases].filter(([, until]) => until > now)
-      .map(([id, until]) => ({ id, leaseLeft: until - now, active: this.#held.get(id)?.size ?? 0 }))
+      .map(([id, until]) => ({ id, leaseLeft: until - now, active: this.#held.get(id)?.size ?? 0, ...(this.#infos.get(id) ?? unknownWorker) }))
     return { queues: this.#counts.all(), workers, oldestReady: now - oldest }
   }
 
@@ -258,6 +269,16 @@ class MemoryBackend implements Backend {
     return this.#watches.watch((job) => ending(this.#entries.get(job)?.job), ended)
   }
 
+  async post(topic: string, message: string): Promise<void> {
+    this.#open()
+    this.#bus.post(topic, message)
+  }
+
+  hear(topic: string, hearer: Hearer): Hearing {
+    this.#open()
+    return this.#bus.hear(topic, hearer)
+  }
+
   async share(request: SharedRequest): Promise<SharedReply> {
     const { reply, told } = shareOn(this.#shared, request, this.#open())
     this.#sessions.tell(told)
@@ -271,6 +292,7 @@ class MemoryBackend implements Backend {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#bus.close(new ClosedError('The memory backend'))
     this.#listeners.clear()
     this.#sessions.clear()
     this.#watches.clear()
@@ -286,8 +308,10 @@ class MemoryBackend implements Backend {
     if (this.#entries.has(job.id)) return undefined
     this.#listeners.tell([job.queue])
     const taken = job.unique && this.#admit(job, job.unique, now)
-    if (!taken) this.#keep({ seq: this.#seq++, payload: job.payload, links: job.links ?? [], job: born(job, now, parent), rank: 0 })
-    return taken
+    if (taken) return taken
+    this.#keep({ seq: this.#seq++, payload: job.payload, links: job.links ?? [], job: born(job, now, parent), rank: 0 })
+    if (this.#bus.hearsEvents) this.#bus.tell(enqueued(job, now))
+    return undefined
   }
 
   /** What becomes of a job that is to be the only one of its kind, where it is not kept. */
@@ -304,6 +328,7 @@ class MemoryBackend implements Backend {
       // Heaps still hold the entry where it stood: there nothing is left of it.
       this.#mortal.delete(holder)
       this.#counts.add(job.queue, holder.job.state, -1)
+      if (holder.job.state === 'ready') this.#gates.left(holder.job)
       holder.job = { ...holder.job, state: 'cancelled' }
       this.#keep({ ...holder, payload, links, job: after })
     }
@@ -320,15 +345,16 @@ class MemoryBackend implements Backend {
   }
 
   #reserve({ worker, queues, room, lease }: ReserveRequest, now: number): Reservation {
-    this.#leases.set(worker, now + lease)
+    this.#renew(worker, lease, now)
     this.#promote(now)
     const deliveries: Delivery[] = []
-    for (const line of lines) this.#deliver({ worker, queues: [...new Set(queues)], line, room: room[line] ?? 0 }, now, deliveries)
+    let complete = true
+    for (const line of lines) complete = this.#deliver({ worker, queues: [...new Set(queues)], line, room: room[line] ?? 0 }, now, deliveries) && complete
     const cancelling = [...this.#held.get(worker) ?? []].filter(({ job }) => job.cancelling)
     return {
       deliveries,
       cancelling: cancelling.map(({ job }) => ({ job: job.id, token: job.token })),
-      nextDue: Math.max(0, Math.min(this.#firstDue()?.job.dueAt ?? Infinity, this.#gates.nextOpening) - now)
+      nextDue: complete ? Math.max(0, Math.min(this.#firstDue()?.job.dueAt ?? Infinity, this.#gates.nextOpening) - now) : 0
     }
   }
 
@@ -336,19 +362,23 @@ class MemoryBackend implements Backend {
     { worker, queues, line: name, room }: { worker: string, queues: readonly string[], line: Line, room: number },
     now: number,
     deliveries: Delivery[]
-  ): void {
-    for (let left = room; left > 0;) {
+  ): boolean {
+    let heldBack = 0
+    for (let left = room; left > 0 && heldBack < mostHeldBack;) {
       let first: Heap<Entry> | undefined
       for (const queue of queues) {
         const line = this.#line(queue, name)
-        this.#gates.admit(queue, name, now, (entry) => line.push(entry))
+        this.#gates.admit(queue, left, now, (entry) => this.#line(queue, lineOf(entry.job)).push(entry))
         while (line.peek() && line.peek()!.job.state !== 'ready') line.pop()
         const head = line.peek()
         if (head && (!first || comesFirst(head, first.peek()!)) && this.#gates.letsThrough(queue, head.job.cost, this.#counts.of(queue).active, now)) first = line
       }
       const entry = first?.pop()
-      if (!entry) return
-      if (this.#gates.holdsBack(entry, now)) continue
+      if (!entry) return true
+      if (this.#gates.holdsBack(entry, now)) {
+        heldBack++
+        continue
+      }
       if (hasExpired(entry.job, now)) {
         this.#happen(entry, { event: 'bury', error: expired }, now)
         continue
@@ -359,6 +389,7 @@ class MemoryBackend implements Backend {
       deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, deferrals, payload: entry.payload })
       left--
     }
+    return heldBack < mostHeldBack
   }
 
   #promote(now: number): void {
@@ -382,6 +413,7 @@ class MemoryBackend implements Backend {
     const told = entryOf(before, event, job, now)
     if (told) entry.history = [...entry.history ?? [], told].slice(-historyLimit)
     entry.job = job
+    if (this.#bus.hearsEvents) this.#bus.tell(newsOf(before, event, job, now))
     if (before.worker !== undefined && job.worker === undefined) this.#held.get(before.worker)?.delete(entry)
     if (job.worker !== undefined) this.#heldBy(job.worker).add(entry)
     if (this.#gates.became(before, job)) this.#listeners.tell([job.queue])
@@ -425,8 +457,21 @@ class MemoryBackend implements Backend {
     return held
   }
 
-  #forget(worker: string): void {
-    this.#leases.delete(worker)
+  /** Whether its lease begins with this. */
+  #renew(worker: string, lease: number, now: number): boolean {
+    const begins = !this.#leases.has(worker)
+    this.#leases.set(worker, now + lease)
+    if (begins && this.#bus.hearsEvents) this.#bus.tell({ type: 'worker-online', at: now, ...this.#shown(worker) })
+    return begins
+  }
+
+  #shown(worker: string): { worker: string, active: number, capacity: number } {
+    return { worker, active: this.#held.get(worker)?.size ?? 0, capacity: this.#infos.get(worker)?.capacity ?? 0 }
+  }
+
+  #forget(worker: string, lost: boolean, now: number): void {
+    if (this.#leases.delete(worker) && this.#bus.hearsEvents) this.#bus.tell({ type: 'worker-offline', at: now, worker, lost })
+    this.#infos.delete(worker)
     this.#ending.delete(worker)
     this.#held.delete(worker)
   }

@@ -43,7 +43,7 @@ for index, one in ipairs(asked.settlements) do
   if done[index] then
     -- It has been told.
   elseif job and job.state == 'active' and job.token == one.token then
-    change(job, { event = one.event, delay = one.delay, died = one.died, wall = one.wall, cpu = one.cpu, result = bytes(one.result), error = bytes(one.error) })
+    change(job, { event = one.event, delay = one.delay, died = one.died, wall = one.wall, cpu = one.cpu, result = bytes(one.result), error = bytes(one.error), why = one.why })
   else
     stale[#stale + 1] = index - 1
   end
@@ -54,7 +54,12 @@ return { stale, reservation }
 `, { full: true })
 
 export const extend: Script = script(String.raw`
-redis.call('ZADD', P .. ':workers', number(now + asked.lease), asked.worker)
+if asked.info then redis.call('HSET', P .. ':infos', asked.worker, asked.info) end
+local begins = redis.call('ZADD', P .. ':workers', number(now + asked.lease), asked.worker) == 1
+if heard then
+  tellWorker(begins and 'worker-online' or 'worker-heartbeat', asked.worker)
+  tellAll()
+end
 local lost = {}
 for index, one in ipairs(asked.held) do
   local queue = redis.call('HGET', P .. ':held:' .. asked.worker, one.job)
@@ -71,14 +76,14 @@ for _, worker in ipairs(lost) do
   local announced = redis.call('SISMEMBER', P .. ':announced', worker) == 1
   for id, queue in pairs(hash(P .. ':held:' .. worker)) do
     local job = load(queue, id)
-    change(job, { event = 'rescue', announced = announced }, function()
+    change(job, { event = 'rescue', announced = announced, why = asked.whyLost }, function()
       if not final[job.state] and job.rescues >= asked.rescueLimit then happen(job, { event = 'bury', error = bytes(asked.lost) }) end
     end)
     if job.state == 'ready' then rescued[#rescued + 1] = { id, job.token }
     elseif job.state == 'dead' then buried[#buried + 1] = id end
   end
   writeSets()
-  forget(worker)
+  forget(worker, true)
 end
 writeSets()
 for _, queue in ipairs(queues()) do if isGated(queue) then gates().trim(queue) end end
@@ -88,7 +93,7 @@ for _, queue in ipairs(queues()) do
   local ids = redis.call('ZRANGEBYSCORE', at(queue, 'expiring'), '-inf', number(now), 'LIMIT', 0, left)
   loadAll(queue, ids)
   for _, id in ipairs(ids) do
-    change(load(queue, id), { event = 'bury', error = bytes(asked.expired) })
+    change(load(queue, id), { event = 'bury', error = bytes(asked.expired), why = asked.whyExpired })
     buried[#buried + 1] = id
   end
   left = left - #ids
@@ -105,7 +110,7 @@ return { rescued, buried }
 export const leave: Script = script(hashLua + forgetLua + String.raw`
 for id, queue in pairs(hash(P .. ':held:' .. asked.worker)) do change(load(queue, id), { event = 'release' }) end
 writeSets()
-forget(asked.worker)
+forget(asked.worker, false)
 finish()
 `, { full: true })
 
@@ -117,12 +122,16 @@ export const report: Script = script(String.raw`
 for _, one in ipairs(asked.reports) do
   local job = find(one.job, one.queue)
   if job and job.state == 'active' and job.token == one.token then
-    if one.progress then redis.call('HSET', at(job.queue, 'progress'), job.id, one.progress) end
+    if one.progress then
+      redis.call('HSET', at(job.queue, 'progress'), job.id, one.progress)
+      if heard then tell('progress', job, job.attempt, job.worker, { progress = cjson.decode(one.progress) }) end
+    end
     local key = at(job.queue, 'logs:' .. job.id)
     for _, line in ipairs(one.logs) do redis.call('RPUSH', key, line) end
     if #one.logs > 0 then redis.call('LTRIM', key, -asked.logLimit, -1) end
   end
 end
+if heard then tellAll() end
 `)
 
 export const stats: Script = script(String.raw`
@@ -137,7 +146,7 @@ for _, queue in ipairs(queues()) do
 end
 local workers, found = {}, redis.call('ZRANGEBYSCORE', P .. ':workers', '(' .. number(now), '+inf', 'WITHSCORES')
 for index = 1, #found, 2 do
-  workers[#workers + 1] = { found[index], number(tonumber(found[index + 1]) - now), redis.call('HLEN', P .. ':held:' .. found[index]) }
+  workers[#workers + 1] = { found[index], number(tonumber(found[index + 1]) - now), redis.call('HLEN', P .. ':held:' .. found[index]), redis.call('HGET', P .. ':infos', found[index]) }
 end
 return { all, workers, number(now - oldest) }
 `)

@@ -1,6 +1,8 @@
 import { ClientClosedError, ClientOfflineError, DisconnectsClientError, ErrorReply } from '@redis/client'
 import { BackendError, TreadleError } from '../../kernel/errors.ts'
 
+const untrusted = "the server's certificate is signed by nobody whom this program trusts. Start it with NODE_EXTRA_CA_CERTS=ca.pem, the certificate of who signed it."
+
 /** What the server says first in an error (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors), or the system's code of a failed connection, and what to do. */
 const advice: Readonly<Record<string, string>> = {
   OOM: 'the server has no memory left. Nothing of this call was kept; raise maxmemory, or purge jobs that have ended, and repeat it.',
@@ -14,6 +16,11 @@ const advice: Readonly<Record<string, string>> = {
   CROSSSLOT: 'this is a Redis Cluster, which is not supported yet. Connect to a single server.',
   MOVED: 'this is a Redis Cluster, which is not supported yet. Connect to a single server.',
   ECONNREFUSED: 'nothing listens there. Start the server, or mend the URL.',
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  CERT_HAS_EXPIRED: "the server's certificate has expired. Renew it.",
+  ERR_TLS_CERT_ALTNAME_INVALID: "the server's certificate is for another host. Name in the URL the host that the certificate names.",
   ENOTFOUND: 'there is no such host. Mend the URL.'
 }
 

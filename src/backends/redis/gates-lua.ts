@@ -21,6 +21,8 @@ local function isGated(queue)
 end
 
 local turns = ${turns}
+-- So many gates are looked at before others have their turn.
+local gatesAtOnce = 200
 local keeper
 local function gates()
   if keeper then return keeper end
@@ -76,19 +78,31 @@ local function gates()
     if not by.rate or paidAt <= now then return heldUntil end
     return math.max(heldUntil, math.min(paidAt, paidAt + cost * by.rate.per / by.rate.limit - by.rate.per))
   end
-  local function mayOpen(queue, inner, time) note(indexes, at(queue, 'opening'), inner, number(time or 0)) end
+  -- Gates of this script's own doing that are to be looked at, of each queue.
+  local touched = {}
+  local function mayOpen(queue, inner, time)
+    note(indexes, at(queue, 'opening'), inner, number(time or 0))
+    if not time then note(touched, queue, inner, true) end
+  end
+  -- A job is in its line no longer: others of its gates may go in its place.
+  local function left(job)
+    local inners = gatesOf(job)
+    if job.ordered then inners[#inners + 1] = 'order ' .. job.key end
+    for _, inner in ipairs(inners) do if get(job.queue, 'waiting', inner) then mayOpen(job.queue, inner) end end
+  end
 
   -- The queue has gates, or keys, from now on.
   function keeper.begin(queue)
     if isGated(queue) then return end
+    -- What this script has done is to be seen.
+    writeSets()
     gatedQueues[queue] = 0
     redis.call('HSET', P .. ':gated', queue, '0')
     for _, worker in ipairs(redis.call('ZRANGE', P .. ':workers', 0, -1)) do
-      local held = redis.call('HGETALL', P .. ':held:' .. worker)
-      for index = 1, #held, 2 do
-        local job = held[index + 1] == queue and load(queue, held[index])
-        if job then for _, inner in ipairs(gatesOf(job)) do add(queue, 'active', inner, 1) end end
-      end
+      local held, ids = redis.call('HGETALL', P .. ':held:' .. worker), {}
+      for index = 1, #held, 2 do if held[index + 1] == queue then ids[#ids + 1] = held[index] end end
+      loadAll(queue, ids)
+      for _, id in ipairs(ids) do for _, inner in ipairs(gatesOf(load(queue, id))) do add(queue, 'active', inner, 1) end end
     end
   end
 
@@ -134,6 +148,7 @@ local function gates()
   function keeper.forget(job)
     local where = get(job.queue, 'parkedAt', job.id)
     if where then unpark(job, where) end
+    left(job)
   end
 
   -- Has a job wait that may not go.
@@ -149,7 +164,7 @@ local function gates()
     note(indexes, at(job.queue, 'parked:' .. where), job.id, score)
     set(job.queue, 'parkedAt', job.id, where)
     add(job.queue, 'waiting', before, 1)
-    mayOpen(job.queue, before)
+    left(job)
     return true
   end
 
@@ -198,14 +213,6 @@ local function gates()
     local id = redis.call('ZRANGE', at(queue, 'parked:' .. line .. ':' .. inner), 0, 0)[1]
     return id and load(queue, id)
   end
-  local function leastCost(queue, inner)
-    local least = math.huge
-    for _, line in ipairs({ ${lines.map((line) => `'${line}'`).join(', ')} }) do
-      local job = firstOf(queue, line, inner)
-      if job then least = math.min(least, job.cost) end
-    end
-    return least
-  end
   local function room(queue, inner)
     local by, left = rule(queue, inner), math.huge
     if by.concurrency then left = by.concurrency - active(queue, inner) end
@@ -213,29 +220,51 @@ local function gates()
     return left
   end
 
-  -- Gives back those that wait in a line before gates that have opened: as many as may go, or a few more. Says whether there were any.
-  function keeper.admit(queue, line)
+  -- When the first that waits in a line before a gate may go.
+  local function letsGoAt(queue, inner, first)
+    if string.sub(inner, 1, 6) == 'order ' then return get(queue, 'holders', string.sub(inner, 7)) and math.huge or 0 end
+    local job = rule(queue, inner).rate and load(queue, first)
+    return opensAt(queue, inner, job and job.cost or 1)
+  end
+
+  -- Looks at one gate: gives back as many as may go of each line, or a few more. It is looked at again when one of its jobs has left its line.
+  local function look(queue, inner, most)
+    local later, any = math.huge, false
+    note(indexes, at(queue, 'opening'), inner, false)
+    if not get(queue, 'waiting', inner) then return false end
+    if string.sub(inner, 1, 6) == 'order ' then most = 1 else most = math.min(most, room(queue, inner)) end
     writeSets()
-    local any = false
-    for _, inner in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'opening'), '-inf', number(now), 'LIMIT', 0, atOnce)) do
-      local isOrder = string.sub(inner, 1, 6) == 'order '
-      if not get(queue, 'waiting', inner) then note(indexes, at(queue, 'opening'), inner, false)
-      else
-        local opens = isOrder and (get(queue, 'holders', string.sub(inner, 7)) and math.huge or 0)
-        if not isOrder then opens = opensAt(queue, inner, rule(queue, inner).rate and leastCost(queue, inner) or 1) end
-        if opens == math.huge then note(indexes, at(queue, 'opening'), inner, false)
-        elseif opens > now then mayOpen(queue, inner, opens)
-        else
-          local most = isOrder and 1 or math.min(room(queue, inner), atOnce)
-          local some = redis.call('ZRANGE', at(queue, 'parked:' .. line .. ':' .. inner), 0, most - 1, 'WITHSCORES')
-          for index = 1, #some, 2 do
-            any = true
-            unpark({ queue = queue, id = some[index] }, line .. ':' .. inner)
-            note(indexes, at(queue, 'line:' .. line), some[index], some[index + 1])
-          end
+    for _, line in ipairs({ ${lines.map((line) => `'${line}'`).join(', ')} }) do
+      local where = line .. ':' .. inner
+      local first = redis.call('ZRANGE', at(queue, 'parked:' .. where), 0, 0)[1]
+      local opens = first and letsGoAt(queue, inner, first) or math.huge
+      if opens <= now then
+        any = true
+        local some = redis.call('ZRANGE', at(queue, 'parked:' .. where), 0, most - 1, 'WITHSCORES')
+        for index = 1, #some, 2 do
+          unpark({ queue = queue, id = some[index] }, where)
+          note(indexes, at(queue, 'line:' .. line), some[index], some[index + 1])
         end
-      end
+      else later = math.min(later, opens) end
     end
+    if later < math.huge then mayOpen(queue, inner, later) end
+    return any
+  end
+
+  -- Gives back what waits before gates that have opened. Says whether there was any, or may be more.
+  function keeper.admit(queue, most)
+    touched[queue] = nil
+    writeSets()
+    local inners = redis.call('ZRANGEBYSCORE', at(queue, 'opening'), '-inf', number(now), 'LIMIT', 0, gatesAtOnce)
+    local any = #inners == gatesAtOnce
+    for _, inner in ipairs(inners) do any = look(queue, inner, most) or any end
+    return any
+  end
+  -- As admit, before gates that may have opened since.
+  function keeper.admitMore(queue, most)
+    local some, any = touched[queue], false
+    touched[queue] = nil
+    for inner in pairs(some or {}) do any = look(queue, inner, most) or any end
     return any
   end
 
@@ -262,13 +291,8 @@ end
 /** Takes jobs of queues of which at least one has gates, or keys: one by one, since each may close a gate to the next. */
 export const takeGatedLua: string = String.raw`
 local function takeGated(request, line, left, deliveries)
-  local buffers, mayAdmit, opensLater, buried = {}, {}, nil, 0
-  for _, queue in ipairs(request.queues) do mayAdmit[queue] = isGated(queue) end
-  local function first(queue)
-    if mayAdmit[queue] then
-      mayAdmit[queue] = false
-      if gates().admit(queue, line) then buffers[queue] = nil end
-    end
+  local buffers, admitted, opensLater, passedOver = {}, {}, nil, 0
+  local function head(queue)
     local buffer = buffers[queue]
     if not buffer or (buffer.index * 2 > #buffer.some and buffer.mayBeMore) then
       writeSets()
@@ -282,7 +306,22 @@ local function takeGated(request, line, left, deliveries)
     local id = buffer.some[buffer.index * 2 - 1]
     return id and load(queue, id), buffer
   end
+  local function first(queue)
+    if isGated(queue) then
+      local any
+      if admitted[queue] then any = gates().admitMore(queue, left) else any = gates().admit(queue, left) end
+      admitted[queue] = true
+      if any then buffers[queue] = nil end
+    end
+    local job, buffer = head(queue)
+    while not job and isGated(queue) and gates().admit(queue, left) do
+      buffers[queue] = nil
+      job, buffer = head(queue)
+    end
+    return job, buffer
+  end
   while left > 0 do
+    if passedOver >= asked.mostAtOnce then return false, 0 end
     local job, from
     for _, queue in ipairs(request.queues) do
       local head, buffer = first(queue)
@@ -296,13 +335,12 @@ local function takeGated(request, line, left, deliveries)
     local score = from.some[from.index * 2]
     from.index = from.index + 1
     local has = isGated(job.queue)
-    if has and gates().holdsBack(job, line, score) then mayAdmit[job.queue] = true
+    if has and gates().holdsBack(job, line, score) then passedOver = passedOver + 1
     elseif hasExpired(job) then
-      change(job, { event = 'bury', error = bytes(asked.expired) })
-      buried = buried + 1
-      -- It may have held an order.
-      mayAdmit[job.queue] = has
-      if buried >= asked.mostAtOnce then return false, 0 end
+      change(job, { event = 'bury', error = bytes(asked.expired), why = asked.whyExpired })
+      passedOver = passedOver + 1
+      -- What it published may have changed others.
+      if job.links then buffers = {} end
     else
       if has then gates().passed(job, score) end
       change(job, { event = 'reserve', worker = request.worker })

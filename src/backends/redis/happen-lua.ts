@@ -86,7 +86,8 @@ local ends = { succeeded = 'success', failed = 'failure', dead = 'failure' }
 local function publishLinks(job)
   local parent = { job = job.id, token = job.token, state = job.state, outcome = job.result or job.error }
   for _, link in ipairs(job.links) do
-    if link.on == ends[job.state] and not load(link.job.queue, link.job.id) then publishOne(link.job, parent) end
+    local linked = link.on == ends[job.state] and cmsgpack.unpack(link.job)
+    if linked and not load(linked.queue, linked.id) then publishOne(linked, parent) end
   end
 end
 
@@ -94,12 +95,14 @@ end
 local function change(job, what, more)
   local event, state = what.event, job.state
   local before = not untold[event] and copy(job)
+  local was = heard and { attempt = job.attempt, worker = job.worker }
   place(job, false)
   happen(job, what)
   if more then more() end
   place(job, true)
   changed[job.id] = job
   if before then entry(before, event, job) end
+  if was then tellChange(job, what, was) end
   if job.links and final[job.state] then publishLinks(job) end
   if (event == 'reserve' or event == 'revive') and hasProgress(job.queue) then note(fields, at(job.queue, 'progress'), job.id, false) end
   if (state == 'active' or final[state]) and not final[job.state] then news[job.queue] = true end

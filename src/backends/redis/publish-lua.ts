@@ -9,10 +9,10 @@ local function writeFixed(job)
   note(fields, at(job.queue, 'jobs'), job.id, cmsgpack.pack(fixed))
 end
 
--- With what it holds instead of where that stands.
+-- With what it holds instead of where that stands. What is linked is packed, each in what holds it: tables are packed to a small depth only.
 local function unpacked(asked)
   asked.payload = bytes(asked.payload)
-  for _, link in ipairs(asked.links or {}) do unpacked(link.job) end
+  for _, link in ipairs(asked.links or {}) do link.job = cmsgpack.pack(unpacked(link.job)) end
   return asked
 end
 
@@ -74,5 +74,6 @@ local function publishOne(new, parent)
   note(indexes, at(new.queue, 'ids'), new.id, 0)
   place(made, true)
   known[made.id] = new.unique and made or nil
+  if heard then tell('enqueued', made, 0) end
 end
 `

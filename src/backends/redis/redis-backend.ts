@@ -3,11 +3,13 @@ import type { Job, NewJob } from '../../jobs/job.ts'
 import { type Gate, type GateChange, type GateName, innerName } from '../../jobs/gates.ts'
 import { errorBytes } from '../../jobs/kept-error.ts'
 import { expired, rescueLimit, workerLost } from '../../jobs/limits.ts'
+import { briefly } from '../../jobs/queue-event.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { encode } from '../../wire/codec.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
+import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { SharedReply, SharedRequest, SharedStep } from '../shared-store.ts'
@@ -15,6 +17,7 @@ import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Wat
 import { Blob } from './blob.ts'
 import * as broker from './broker-scripts.ts'
 import { EndingWatch } from './ending-watch.ts'
+import { askedUsual, publishUsual } from './publish-usual.ts'
 import type { Script } from './script.ts'
 import * as replies from './replies.ts'
 import * as schedule from './schedule-scripts.ts'
@@ -68,6 +71,8 @@ class RedisBackend implements Backend {
       this.#server.checkOpen()
       return []
     }
+    const usual = askedUsual(jobs)
+    if (usual && await this.#run<number | null>(publishUsual, { groups: usual.groups }, usual.blob)) return []
     const blob = new Blob()
     const taken = await this.#run<replies.TakenReply[]>(broker.publish, { jobs: jobs.map((job) => published(job, blob)) }, blob)
     return taken.map(([at, how, holder]) => ({ job: jobs[at]!.id, admission: String(how) as Taken['admission'], holder: String(holder) }))
@@ -75,7 +80,7 @@ class RedisBackend implements Backend {
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
     const blob = new Blob()
-    return this.#took(await this.#run(broker.reserve, { request: asked(request), expired: blob.add(expiredBytes), mostAtOnce }, blob))
+    return this.#took(await this.#run(broker.reserve, { request: asked(request), expired: blob.add(expiredBytes), whyExpired, mostAtOnce }, blob))
   }
 
   async settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled> {
@@ -86,7 +91,7 @@ class RedisBackend implements Backend {
     const blob = new Blob()
     const [stale, reservation] = await this.#run<[number[], replies.ReservationReply | null]>(broker.settle, {
       settlements: settlements.map(({ job, token, outcome }) => ({ job, token, queue: this.#queues.get(job), ...told(outcome, blob) })),
-      ...(next ? { request: asked(next) } : {}), expired: blob.add(expiredBytes), mostAtOnce
+      ...(next ? { request: asked(next) } : {}), expired: blob.add(expiredBytes), whyExpired, mostAtOnce
     }, blob)
     for (const { job } of settlements) this.#queues.delete(job)
     return {
@@ -95,8 +100,8 @@ class RedisBackend implements Backend {
     }
   }
 
-  async extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]> {
-    return (await this.#run<number[]>(broker.extend, { worker, lease, held: held.map(({ job, token }) => ({ job, token })) })).map((at) => held[at]!)
+  async extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
+    return (await this.#run<number[]>(broker.extend, { worker, lease, ...(info ? { info: JSON.stringify(info) } : {}), held: held.map(({ job, token }) => ({ job, token })) })).map((at) => held[at]!)
   }
 
   async sweep(patience: number): Promise<Sweep> {
@@ -104,7 +109,7 @@ class RedisBackend implements Backend {
     await this.#server.ping()
     const stalled = this.#clock.elapsed() - began > patience
     const blob = new Blob()
-    const asked = { stalled, rescueLimit, expired: blob.add(expiredBytes), lost: blob.add(lostBytes), mostAtOnce }
+    const asked = { stalled, rescueLimit, expired: blob.add(expiredBytes), whyExpired, lost: blob.add(lostBytes), whyLost, mostAtOnce }
     return replies.sweepOf(await this.#run(broker.sweep, asked, blob), stalled)
   }
 
@@ -206,6 +211,15 @@ class RedisBackend implements Backend {
     return watch
   }
 
+  async post(topic: string, message: string): Promise<void> {
+    await this.#server.post(topic, message)
+  }
+
+  hear(topic: string, hearer: Hearer): Hearing {
+    this.#attend()
+    return this.#server.hear(topic, hearer)
+  }
+
   async share({ steps, ...request }: SharedRequest): Promise<SharedReply> {
     const blob = new Blob()
     const asked = steps.map((step) => toldNothing('item' in step && step.item ? { ...step, item: blob.add(step.item) } : step))
@@ -264,6 +278,8 @@ const needsMemory: Partial<Record<SharedStep['does'], true>> = { acquire: true, 
 
 const expiredBytes = encode(expired)
 const lostBytes = encode(workerLost(rescueLimit))
+const whyExpired = JSON.stringify(briefly(expired))
+const whyLost = JSON.stringify(briefly(workerLost(rescueLimit)))
 
 function asked({ worker, queues, room, lease }: ReserveRequest): object {
   return { worker, lease, room, queues: [...new Set(queues)] }
@@ -290,6 +306,6 @@ function told(outcome: Settlement['outcome'], blob: Blob): object {
     ...('died' in outcome && outcome.died ? { died: true } : {}),
     ...('spent' in outcome ? outcome.spent : {}),
     ...('result' in outcome ? { result: blob.add(outcome.result) } : {}),
-    ...('error' in outcome ? { error: blob.add(errorBytes(outcome.error)) } : {})
+    ...('error' in outcome ? { error: blob.add(errorBytes(outcome.error)), why: JSON.stringify(briefly(outcome.error)) } : {})
   }
 }

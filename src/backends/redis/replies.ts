@@ -8,7 +8,7 @@ import type { Place } from '../../tasks/task.ts'
 import { decode } from '../../wire/codec.ts'
 import type { PortableError } from '../../wire/portable-error.ts'
 import { noJobs } from '../queue-counts.ts'
-import type { AttemptRef, BrokerStats, Delivery, QueueStats, Reservation, Sweep } from '../broker.ts'
+import { type AttemptRef, type BrokerStats, type Delivery, type QueueStats, type Reservation, type Sweep, type WorkerInfo, unknownWorker } from '../broker.ts'
 import type { ScheduleList } from '../schedules.ts'
 import type { SharedOutcome, SharedReply } from '../shared-store.ts'
 import type { Ending } from '../store.ts'
@@ -22,7 +22,7 @@ export type GateReply = readonly [queue: Buffer, inner: Buffer, rule: Buffer | n
 export type RefReply = readonly [job: Buffer, token: number]
 export type ReservationReply = readonly [deliveries: readonly DeliveryReply[], cancelling: readonly RefReply[], nextDue: Buffer | null]
 export type SweepReply = readonly [rescued: readonly RefReply[], buried: readonly Buffer[]]
-export type StatsReply = readonly [queues: readonly (readonly [queue: Buffer, counts: readonly Buffer[]])[], workers: readonly (readonly [id: Buffer, leaseLeft: Buffer, active: number])[], oldestReady: Buffer]
+export type StatsReply = readonly [queues: readonly (readonly [queue: Buffer, counts: readonly Buffer[]])[], workers: readonly (readonly [id: Buffer, leaseLeft: Buffer, active: number, info: Buffer | null])[], oldestReady: Buffer]
 export type EndingReply = readonly [job: Buffer, state: Buffer, result: Buffer | null, error: Buffer | null, attempt: number]
 export type ScheduleListReply = readonly [now: Buffer, schedules: readonly Buffer[]]
 export type DueSchedulesReply = readonly [...ScheduleListReply, nextDue: Buffer | null]
@@ -58,7 +58,7 @@ export function sweepOf([rescued, buried]: SweepReply, stalled: boolean): Sweep 
 export function statsOf([queues, workers, oldestReady]: StatsReply): BrokerStats {
   return {
     queues: Object.fromEntries(queues.map(([queue, counts]) => [String(queue), queueStatsOf(counts)])),
-    workers: workers.map(([id, leaseLeft, active]) => ({ id: String(id), leaseLeft: Number(leaseLeft), active })),
+    workers: workers.map(([id, leaseLeft, active, info]) => ({ id: String(id), leaseLeft: Number(leaseLeft), active, ...(info === null ? unknownWorker : JSON.parse(String(info)) as WorkerInfo) })),
     oldestReady: Number(oldestReady)
   }
 }

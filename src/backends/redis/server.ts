@@ -2,7 +2,9 @@ import { RESP_TYPES, type RedisClientType } from '@redis/client'
 import { ClosedError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import { Line, type ServerTimes } from './line.ts'
+import type { Hearer, Hearing } from '../bus.ts'
 import type { Script } from './script.ts'
+import { Topic } from './topic.ts'
 
 /** What others tell. */
 export interface ServerListener {
@@ -19,7 +21,10 @@ export class Server {
   readonly #line: Line
   readonly #prefix: string
   readonly #calls = new Set<Promise<unknown>>()
+  readonly #topics = new Map<string, Topic>()
   #subscriber: Line | undefined
+  /** How often the subscriber's has been made. */
+  #connection = 0
   #closed = false
 
   private constructor(line: Line, prefix: string) {
@@ -64,20 +69,52 @@ export class Server {
     const ended = (jobs: string): void => listener.ended(jobs.split('\n'))
     const shared = (sessions: string): void => listener.shared(sessions.split('\n'))
     this.#subscriber = this.#line.another(async (client) => {
+      const connection = ++this.#connection
       // Where it has subscribed again by itself, that is kept as it is.
       await client.subscribe(`${this.#prefix}:news`, news)
       await client.subscribe(`${this.#prefix}:ended`, ended)
       await client.subscribe(`${this.#prefix}:shared`, shared)
+      for (const topic of this.#topics.values()) await topic.subscribe(client, connection)
       if (!this.#closed) listener.connected()
     })
+  }
+
+  async post(topic: string, message: string): Promise<void> {
+    await this.#say((client) => client.publish(this.#channel(topic), message))
+  }
+
+  /** Needs somebody who attends. */
+  hear(name: string, hearer: Hearer): Hearing {
+    const own = this.#topics.get(name)
+    const topic = own ?? new Topic(this.#channel(name), this.#line.where)
+    if (!own) {
+      this.#topics.set(name, topic)
+      // Where the connection is lost meanwhile, the next one brings it.
+      this.#subscriber!.say((client) => topic.subscribe(client, this.#connection)).catch(() => {})
+    }
+    const left = topic.add(hearer)
+    return {
+      ready: topic.ready,
+      [Symbol.dispose]: () => {
+        left()
+        if (topic.isHeard || this.#topics.get(name) !== topic) return
+        this.#topics.delete(name)
+        if (!this.#closed) this.#subscriber!.say((client) => topic.unsubscribe(client)).catch(() => {})
+      }
+    }
   }
 
   /** What was asked is still done. */
   async close(): Promise<void> {
     this.#closed = true
     this.#subscriber?.close()
+    for (const topic of this.#topics.values()) topic.close()
     await Promise.allSettled(this.#calls)
     this.#line.close()
+  }
+
+  #channel(topic: string): string {
+    return `${this.#prefix}:bus:${topic}`
   }
 
   async #say<T>(what: (client: RedisClientType) => Promise<T>): Promise<T> {

@@ -12,8 +12,9 @@ end
 `
 
 export const forgetLua: string = String.raw`
-local function forget(worker)
-  redis.call('ZREM', P .. ':workers', worker)
+local function forget(worker, lost)
+  if redis.call('ZREM', P .. ':workers', worker) == 1 and heard then tellWorker('worker-offline', worker, { lost = lost }) end
+  redis.call('HDEL', P .. ':infos', worker)
   redis.call('SREM', P .. ':announced', worker)
   redis.call('DEL', P .. ':held:' .. worker, P .. ':cancelling:' .. worker)
 end
@@ -65,7 +66,7 @@ local function front(own, line, most)
       local moved = redis.call('HMGET', at(queue, 'moved'), unpack(of.ids, first, last))
       for index = 1, #fixed do
         local one = of.ones[first + index - 1]
-        if moved[index] or known[one.id] then unusual[#unusual + 1] = one.id else one.born = cmsgpack.unpack(fixed[index]) end
+        if moved[index] or known[one.id] or heard then unusual[#unusual + 1] = one.id else one.born = cmsgpack.unpack(fixed[index]) end
       end
     end
     loadAll(queue, unusual)
@@ -86,20 +87,22 @@ local function takeFirst(one, line, worker, deliveries)
 end
 
 local function reserve(request)
-  redis.call('ZADD', P .. ':workers', number(now + request.lease), request.worker)
+  if redis.call('ZADD', P .. ':workers', number(now + request.lease), request.worker) == 1 and heard then tellWorker('worker-online', request.worker) end
   writeSets()
   promote()
-  local deliveries, buried, complete, opensLater, anyGated = {}, 0, true, nil, false
-  for _, queue in ipairs(request.queues) do anyGated = anyGated or isGated(queue) end
+  local deliveries, buried, complete, opensLater = {}, 0, true, nil
+  local function anyGated()
+    for _, queue in ipairs(request.queues) do if isGated(queue) then return true end end
+  end
   for _, line in ipairs(lines) do
     local left = request.room[line] or 0
-    if anyGated and left > 0 and complete then
-      local opens
-      complete, opens = takeGated(request, line, left, deliveries)
-      if opens then opensLater = math.min(opensLater or opens, opens) end
-      left = 0
-    end
     while left > 0 and complete do
+      if anyGated() then
+        local opens
+        complete, opens = takeGated(request, line, left, deliveries)
+        if opens then opensLater = math.min(opensLater or opens, opens) end
+        break
+      end
       writeSets()
       local some = front(request.queues, line, left)
       for index = 1, math.min(left, #some) do
@@ -109,8 +112,10 @@ local function reserve(request)
           takeFirst(one, line, request.worker, deliveries)
           left = left - 1
         elseif hasExpired(job) then
-          change(job, { event = 'bury', error = bytes(asked.expired) })
+          change(job, { event = 'bury', error = bytes(asked.expired), why = asked.whyExpired })
           buried = buried + 1
+          -- What it published may have changed others.
+          if job.links then break end
         else
           change(job, { event = 'reserve', worker = request.worker })
           left = left - 1
@@ -136,6 +141,7 @@ end
 /** What `change` does for the first success of a job that never went another way: most are so. */
 export const succeedLua: string = String.raw`
 local function succeedFirst(settlements)
+  if heard then return {} end
   local byQueue, done, named = {}, {}, {}
   for index, one in ipairs(settlements) do
     local isFirst = not named[one.job] and not (one.queue and isGated(one.queue))

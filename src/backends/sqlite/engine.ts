@@ -3,25 +3,27 @@ import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
 import { type KeptStory, historyOf, logLimit } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
+import { type QueueEvent, progressed } from '../../jobs/queue-event.ts'
 import { rescue } from '../../jobs/rescue.ts'
 import { canHappen, isFinal } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { encode } from '../../wire/codec.ts'
-import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
+import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
 import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
 import { type Shared, shareOn } from '../shared/share.ts'
 import type { SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged } from '../store.ts'
-import { type Claim, Claims } from './claims.ts'
+import { type Claim, type ClaimedJob, Claims } from './claims.ts'
 import { stateCodes, stateNames } from './codes.ts'
 import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile } from './file.ts'
 import { type JobBatch, batchOf, jobsOf } from './job-batch.ts'
 import { type Committed, JobTables } from './job-tables.ts'
+import { type Hearing, MessageTables } from './message-tables.ts'
 import { Publisher } from './publisher.ts'
 import { historyEntryOf, logLineOf, scheduleOf, storedOf } from './rows.ts'
 import { SqliteSharedTables } from './shared-tables.ts'
 import { type Statements, prepareAll } from './statements.ts'
-import { readStats } from './stats.ts'
+import { readStats, workerInfoOf } from './stats.ts'
 
 /**
  * One transaction never moves more than this many jobs of itself (those that fell due, those that expired), so that a
@@ -45,8 +47,9 @@ export class SqliteEngine {
   readonly #path: string
   readonly #db: DatabaseSync
   readonly #identity: FileIdentity | undefined
-  readonly #now: () => number
+  readonly #clock: Pick<Clock, 'now'> | undefined
   readonly #sql: Statements
+  readonly #messages: MessageTables
   readonly #tables: JobTables
   readonly #publisher: Publisher
   readonly #committed: (what: Committed) => void
@@ -65,9 +68,10 @@ export class SqliteEngine {
     this.#identity = identityOf(path)
     this.#committed = committed
     this.#sql = prepareAll(this.#db)
-    this.#now = clock ? () => clock.now() : () => Math.round(1_000 * (this.#sql.now.get()![0] as number))
-    this.#tables = new JobTables(this.#sql, (job, at, parent) => void this.#publisher.one(job, at, parent))
-    this.#publisher = new Publisher(this.#sql, this.#tables)
+    this.#clock = clock
+    this.#messages = new MessageTables(this.#sql)
+    this.#tables = new JobTables(this.#sql, this.#messages, (job, at, parent) => void this.#publisher.one(job, at, parent))
+    this.#publisher = new Publisher(this.#sql, this.#tables, this.#messages)
   }
 
   publish(jobs: readonly NewJob[] | JobBatch): Taken[] {
@@ -94,7 +98,7 @@ export class SqliteEngine {
     const settle = (inBatch: boolean): Settled => this.#write((now): Settled => {
       const stale: AttemptRef[] = []
       const first: FirstSuccess[] = []
-      const mayBatch = inBatch && this.#sql.anyCancel.get() === undefined
+      const mayBatch = inBatch && !this.#messages.isHeard && this.#sql.anyCancel.get() === undefined
       for (const settlement of settlements) {
         const { job, token, outcome } = settlement
         const claim = this.#claims.get(job)
@@ -117,9 +121,9 @@ export class SqliteEngine {
     return settled
   }
 
-  extend(worker: string, held: readonly AttemptRef[], lease: number): AttemptRef[] {
+  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): AttemptRef[] {
     return this.#write((now) => {
-      const number = this.#renew(worker, now + lease)
+      const number = this.#renew(worker, lease, now, info, 'worker-heartbeat')
       return held.filter(({ job, token }) => {
         const [current, holder] = this.#sql.holder.get(job) ?? []
         return holder !== number || current !== token
@@ -133,7 +137,7 @@ export class SqliteEngine {
       const rescued: AttemptRef[] = []
       const buried: string[] = []
       const lost = stalled ? [] : this.#sql.lostWorkers.all(now)
-      for (const [worker, announced] of lost as [number, number][]) {
+      for (const [worker, announced, id] of lost as [number, number, string][]) {
         for (const held of this.#tables.heldBy(worker)) {
           const after = rescue(held.job, announced === 1, now)
           this.#tables.become(held, 'rescue', after, now)
@@ -142,6 +146,7 @@ export class SqliteEngine {
           else if (after.state === 'dead') buried.push(after.id)
         }
         this.#sql.forget.run(worker)
+        this.#messages.tell(() => ({ type: 'worker-offline', at: now, worker: id, lost: true }))
       }
       for (const [seq] of this.#sql.expired.all(now, mostAtOnce) as [number][]) {
         buried.push(this.#tables.happen(this.#tables.bySeq(seq), { event: 'bury', error: expired }, now).id)
@@ -162,7 +167,7 @@ export class SqliteEngine {
   }
 
   gates(): Gate[] {
-    return this.#read(() => this.#tables.gates.all(this.#now()))
+    return this.#read(() => this.#tables.gates.all(this.#start()))
   }
 
   announce(worker: string): void {
@@ -170,11 +175,14 @@ export class SqliteEngine {
   }
 
   report(reports: readonly Report[]): void {
-    this.#write(() => {
+    this.#write((now) => {
       for (const { job, token, progress, logs = [] } of reports) {
         const [seq] = (this.#sql.attemptOf.get(job, token) ?? []) as [number?]
         if (seq === undefined) continue
-        if (progress) this.#sql.writeProgress.run(seq, token, progress.done, progress.total ?? null, progress.note ?? null)
+        if (progress) {
+          this.#sql.writeProgress.run(seq, token, progress.done, progress.total ?? null, progress.note ?? null)
+          this.#messages.tell(() => progressed(this.#tables.bySeq(seq).job, progress, now))
+        }
         if (logs.length === 0) continue
         let number = Number(this.#sql.lastLog.get(seq)?.[0] ?? 0)
         for (const { at, level, attempt, message, fields } of logs) this.#sql.insertLog.run(seq, ++number, at, level, attempt, token, message, fields)
@@ -192,6 +200,7 @@ export class SqliteEngine {
         this.#claims.delete(held.job.id)
       }
       this.#sql.forget.run(number)
+      this.#messages.tell(() => ({ type: 'worker-offline', at: now, worker, lost: false }))
     })
   }
 
@@ -253,12 +262,12 @@ export class SqliteEngine {
   }
 
   schedules({ name, after, limit }: ScheduleFilter): ScheduleList {
-    return this.#read(() => ({ now: this.#now(), schedules: this.#sql.schedules.all(name ?? null, after ?? null, limit).map(scheduleOf) }))
+    return this.#read(() => ({ now: this.#start(), schedules: this.#sql.schedules.all(name ?? null, after ?? null, limit).map(scheduleOf) }))
   }
 
   dueSchedules(limit: number): DueSchedules {
     return this.#read(() => {
-      const now = this.#now()
+      const now = this.#start()
       const [next] = (this.#sql.nextSlot.get(now) ?? [Infinity]) as [number]
       return { now, schedules: this.#sql.dueSchedules.all(now, limit).map(scheduleOf), nextDue: next - now }
     })
@@ -278,7 +287,23 @@ export class SqliteEngine {
   }
 
   stats(): BrokerStats {
-    return this.#read(() => readStats(this.#sql, this.#now()))
+    return this.#read(() => readStats(this.#sql, this.#start()))
+  }
+
+  post(topic: string, message: string): void {
+    this.#write((now) => this.#messages.post(topic, message, now))
+  }
+
+  hear(topic: string, lease: number): Hearing {
+    return this.#write((now) => this.#messages.hear(topic, now + lease, now))
+  }
+
+  renewHearer(number: number, lease: number): boolean {
+    return this.#write((now) => this.#messages.renew(number, now + lease))
+  }
+
+  leaveHearer(topic: string, number: number): void {
+    this.#write(() => this.#messages.leave(topic, number))
   }
 
   share(request: SharedRequest): Shared {
@@ -310,9 +335,10 @@ export class SqliteEngine {
   }
 
   #reserve({ worker, queues, room, lease }: ReserveRequest, now: number, claimed: Map<string, Claim>): Reservation {
-    const number = this.#renew(worker, now + lease)
+    const number = this.#renew(worker, lease, now)
     this.#promote(now)
-    const claims = new Claims(this.#sql, this.#tables, number, now)
+    const started = this.#messages.isHeard ? (claim: ClaimedJob): void => this.#messages.tell(() => ({ type: 'started', at: now, worker, ...claim })) : undefined
+    const claims = new Claims(this.#sql, this.#tables, number, now, started)
     claims.take({ queues, room })
     for (const [job, claim] of claims.claimed) claimed.set(job, claim)
     const [due] = (this.#sql.nextDue.get() ?? [Infinity]) as [number]
@@ -334,7 +360,8 @@ export class SqliteEngine {
    */
   #succeed(all: readonly FirstSuccess[], now: number): void {
     const { insertEnding } = this.#sql
-    if (this.#dropFirsts(all) !== all.length) throw notAllHeld
+    // Of a queue that has gates since what was settled before these, each is counted.
+    if (all.some(({ claim }) => this.#tables.gates.has(claim.queue)) || this.#dropFirsts(all) !== all.length) throw notAllHeld
     for (const { claim: { seq, queue, startedAt }, outcome: { spent, result } } of all) {
       insertEnding.run(seq, stateCodes.succeeded, 1, 1, startedAt, now, spent.wall, spent.cpu, result)
       this.#tables.noteEnded(seq)
@@ -357,9 +384,15 @@ export class SqliteEngine {
     return true
   }
 
-  #renew(worker: string, until: number): number {
-    this.#sql.renew.run(worker, until)
-    return this.#sql.workerNumber.get(worker)![0] as number
+  /** @param renewed what is told where its lease does not begin with this */
+  #renew(worker: string, lease: number, now: number, info?: WorkerInfo, renewed?: 'worker-heartbeat'): number {
+    const begins = this.#messages.isHeard && this.#sql.workerNumber.get(worker) === undefined
+    this.#sql.renew.run(worker, now + lease)
+    if (info) this.#sql.inform.run(JSON.stringify(info), worker)
+    const [number, about] = this.#sql.workerNumber.get(worker) as [number, string | null]
+    const type = begins ? 'worker-online' : renewed
+    if (type) this.#messages.tell((): QueueEvent => ({ type, at: now, worker, active: this.#sql.heldBy.all(number).length, capacity: workerInfoOf(about).capacity }))
+    return number
   }
 
   #promote(now: number): void {
@@ -388,8 +421,9 @@ export class SqliteEngine {
     let result: T
     let committed: Committed
     try {
-      result = change(this.#now())
-      committed = this.#tables.finish()
+      const now = this.#start()
+      result = change(now)
+      committed = this.#tables.finish(now)
       this.#sql.commit.run()
     } catch (error) {
       // Some failures, such as a full disk, have rolled it back already.
@@ -398,8 +432,15 @@ export class SqliteEngine {
     } finally {
       this.#tables.reset()
     }
-    if (committed.ended || committed.queues.size > 0) this.#committed(committed)
+    if (committed.ended || committed.posted || committed.queues.size > 0) this.#committed(committed)
     return result
+  }
+
+  /** The time, and whether anybody hears what happens. */
+  #start(): number {
+    const [seconds, heard] = this.#sql.now.get() as [number, number]
+    this.#messages.begin(heard === 1)
+    return this.#clock ? this.#clock.now() : Math.round(1_000 * seconds)
   }
 
   /** A transaction that only reads: all of it at one moment. */

@@ -4,6 +4,7 @@ import type { NewJob } from '../../jobs/job.ts'
 import { InvalidOptionError } from '../../kernel/errors.ts'
 import type { Enlisted } from '../broker.ts'
 import { JobTables } from './job-tables.ts'
+import { MessageTables } from './message-tables.ts'
 import { Publisher } from './publisher.ts'
 import { prepareAll } from './statements.ts'
 
@@ -19,17 +20,20 @@ export function enlist(path: string, connection: unknown): Enlisted {
   const location = db.location()
   if (location === null || realpathSync(location) !== realpathSync(path)) throw new InvalidOptionError('inside()', location ?? ':memory:', `a connection to ${path}: a transaction is in one file`)
   const sql = prepareAll(db)
-  const tables: JobTables = new JobTables(sql, (job, now, parent) => void publisher.one(job, now, parent))
-  const publisher = new Publisher(sql, tables)
+  const messages = new MessageTables(sql)
+  const tables: JobTables = new JobTables(sql, messages, (job, now, parent) => void publisher.one(job, now, parent))
+  const publisher = new Publisher(sql, tables, messages)
   return {
     publish(jobs: readonly NewJob[]) {
       if (!db.isTransaction) throw new InvalidOptionError('enqueue in a transaction', 'none', "one that is open: db.exec('BEGIN') first")
       // Where one of them is refused, none is there, and the transaction may go on.
       db.exec('SAVEPOINT treadle_enqueue')
       try {
-        const now = Math.round(1_000 * (sql.now.get()![0] as number))
+        const [seconds, heard] = sql.now.get() as [number, number]
+        const now = Math.round(1_000 * seconds)
+        messages.begin(heard === 1)
         const taken = jobs.map((job) => publisher.one(job, now)).filter((one) => one !== undefined)
-        tables.finish()
+        tables.finish(now)
         db.exec('RELEASE treadle_enqueue')
         return taken
       } catch (error) {

@@ -30,10 +30,9 @@ export const gateQueries = {
   activeKinds: `SELECT j.task, k.key, count(*) FROM treadle_active a CROSS JOIN treadle_jobs j ON j.seq = a.seq LEFT JOIN treadle_keyed k ON k.seq = a.seq
     WHERE j.queue = ? GROUP BY j.task, k.key`,
   holderOf: 'SELECT seq FROM treadle_holders WHERE queue = ? AND key = ?',
-  opening: 'SELECT gate FROM treadle_opening WHERE queue = ? AND at <= ? LIMIT 1000',
+  opening: 'SELECT gate FROM treadle_opening WHERE queue = ? AND at <= ? ORDER BY at LIMIT ? + 0',
   nextOpening: 'SELECT min(at) FROM treadle_opening WHERE at > ?',
   parked: 'SELECT seq, rank, attempt, token FROM treadle_parked WHERE queue = ? AND gate = ? AND line = ? ORDER BY rank, seq LIMIT ? + 0',
-  // The first of each line.
-  leastCost: `SELECT min(cost) FROM (SELECT coalesce(k.cost, 1) AS cost, min(p.rank) FROM treadle_parked p LEFT JOIN treadle_keyed k ON k.seq = p.seq
-    WHERE p.queue = ? AND p.gate = ? GROUP BY p.line)`
+  firstCost: `SELECT coalesce(k.cost, 1) FROM treadle_parked p LEFT JOIN treadle_keyed k ON k.seq = p.seq WHERE p.queue = ? AND p.gate = ? AND p.line = ?
+    ORDER BY p.rank, p.seq LIMIT 1`
 } as const

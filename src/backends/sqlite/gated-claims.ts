@@ -12,6 +12,9 @@ export interface Head {
   readonly stored: Stored
 }
 
+/** So many are passed over in one transaction: the rest follows with the next call. */
+export const mostHeldBack = 1_000
+
 /** The front of a queue's line, as far as it was read. */
 interface Front {
   readonly rows: readonly ReadyRow[]
@@ -27,8 +30,8 @@ export class GatedLine {
   readonly #line: Line
   readonly #now: number
   readonly #fronts = new Map<string, Front>()
-  /** Queues of which a gate may have opened. */
-  readonly #mayAdmit: Set<string>
+  /** How many were passed over, since gates held them back. */
+  heldBack: number = 0
   /** When a queue of which something waits lets it through. */
   opensLater: number = Infinity
 
@@ -39,12 +42,11 @@ export class GatedLine {
     this.#queues = queues
     this.#line = line
     this.#now = now
-    this.#mayAdmit = new Set(queues)
   }
 
-  /** The next that may go. What comes before it and may not waits before its gate from now on. */
+  /** The next that may go. What comes before it and may not waits before its gate from now on; undefined also where that is `mostHeldBack`. */
   next(most: number): Head | undefined {
-    for (;;) {
+    while (this.heldBack < mostHeldBack) {
       let first: Head | undefined
       for (const queue of this.#queues) {
         const head = this.#head(queue, most)
@@ -57,24 +59,29 @@ export class GatedLine {
       const { row: [seq, rank], stored: { job } } = first
       this.#fronts.get(job.queue)!.next++
       if (!this.#gates.holdsBack(seq, rank, job, this.#now)) return first
-      this.#mayAdmit.add(job.queue)
+      this.heldBack++
     }
+    return undefined
   }
 
-  /** Something of the queue has ended: others may go. */
-  mayAdmit(queue: string): void {
-    this.#mayAdmit.add(queue)
+  /** Jobs may stand elsewhere than they did. */
+  changed(): void {
+    this.#fronts.clear()
   }
 
   #head(queue: string, most: number): Head | undefined {
-    if (this.#mayAdmit.delete(queue) && this.#gates.admit(queue, this.#line, this.#now)) this.#fronts.delete(queue)
-    let front = this.#fronts.get(queue)
-    if (!front || (front.next === front.rows.length && front.rows.length > 0)) {
-      front = { rows: this.#sql.ready.all(queue, lineCodes[this.#line], most) as ReadyRow[], next: 0 }
-      this.#fronts.set(queue, front)
+    for (;;) {
+      const any = this.#gates.has(queue) && this.#gates.admit(queue, most, this.#now)
+      if (any) this.#fronts.delete(queue)
+      let front = this.#fronts.get(queue)
+      if (!front || (front.next === front.rows.length && front.rows.length > 0)) {
+        front = { rows: this.#sql.ready.all(queue, lineCodes[this.#line], most) as ReadyRow[], next: 0 }
+        this.#fronts.set(queue, front)
+      }
+      const row = front.rows[front.next]
+      if (row) return { row, stored: this.#tables.bySeq(row[0]) }
+      if (!any) return undefined
     }
-    const row = front.rows[front.next]
-    return row && { row, stored: this.#tables.bySeq(row[0]) }
   }
 }
 

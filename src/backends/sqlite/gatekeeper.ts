@@ -1,12 +1,12 @@
 import {
   type Gate, type GateChange, type GateName, type GateRule, type GateState, eachKey, gatesOf, innerName, opensAt, outerName, paidAfter, rankOf, roomOf, turnOf
 } from '../../jobs/gates.ts'
-import { type Job, type Line, lineOf } from '../../jobs/job.ts'
+import { type Job, lineOf, lines } from '../../jobs/job.ts'
 import { lineCodes } from './codes.ts'
 import type { Statements } from './statements.ts'
 
-/** No more are given back to a line in one go. */
-const mostAdmitted = 1_000
+/** So many gates are looked at before others have their turn. */
+const mostLooked = 200
 
 /** What holds back jobs that are ready, and whose turn it is: of queues that have gates, or have had jobs with keys. Others are not here. */
 export class Gatekeeper {
@@ -88,9 +88,17 @@ export class Gatekeeper {
     if (gate === undefined) return false
     this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], rank, seq)
     this.#sql.insertParked.run(seq, queue, gate, lineCodes[lineOf(job)], rank, attempt, token)
-    // It may open by itself.
-    this.#sql.mayOpen.run(queue, gate, 0)
+    // It may open by itself, and others of its gates have room for more.
+    this.left(job)
     return true
+  }
+
+  /** A job is in its line no longer: others of its gates may go in its place. */
+  left(job: Job): void {
+    const { queue, key, ordered } = job
+    if (!this.has(queue)) return
+    for (const inner of gatesOf(job)) this.#sql.mayOpen.run(queue, inner, 0)
+    if (ordered) this.#sql.mayOpen.run(queue, `order ${key}`, 0)
   }
 
   /** A job goes through its gates. */
@@ -125,24 +133,39 @@ export class Gatekeeper {
     if (ordered && this.#sql.dropHolder.run(queue, key!, seq).changes > 0) this.#mayOpen(queue, `order ${key}`)
   }
 
-  /** Gives back those that wait in a line of a queue before gates that have opened: as many as may go, or a few more. Says whether there were any. */
-  admit(queue: string, line: Line, now: number): boolean {
+  /**
+   * Gives back what waits before gates that have opened: of each line at most so many, and as many as may go, or a few more. A gate is looked at again when one of its
+   * jobs has left its line. Says whether there was any, or may be more.
+   */
+  admit(queue: string, most: number, now: number): boolean {
+    const gates = this.#sql.opening.all(queue, now, mostLooked) as [string][]
+    let any = gates.length === mostLooked
+    for (const [gate] of gates) any = this.#look(queue, gate, most, now) || any
+    return any
+  }
+
+  #look(queue: string, gate: string, most: number, now: number): boolean {
+    const isOrder = gate.startsWith('order ')
+    const isHeld = isOrder && this.#sql.holderOf.get(queue, gate.slice(6)) !== undefined
+    const state = this.#state(queue, gate)
+    let later = Infinity
     let any = false
-    for (const [gate] of this.#sql.opening.all(queue, now) as [string][]) {
-      const least = this.#sql.leastCost.get(queue, gate)?.[0] as number | null
-      const isOrder = gate.startsWith('order ')
-      const state = this.#state(queue, gate)
-      const opens = least === null ? Infinity : isOrder ? (this.#sql.holderOf.get(queue, gate.slice(6)) ? Infinity : 0) : opensAt(state, least, now)
-      if (opens === Infinity) this.#sql.dropOpening.run(queue, gate)
-      else if (opens > now) this.#sql.mayOpen.run(queue, gate, opens)
-      else {
-        for (const [seq, rank, attempt, token] of this.#sql.parked.all(queue, gate, lineCodes[line], isOrder ? 1 : Math.min(roomOf(state, now), mostAdmitted)) as number[][]) {
-          any = true
-          this.#sql.dropParked.run(seq!)
-          this.#sql.insertReady.run(queue, lineCodes[line], rank!, seq!, attempt!, token!)
-        }
+    this.#sql.dropOpening.run(queue, gate)
+    for (const line of lines) {
+      const first = this.#sql.firstCost.get(queue, gate, lineCodes[line])
+      if (!first) continue
+      const opens = isHeld ? Infinity : isOrder ? 0 : opensAt(state, first[0] as number, now)
+      if (opens > now) {
+        later = Math.min(later, opens)
+        continue
+      }
+      for (const [seq, rank, attempt, token] of this.#sql.parked.all(queue, gate, lineCodes[line], isOrder ? 1 : Math.min(roomOf(state, now), most)) as number[][]) {
+        any = true
+        this.#sql.dropParked.run(seq!)
+        this.#sql.insertReady.run(queue, lineCodes[line], rank!, seq!, attempt!, token!)
       }
     }
+    if (later < Infinity) this.#sql.mayOpen.run(queue, gate, later)
     return any
   }
 

@@ -1,4 +1,5 @@
 import type { NewJob } from '../../jobs/job.ts'
+import { isAlike, isRare } from '../alike-jobs.ts'
 
 /** Many calls alike but for their arguments, as what one statement takes: so they cost a third of what each would alone. */
 export interface JobBatch {
@@ -25,7 +26,7 @@ export function batchOf(jobs: readonly NewJob[]): JobBatch | undefined {
   if (!first || jobs.length < enough || isRare(first)) return undefined
   let size = 0
   for (const job of jobs) {
-    if (!isAlike(job, first)) return undefined
+    if (!(job.payload instanceof Uint8Array) || isRare(job) || !isAlike(job, first)) return undefined
     size += job.payload.length
   }
   if (size > largest) return undefined
@@ -54,15 +55,4 @@ export function jobsOf({ shared, payloads, parts }: JobBatch): NewJob[] {
 export const partSql: { readonly id: string, readonly payload: (blob: string) => string } = {
   id: `substr(value, ${2 * width + 1})`,
   payload: (blob) => `substr(${blob}, 1 + CAST(substr(value, 2, ${width - 1}) AS INTEGER), CAST(substr(value, ${width + 2}, ${width - 1}) AS INTEGER))`
-}
-
-function isAlike(job: NewJob, first: NewJob): boolean {
-  return job.payload instanceof Uint8Array && job.task === first.task && job.queue === first.queue && job.place === first.place && job.priority === first.priority
-    && job.delay === first.delay && job.expires === first.expires && !isRare(job)
-    && (job.tags === first.tags || (job.tags.length === first.tags.length && job.tags.every((tag, at) => tag === first.tags[at])))
-}
-
-/** What has more to it than a row. */
-function isRare({ unique, links, key, cost }: NewJob): boolean {
-  return unique !== undefined || links !== undefined || key !== undefined || cost !== undefined
 }

@@ -2,10 +2,12 @@ import { entryOf, historyLimit } from '../../jobs/history.ts'
 import { type Happening, type Job, type NewJob, happen, lineOf } from '../../jobs/job.ts'
 import { errorBytes } from '../../jobs/kept-error.ts'
 import { type Parent, linkedBy, parentOf } from '../../jobs/link.ts'
+import { told } from '../../jobs/queue-event.ts'
 import { type JobState, isFinal } from '../../jobs/states.ts'
 import { QueueCounts, noJobs } from '../queue-counts.ts'
 import { lineCodes, stateCodes } from './codes.ts'
 import { Gatekeeper } from './gatekeeper.ts'
+import type { MessageTables } from './message-tables.ts'
 import { type Stored, linksBytes, storedOf, tagsText } from './rows.ts'
 import type { Statements } from './statements.ts'
 
@@ -16,6 +18,8 @@ const endedKept = 1_000
 export interface Committed {
   readonly queues: ReadonlySet<string>
   readonly ended: boolean
+  /** There is something to hear. */
+  readonly posted: boolean
 }
 
 /**
@@ -26,6 +30,7 @@ export interface Committed {
  */
 export class JobTables {
   readonly #sql: Statements
+  readonly #messages: MessageTables
   readonly gates: Gatekeeper
   readonly #link: (job: NewJob, now: number, parent: Parent) => void
   // Of the transaction that is open:
@@ -34,8 +39,9 @@ export class JobTables {
   #ended: number[] = []
 
   /** @param link publishes what a job's end publishes */
-  constructor(sql: Statements, link: (job: NewJob, now: number, parent: Parent) => void) {
+  constructor(sql: Statements, messages: MessageTables, link: (job: NewJob, now: number, parent: Parent) => void) {
     this.#sql = sql
+    this.#messages = messages
     this.#link = link
     this.gates = new Gatekeeper(sql, (queue) => this.#counts.of(queue).active, (queue) => this.tell(queue))
   }
@@ -88,6 +94,7 @@ export class JobTables {
       if (isFinal(after.state)) this.gates.ended(seq, after)
     }
     if (entry) this.#writeEntry(seq, entry)
+    this.#messages.tell(() => told(job, event, after, now))
     for (const linked of linkedBy(after.state, before.links)) this.#link(linked, now, parentOf(after))
     // Ready again, to be ready later, or to be cancelled: somebody must hear of it.
     if ((job.state === 'active' || isFinal(job.state)) && !isFinal(after.state)) this.#news.add(job.queue)
@@ -107,8 +114,8 @@ export class JobTables {
   }
 
   /** Writes what the transaction gathered. */
-  finish(): Committed {
-    const committed = { queues: new Set(this.#news), ended: this.#ended.length > 0 }
+  finish(now: number): Committed {
+    const committed = { queues: new Set(this.#news), ended: this.#ended.length > 0, posted: this.#messages.finish(now) }
     if (committed.ended) {
       const { lastInsertRowid } = this.#sql.insertEnded.run(JSON.stringify(this.#ended))
       this.#sql.dropEnded.run(Number(lastInsertRowid) - endedKept)
@@ -131,13 +138,16 @@ export class JobTables {
     this.#news.clear()
     this.#ended = []
     this.gates.reset()
+    this.#messages.reset()
   }
 
   #leave({ seq, worker, rank, isParked, job }: Stored): void {
     const { state, queue, dueAt, token, cancelling, expiresAt } = job
     if (mayExpire(job)) this.#sql.dropExpiring.run(expiresAt, seq)
     if (isParked) this.#sql.dropParked.run(seq)
-    else if (state === 'ready') this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], rank!, seq)
+    if (state === 'ready') this.gates.left(job)
+    if (isParked) return
+    if (state === 'ready') this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], rank!, seq)
     else if (state === 'scheduled') this.#sql.dropScheduled.run(dueAt, seq)
     else if (state === 'active') {
       this.#sql.dropActive.run(seq, token)

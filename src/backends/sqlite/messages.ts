@@ -25,12 +25,15 @@ export type Request =
   | readonly [kind: typeof attend, id: number, session: string]
   | readonly [kind: typeof watch | typeof dispose, id: number]
   | readonly [kind: typeof add | typeof remove, id: number, job: string]
+  | readonly [kind: typeof hear, id: number, topic: string]
+  | readonly [kind: typeof taken, id: number]
 
 /** From the thread. */
 export type Reply =
   | readonly [kind: typeof done, id: number, value: unknown]
   | readonly [kind: typeof failed, id: number, error: PortableError]
-  | readonly [kind: typeof wake, id: number]
+  | readonly [kind: typeof wake | typeof missed, id: number]
+  | readonly [kind: typeof heard, id: number, message: string]
   | readonly [kind: typeof ended, id: number, endings: readonly Ending[]]
   | readonly [kind: typeof log, level: LogLevel, fields: LogFields, message: string]
 
@@ -46,6 +49,13 @@ export const wake = 8
 export const ended = 9
 export const log = 10
 export const attend = 11
+export const hear = 12
+export const heard = 13
+export const taken = 14
+export const missed = 15
+
+/** So many messages of one hearing are under way between the two: what comes then stays in the file, which keeps only so much. */
+export const heardAhead = 64
 
 /** For so long after a message each side looks for the other's next one, in milliseconds: twice as long as others do, since a transaction takes longer than most answers. */
 export const expectation: number = 2 * lookout

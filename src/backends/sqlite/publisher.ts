@@ -1,11 +1,13 @@
 import { rankOf } from '../../jobs/gates.ts'
 import { type NewJob, born } from '../../jobs/job.ts'
 import type { Parent } from '../../jobs/link.ts'
+import { enqueued } from '../../jobs/queue-event.ts'
 import { type UniqueRule, admissionOf, amended, hasNotBegun } from '../../jobs/unique.ts'
 import type { Taken } from '../broker.ts'
 import { lineCodes, stateCodes } from './codes.ts'
 import type { JobBatch } from './job-batch.ts'
 import { type JobTables, mayExpire } from './job-tables.ts'
+import type { MessageTables } from './message-tables.ts'
 import { linksBytes, tagsText } from './rows.ts'
 import type { Statements } from './statements.ts'
 
@@ -13,10 +15,12 @@ import type { Statements } from './statements.ts'
 export class Publisher {
   readonly #sql: Statements
   readonly #tables: JobTables
+  readonly #messages: MessageTables
 
-  constructor(sql: Statements, tables: JobTables) {
+  constructor(sql: Statements, tables: JobTables, messages: MessageTables) {
     this.#sql = sql
     this.#tables = tables
+    this.#messages = messages
   }
 
   /** @returns why it was not kept as it came, where its unique key is taken */
@@ -41,6 +45,7 @@ export class Publisher {
     if (parent) this.#sql.insertParent.run(seq, parent.job, parent.token, stateCodes[parent.state], parent.outcome)
     this.#tables.count(queue, state, 1)
     this.#tables.tell(queue)
+    this.#messages.tell(() => enqueued(newJob, now))
     return undefined
   }
 
@@ -56,6 +61,7 @@ export class Publisher {
     if (expires !== null) this.#sql.expiringAfter.run(expires, last)
     this.#tables.count(queue, state, Number(changes))
     this.#tables.tell(queue)
+    if (this.#messages.isHeard) for (const [id] of this.#sql.idsAfter.all(last) as [string][]) this.#messages.tell(() => enqueued({ id, task, queue }, now))
   }
 
   #admit(job: NewJob, rule: UniqueRule, now: number): Taken | undefined {

@@ -19,6 +19,8 @@
  * - `treadle_unique` tells which job holds a key; of a job that was purged the hold stays for its time, as an orphan.
  * - A job's `rank` in its line is by priority, then by turn (`jobs/gates.ts`). Of a queue with gates or keys, `treadle_gated`, each job that was ready has a row in
  *   `treadle_keyed`; what a gate holds back stands in `treadle_parked` and not in `treadle_ready`; `treadle_opening` has the gates to look at again, and when.
+ * - Since version 3, `treadle_hearers` has a row for everybody who hears events or commands, and `treadle_messages` what they have to hear: see
+ *   message-tables.ts. Both are empty while nobody listens, which is seen at a glance.
  * - A lease belongs to a worker, so that renewing it writes one row, however many jobs it holds.
  *
  * As of version 3, what machines share: see shared/tables.ts. An item's bytes never move, whoever has it.
@@ -204,6 +206,10 @@ export const migrations: readonly string[] = [
   CREATE TABLE treadle_shared_items (seq INTEGER PRIMARY KEY, item BLOB NOT NULL) STRICT;
   CREATE TABLE treadle_shared_queued (name TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (name, seq)) STRICT, WITHOUT ROWID;
   CREATE TABLE treadle_shared_values (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+  ALTER TABLE treadle_workers ADD COLUMN info TEXT;
+  CREATE TABLE treadle_hearers (number INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, until REAL NOT NULL) STRICT;
+  CREATE INDEX treadle_heard ON treadle_hearers (topic);
+  CREATE TABLE treadle_messages (topic TEXT NOT NULL, upto INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY (topic, upto)) STRICT;
   `
 ]
 

@@ -7,7 +7,8 @@ import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Enlisted, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Enlisted, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
+import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { SharedReply, SharedRequest } from '../shared-store.ts'
@@ -18,6 +19,7 @@ import { SqliteEngine } from './engine.ts'
 import { backendError } from './errors.ts'
 import type { Durability } from './file.ts'
 import { enlist } from './enlisted.ts'
+import { Hearings } from './hearings.ts'
 import type { JobBatch } from './job-batch.ts'
 import type { Committed } from './job-tables.ts'
 import { LockQueue } from './lock-queue.ts'
@@ -58,6 +60,7 @@ class SqliteBackend implements Backend {
   readonly #changes: ChangeWatch
   readonly #listeners = new Listeners()
   readonly #watches = new Set<EndingWatch>()
+  readonly #hearings: Hearings
   readonly #sessions: SessionWatch
   /** The news of each queue that listeners have been told. */
   readonly #told = new Map<string, number>()
@@ -68,6 +71,7 @@ class SqliteBackend implements Backend {
     this.#lock = lock
     this.#clock = clock
     this.#engine = new SqliteEngine(path, durability, clock === systemClock ? undefined : clock, (what) => this.#committed(what))
+    this.#hearings = new Hearings({ path, clock, engine: this.#engine, ask: (attempt) => this.#lock.run(attempt), changed: () => this.#attend() })
     this.#sessions = new SessionWatch((session) => this.#engine.sharedNews(session))
     this.#changes = new ChangeWatch({
       path, clock, log,
@@ -93,8 +97,8 @@ class SqliteBackend implements Backend {
     return this.#ask(() => this.#engine.settle(settlements, next))
   }
 
-  extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]> {
-    return this.#ask(() => this.#engine.extend(worker, held, lease))
+  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
+    return this.#ask(() => this.#engine.extend(worker, held, lease, info))
   }
 
   sweep(patience: number): Promise<Sweep> {
@@ -185,6 +189,15 @@ class SqliteBackend implements Backend {
     return watch
   }
 
+  post(topic: string, message: string): Promise<void> {
+    return this.#ask(() => this.#engine.post(topic, message))
+  }
+
+  hear(topic: string, hearer: Hearer): Hearing {
+    this.#checkOpen()
+    return this.#hearings.hear(topic, hearer)
+  }
+
   async share(request: SharedRequest): Promise<SharedReply> {
     const { reply, told } = await this.#ask(() => this.#engine.share(request))
     this.#sessions.tell(told)
@@ -212,6 +225,7 @@ class SqliteBackend implements Backend {
     this.#listeners.clear()
     this.#sessions.clear()
     for (const watch of this.#watches) watch[Symbol.dispose]()
+    this.#hearings.close()
     this.#changes.stop()
     await this.#lock.idle()
     this.#engine.close()
@@ -232,21 +246,24 @@ class SqliteBackend implements Backend {
 
   /** Notices what others commit exactly while somebody here would hear of it. */
   #attend(): void {
-    if (this.#closed || (this.#listeners.size === 0 && this.#sessions.size === 0 && this.#watches.size === 0)) return this.#changes.stop()
+    const hears = this.#listeners.size + this.#sessions.size + this.#watches.size + this.#hearings.size > 0
+    if (this.#closed || !hears) return this.#changes.stop()
     if (this.#changes.start()) this.#freshNews()
   }
 
-  #committed({ queues, ended }: Committed): void {
+  #committed({ queues, ended, posted }: Committed): void {
     // This transaction raised each by one. What others raised meanwhile and nobody told stays untold.
     for (const queue of queues) this.#told.set(queue, (this.#told.get(queue) ?? 0) + 1)
     this.#listeners.tell(queues)
     if (ended) this.#look()
+    if (posted) this.#hearings.look()
   }
 
   #othersCommitted(): void {
     this.#listeners.tell(this.#freshNews())
     this.#sessions.look()
     this.#look()
+    this.#hearings.look()
   }
 
   #freshNews(): string[] {

@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { turns } from '../../jobs/gates.ts'
-import { gateCommands, gateQueries } from './gate-statements.ts'
+import { eventsTopic } from '../bus.ts'
 import { scheduleNews } from '../schedules.ts'
+import { gateCommands, gateQueries } from './gate-statements.ts'
 import { partSql } from './job-batch.ts'
 import { type Row, jobColumns, standingTables, stateColumn } from './rows.ts'
 
@@ -72,6 +73,14 @@ export const commands = {
     ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until`,
   announce: 'UPDATE treadle_workers SET announced = 1 WHERE id = ?',
   forget: 'DELETE FROM treadle_workers WHERE num = ?',
+  inform: 'UPDATE treadle_workers SET info = ? WHERE id = ?',
+  insertHearer: 'INSERT INTO treadle_hearers (topic, until) VALUES (?, ?)',
+  renewHearer: 'UPDATE treadle_hearers SET until = ? WHERE number = ?',
+  dropHearer: 'DELETE FROM treadle_hearers WHERE number = ?',
+  dropSilent: 'DELETE FROM treadle_hearers WHERE until <= ?',
+  insertMessage: 'INSERT INTO treadle_messages (topic, upto, message) VALUES (?, ?, ?)',
+  trimMessages: 'DELETE FROM treadle_messages WHERE topic = ? AND upto <= ?',
+  dropMessages: 'DELETE FROM treadle_messages WHERE topic = ?',
   writeSchedule: 'INSERT OR REPLACE INTO treadle_schedules (name, revision, next_slot, record) VALUES (?, ?, ?, ?)',
   dropSchedule: 'DELETE FROM treadle_schedules WHERE name = ?',
   count: `INSERT INTO treadle_queues (name, news, ${counted.join(', ')}) VALUES (?, ?, ${counted.map(() => '?').join(', ')})
@@ -83,7 +92,12 @@ export const commands = {
  * which takes longer than all the rest of it.
  */
 export const queries = {
-  now: "SELECT unixepoch('subsec')",
+  // In one statement, since every transaction begins with it.
+  now: `SELECT unixepoch('subsec'), EXISTS (SELECT 1 FROM treadle_hearers WHERE topic = '${eventsTopic}')`,
+  anyHearer: 'SELECT 1 FROM treadle_hearers WHERE topic = ? LIMIT 1',
+  lastMessage: 'SELECT max(upto) FROM treadle_messages WHERE topic = ?',
+  messagesAfter: 'SELECT upto, message FROM treadle_messages WHERE topic = ? AND upto > ? ORDER BY upto LIMIT ? + 0',
+  idsAfter: 'SELECT id FROM treadle_jobs WHERE seq > ?',
   dataVersion: 'PRAGMA data_version',
   // CROSS JOIN: the line leads, so that LIMIT stops both.
   ready: `SELECT ${delivered} FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
@@ -103,8 +117,8 @@ export const queries = {
   holders: 'SELECT worker FROM treadle_active',
   holder: 'SELECT a.token, a.worker FROM treadle_jobs j CROSS JOIN treadle_active a ON a.seq = j.seq WHERE j.id = ?',
   attemptOf: 'SELECT a.seq, a.attempt FROM treadle_jobs j CROSS JOIN treadle_active a ON a.seq = j.seq WHERE j.id = ? AND a.token = ?',
-  workerNumber: 'SELECT num FROM treadle_workers WHERE id = ?',
-  lostWorkers: 'SELECT num, announced FROM treadle_workers WHERE lease_until <= ? ORDER BY num',
+  workerNumber: 'SELECT num, info FROM treadle_workers WHERE id = ?',
+  lostWorkers: 'SELECT num, announced, id FROM treadle_workers WHERE lease_until <= ? ORDER BY num',
   anyCancel: 'SELECT 1 FROM treadle_cancels LIMIT 1',
   cancelling: `SELECT j.id, a.token FROM treadle_cancels c CROSS JOIN treadle_jobs j ON j.seq = c.seq CROSS JOIN treadle_active a ON a.seq = c.seq
     WHERE c.worker = ?`,
@@ -134,7 +148,7 @@ export const queries = {
   nextSlot: 'SELECT next_slot FROM treadle_schedules WHERE next_slot > ? ORDER BY next_slot LIMIT 1',
   news: 'SELECT name, news FROM treadle_queues',
   queues: `SELECT name, ${counted.join(', ')} FROM treadle_queues WHERE name <> '${scheduleNews}' ORDER BY name`,
-  workers: 'SELECT num, id, lease_until FROM treadle_workers WHERE lease_until > ? ORDER BY id',
+  workers: 'SELECT num, id, lease_until, info FROM treadle_workers WHERE lease_until > ? ORDER BY id',
   nextRank: 'SELECT rank FROM treadle_ready WHERE queue = ? AND line = ? AND rank > ? ORDER BY rank LIMIT 1',
   oldestOf: `SELECT min(due) FROM (SELECT coalesce(t.due_at, j.due_at) AS due FROM treadle_ready r CROSS JOIN treadle_jobs j ON j.seq = r.seq
     LEFT JOIN treadle_stories t ON t.seq = r.seq WHERE r.queue = ? AND r.line = ? AND r.rank = ? ORDER BY r.seq LIMIT 100)`

@@ -1,5 +1,5 @@
 import { lines } from '../../jobs/job.ts'
-import type { BrokerStats, QueueStats } from '../broker.ts'
+import { type BrokerStats, type QueueStats, type WorkerInfo, unknownWorker } from '../broker.ts'
 import { lineCodes } from './codes.ts'
 import type { Statements } from './statements.ts'
 
@@ -16,9 +16,14 @@ export function readStats(sql: Statements, now: number): BrokerStats {
   }
   const held = new Map<number, number>()
   for (const [worker] of sql.holders.all() as [number][]) held.set(worker, (held.get(worker) ?? 0) + 1)
-  const workers = (sql.workers.all(now) as [number, string, number][])
-    .map(([number, id, leaseUntil]) => ({ id, leaseLeft: leaseUntil - now, active: held.get(number) ?? 0 }))
+  const workers = (sql.workers.all(now) as [number, string, number, string | null][])
+    .map(([number, id, leaseUntil, info]) => ({ id, leaseLeft: leaseUntil - now, active: held.get(number) ?? 0, ...workerInfoOf(info) }))
   return { queues: Object.fromEntries(queues), workers, oldestReady: now - oldest }
+}
+
+/** What a worker said of itself. */
+export function workerInfoOf(info: string | null): WorkerInfo {
+  return info === null ? unknownWorker : JSON.parse(info) as WorkerInfo
 }
 
 /** When the oldest ready job of a queue began to wait: among the first hundred of each priority. */

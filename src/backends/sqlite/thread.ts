@@ -3,7 +3,7 @@ import { type LogFields, type LogLevel, type Logger } from '../../kernel/logger.
 import { toPortable } from '../../wire/portable-error.ts'
 import { cloneableError } from '../../wire/uncloneable.ts'
 import type { Watch } from '../store.ts'
-import { type Reply, type Request, type ThreadData, TickLine, add, attend, call, dispose, done, ended, failed, listen, log, opening, remove, wake, watch } from './messages.ts'
+import { type Reply, type Request, type ThreadData, TickLine, add, attend, call, dispose, done, ended, failed, hear, heard, heardAhead, listen, log, missed, opening, remove, taken, wake, watch } from './messages.ts'
 import { sqlite } from './sqlite-backend.ts'
 
 // What runs inside the thread in which a client's SQLite works: what is asked by message is done by the in-thread backend. Elsewhere
@@ -14,6 +14,7 @@ function serve({ path, durability, busyTimeout, line: end }: ThreadData): void {
   const line = new TickLine<Reply, Request>(end, false)
   const watches = new Map<number, Watch>()
   const listeners = new Map<number, Disposable>()
+  const hearings = new Map<number, Underway & Disposable>()
   const opened = sqlite(path, { durability, busyTimeout, log: lineLogger({}) })
   opened.then(() => line.post([done, opening, undefined]), (error: unknown) => fail(opening, error))
 
@@ -58,8 +59,25 @@ function serve({ path, durability, busyTimeout, line: end }: ThreadData): void {
       case remove:
         watches.get(id)?.delete(request[2])
         return
+      case hear: {
+        const underway = new Underway()
+        const hearing = backend.hear(request[2], {
+          heard(message) {
+            line.post([heard, id, message])
+            return underway.sent()
+          },
+          missed: () => line.post([missed, id]),
+          failed: (error) => fail(id, error)
+        })
+        hearings.set(id, Object.assign(underway, { [Symbol.dispose]: () => hearing[Symbol.dispose]() }))
+        hearing.ready.then(() => line.post([done, id, undefined]), (error: unknown) => fail(id, error))
+        return
+      }
+      case taken:
+        hearings.get(id)?.taken()
+        return
       case dispose:
-        for (const open of [watches, listeners]) {
+        for (const open of [watches, listeners, hearings]) {
           open.get(id)?.[Symbol.dispose]()
           open.delete(id)
         }
@@ -79,5 +97,22 @@ function serve({ path, durability, busyTimeout, line: end }: ThreadData): void {
       }
     }
     return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: (more) => lineLogger({ ...bindings, ...more }) }
+  }
+}
+
+/** How many messages the host has not taken yet. */
+class Underway {
+  #count = 0
+  #room: PromiseWithResolvers<void> | undefined
+
+  /** Resolves when one more may be sent, where that is not at once. */
+  sent(): Promise<void> | undefined {
+    if (++this.#count < heardAhead) return undefined
+    this.#room = Promise.withResolvers()
+    return this.#room.promise
+  }
+
+  taken(): void {
+    if (--this.#count < heardAhead) this.#room?.resolve()
   }
 }

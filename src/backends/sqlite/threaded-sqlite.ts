@@ -8,7 +8,8 @@ import { milliseconds } from '../../kernel/duration.ts'
 import { BackendError, ClosedError } from '../../kernel/errors.ts'
 import { type Logger, harmless, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Enlisted, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Enlisted, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
+import type { Hearer, Hearing } from '../bus.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { SharedReply, SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
@@ -16,7 +17,7 @@ import { startThread } from '../../tasks/own-thread.ts'
 import { sqliteEntry } from './entry.ts'
 import { enlist } from './enlisted.ts'
 import { batchOf } from './job-batch.ts'
-import { type Method, type Reply, type Request, type ThreadData, TickLine, add, attend, call, dispose, done, ended, failed, listen, log, opening, remove, wake, watch } from './messages.ts'
+import { type Method, type Reply, type Request, type ThreadData, TickLine, add, attend, call, dispose, done, ended, failed, hear, heard, listen, log, missed, opening, remove, taken, wake, watch } from './messages.ts'
 import type { Durability } from './file.ts'
 import type { SqliteOptions } from './sqlite-backend.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
@@ -54,6 +55,7 @@ class ThreadedSqlite implements Backend {
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>([[opening, this.#opened]])
   readonly #listeners = new Map<number, () => void>()
   readonly #watches = new Map<number, OpenWatch>()
+  readonly #hearers = new Map<number, Hearer>()
   #lastId = opening
   /** The thread is held: a new one is. */
   #awaited = true
@@ -108,8 +110,8 @@ class ThreadedSqlite implements Backend {
     return this.#call('settle', settlements, next)
   }
 
-  extend(worker: string, held: readonly AttemptRef[], lease: number): Promise<readonly AttemptRef[]> {
-    return this.#call('extend', worker, held, lease)
+  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
+    return this.#call('extend', worker, held, lease, info)
   }
 
   sweep(patience: number): Promise<Sweep> {
@@ -208,6 +210,28 @@ class ThreadedSqlite implements Backend {
     }
   }
 
+  post(topic: string, message: string): Promise<void> {
+    return this.#call('post', topic, message)
+  }
+
+  hear(topic: string, hearer: Hearer): Hearing {
+    this.#checkOpen()
+    const id = ++this.#lastId
+    const ready = Promise.withResolvers<unknown>()
+    ready.promise.catch(() => {})
+    this.#calls.set(id, ready)
+    this.#hearers.set(id, hearer)
+    this.#line.post([hear, id, topic])
+    this.#stayOrGo()
+    return {
+      ready: ready.promise as Promise<void>,
+      [Symbol.dispose]: () => {
+        if (this.#hearers.delete(id)) this.#line.post([dispose, id])
+        this.#stayOrGo()
+      }
+    }
+  }
+
   close(): Promise<void> {
     return this.#closed ??= this.#shut()
   }
@@ -215,6 +239,9 @@ class ThreadedSqlite implements Backend {
   async #shut(): Promise<void> {
     this.#listeners.clear()
     this.#watches.clear()
+    const hearers = [...this.#hearers.values()]
+    this.#hearers.clear()
+    for (const hearer of hearers) hearer.failed(new ClosedError(this.#path))
     if (!this.#lost) await this.#ask('close').catch(() => {})
     await this.#worker.terminate()
   }
@@ -271,10 +298,17 @@ class ThreadedSqlite implements Backend {
         this.#calls.get(reply[1])?.reject(error)
         this.#calls.delete(reply[1])
         this.#watches.get(reply[1])?.failed(error)
+        this.#hearers.get(reply[1])?.failed(error)
         return
       }
       case wake:
         this.#listeners.get(reply[1])?.()
+        return
+      case heard:
+        void this.#take(reply[1], reply[2])
+        return
+      case missed:
+        this.#hearers.get(reply[1])?.missed()
         return
       case ended: {
         const open = this.#watches.get(reply[1])
@@ -287,9 +321,14 @@ class ThreadedSqlite implements Backend {
     }
   }
 
+  async #take(id: number, message: string): Promise<void> {
+    await this.#hearers.get(id)?.heard(message)
+    if (this.#hearers.has(id) && !this.#lost) this.#line.post([taken, id])
+  }
+
   /** The thread keeps the program alive exactly while somebody waits for it. */
   #stayOrGo(): void {
-    const awaited = this.#calls.size > 0 || this.#watches.values().some((watch) => watch.jobs.size > 0)
+    const awaited = this.#calls.size > 0 || this.#hearers.size > 0 || this.#watches.values().some((watch) => watch.jobs.size > 0)
     if (awaited === this.#awaited) return
     this.#awaited = awaited
     this.#line.link.hold(awaited)
@@ -307,6 +346,7 @@ class ThreadedSqlite implements Backend {
     for (const call of this.#calls.values()) call.reject(this.#lost)
     this.#calls.clear()
     for (const watch of this.#watches.values()) if (watch.jobs.size > 0) watch.failed(this.#lost)
+    for (const hearer of this.#hearers.values()) hearer.failed(this.#lost)
   }
 
   #checkOpen(): void {

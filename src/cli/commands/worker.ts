@@ -2,6 +2,7 @@ import { HealthServer } from '../../http/health-server.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { type LogFields, type LogLevel, lineLogger } from '../../kernel/logger.ts'
+import type { PoolSize } from '../../kernel/pool-size.ts'
 import { type WorkerOptions, startWorker } from '../../worker/start-worker.ts'
 import { HealthPortError, UsageError } from '../errors.ts'
 import { toJson } from '../output.ts'
@@ -13,11 +14,12 @@ export interface WorkerCommandOptions {
   payloads?: string
   tasks?: string[]
   queues?: string[]
-  threads?: number
+  threads?: number | PoolSize
   loopConcurrency?: number
   blocking?: number
-  processes?: number
+  processes?: number | PoolSize
   memoryLimit?: number
+  control?: boolean
   lease: Duration
   drain: Duration
   keep?: Duration
@@ -30,7 +32,7 @@ export interface WorkerCommandOptions {
 
 /** Runs until a signal. A second signal hands everything back at once. */
 export async function worker(options: WorkerCommandOptions): Promise<void> {
-  const { broker, payloads, tasks = [], queues, threads, loopConcurrency, blocking, processes, memoryLimit, lease, drain, keep, schedules, healthPort, healthHost, logLevel, json } = options
+  const { broker, payloads, tasks = [], queues, threads, loopConcurrency, blocking, processes, memoryLimit, control, lease, drain, keep, schedules, healthPort, healthHost, logLevel, json } = options
   milliseconds(drain, '--drain')
   if (tasks.length === 0) throw new UsageError("treadle worker needs the modules that export its tasks: --tasks ./tasks.ts, TREADLE_TASKS, or tasks in treadle.config.ts. A first one is written by: treadle init")
   const log = lineLogger(logLevel, (line) => console.error(json ? toJson(line) : plain(line)))
@@ -43,7 +45,8 @@ export async function worker(options: WorkerCommandOptions): Promise<void> {
     ...(loopConcurrency === undefined ? {} : { loopConcurrency }),
     ...(blocking === undefined ? {} : { blocking }),
     ...(processes === undefined ? {} : { processes }),
-    ...(memoryLimit === undefined ? {} : { memoryLimit })
+    ...(memoryLimit === undefined ? {} : { memoryLimit }),
+    ...(control === undefined ? {} : { control })
   })
   if (running.tasks.length === 0) {
     await running.close({ deadline: 0 })
@@ -67,6 +70,8 @@ export async function worker(options: WorkerCommandOptions): Promise<void> {
     // Even a broker that does not answer keeps nobody waiting who has asked twice: the leases run out by themselves.
     if (signals > 1) systemClock.after(2_000, () => process.exit(1))
   }
+  // By remote control.
+  void running.ended.then(ended.resolve)
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
   await ended.promise
   await server?.close()

@@ -1,5 +1,6 @@
 import type { Duration } from '../../kernel/duration.ts'
 import type { LogLevel } from '../../kernel/logger.ts'
+import type { PoolSize } from '../../kernel/pool-size.ts'
 
 /** What `treadle.config.ts` may say. Flags count more than the environment, and that more than the file. */
 export interface Config {
@@ -11,16 +12,18 @@ export interface Config {
   tasks?: string | readonly string[]
   /** The queues that a worker serves, or each with its weight; see `WorkerOptions.queues`. Default: `['default']`. */
   queues?: readonly string[] | Readonly<Record<string, number>>
-  /** How many calls that compute run at once. Default: as many as cores. */
-  threads?: number
+  /** How many calls that compute run at once; with `{ min, max }` threads come and go with the work. Default: as many as cores. */
+  threads?: number | PoolSize
   /** How many calls that wait run at once. Default: 100. */
   loopConcurrency?: number
   /** How many calls that block while they wait run at once. Default: 64. */
   blocking?: number
-  /** How many calls run at once in child processes. Default: as many as cores. */
-  processes?: number
+  /** How many calls run at once in child processes; with `{ min, max }` they come and go with the work. Default: as many as cores. */
+  processes?: number | PoolSize
   /** How many bytes of memory a child process may hold. Default: no limit. */
   memoryLimit?: number
+  /** Whether a worker obeys remote control: whoever can write to the broker can then pause it, or shut it down. Default: false. */
+  control?: boolean
   /** How long a worker may be silent before its jobs go to others. Default: `'5s'`. */
   lease?: Duration
   /** How long jobs under way may take to end after a signal. Default: `'30s'`. */

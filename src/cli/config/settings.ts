@@ -2,6 +2,7 @@ import { delimiter } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { InvalidOptionError } from '../../kernel/errors.ts'
+import { type PoolSize, poolSize } from '../../kernel/pool-size.ts'
 
 /** One thing that can be set: by a flag, by a variable of the environment, and in the file. */
 export interface Setting {
@@ -13,7 +14,7 @@ export interface Setting {
   readonly takes: string
   readonly fits: (value: unknown) => boolean
   /** What a flag says, as a value. Default: the text. */
-  readonly parse?: (text: string, before: string[] | undefined) => string[] | string | number
+  readonly parse?: (text: string, before: string[] | undefined) => string[] | string | number | boolean | PoolSize
   /** Between the entries of a list in a variable; a flag is given again instead. */
   readonly separator?: string
   readonly fallback?: string
@@ -24,7 +25,7 @@ export interface Setting {
 
 export type SettingName =
   | 'broker' | 'payloads' | 'tasks' | 'queues' | 'threads' | 'loopConcurrency' | 'blocking' | 'processes' | 'memoryLimit'
-  | 'lease' | 'drain' | 'keep' | 'schedules' | 'healthPort' | 'healthHost' | 'logLevel'
+  | 'control' | 'lease' | 'drain' | 'keep' | 'schedules' | 'healthPort' | 'healthHost' | 'logLevel'
 
 const logLevels: readonly string[] = ['debug', 'info', 'warn', 'error']
 const cores = 'as many as cores'
@@ -47,11 +48,15 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     key: 'queues', flags: '-q, --queues <name>', what: 'a queue to serve, with weights name=weight; may be given again',
     takes: 'an array of names, or an object with the weight of each', fits: (value) => isTexts(value) || isWeights(value), parse: collected, separator: ',', unset: 'default'
   },
-  threads: amount('threads', '--threads <n>', 'calls that compute at the same time', cores),
+  threads: pool('threads', '--threads <n>', 'calls that compute at the same time; 1..8: threads come and go with the work', cores),
   loopConcurrency: amount('loopConcurrency', '--loop-concurrency <n>', 'calls that wait at the same time', '100'),
   blocking: amount('blocking', '--blocking <n>', 'calls that block while they wait, at the same time', '64'),
-  processes: amount('processes', '--processes <n>', 'calls in child processes at the same time', cores),
+  processes: pool('processes', '--processes <n>', 'calls in child processes at the same time; 1..8: they come and go with the work', cores),
   memoryLimit: amount('memoryLimit', '--memory-limit <bytes>', 'memory that a child process may hold', 'no limit'),
+  control: {
+    key: 'control', flags: '--control [yes]', what: 'obey remote control: whoever can write to the broker can then pause this worker, or shut it down',
+    takes: 'true or false', fits: (value) => typeof value === 'boolean', parse: yesOrNo, unset: 'no'
+  },
   lease: time('lease', 'how long the worker may be silent before its jobs go to others', '5s'),
   drain: time('drain', 'how long jobs under way may take to end after a signal', '30s'),
   keep: time('keep', 'how long jobs are kept that succeeded or were cancelled'),
@@ -98,6 +103,24 @@ export function collected(value: string, before: string[] = []): string[] {
   return [...before, value]
 }
 
+/** So many, or so many more or fewer. */
+export type Amount = number | { readonly by: number }
+
+/** `4`, `+1` or `-1`. */
+export function amountOf(text: string): Amount {
+  const amount = Number(text)
+  if (!/^[+-]?\d+$/.test(text) || amount === 0) throw new InvalidArgumentError('It takes a whole number, 1 or more, or a change such as +1 or -1.')
+  return /^\d/.test(text) ? amount : { by: amount }
+}
+
+/** A value that must be one of several; an option may give some, one after another. */
+export function oneOf(allowed: readonly string[]): (value: string, before?: string[]) => string[] {
+  return (value, before) => {
+    if (!allowed.includes(value)) throw new InvalidArgumentError(`It takes one of: ${allowed.join(', ')}.`)
+    return collected(value, before)
+  }
+}
+
 export function whole(text: string): number {
   if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError('It takes a whole number.')
   return Number(text)
@@ -105,6 +128,35 @@ export function whole(text: string): number {
 
 function amount(key: string, flags: string, what: string, unset: string): Setting {
   return { key, flags, what, unset, takes: 'a whole number, 1 or more', fits: (value) => Number.isInteger(value) && (value as number) >= 1, parse: whole }
+}
+
+function pool(key: string, flags: string, what: string, unset: string): Setting {
+  return {
+    key, flags, what, unset, takes: 'a whole number, 1 or more, or { min, max }', parse: poolOf,
+    fits: (value) => {
+      if (typeof value === 'number') return Number.isInteger(value) && value >= 1
+      try {
+        poolSize(key, value as PoolSize, 1)
+        return typeof value === 'object' && value !== null
+      } catch {
+        return false
+      }
+    }
+  }
+}
+
+/** `8`, or `1..8`. */
+function poolOf(text: string): number | PoolSize {
+  const [, min, max] = /^(\d+)\.\.(\d+)$/.exec(text) ?? []
+  if (min === undefined || max === undefined) return whole(text)
+  if (Number(max) < Math.max(1, Number(min))) throw new InvalidArgumentError('It takes a whole number, or two such as 1..8: the second is the most.')
+  return { min: Number(min), max: Number(max) }
+}
+
+function yesOrNo(text: string): boolean {
+  if (/^(yes|true|1)$/i.test(text)) return true
+  if (/^(no|false|0)$/i.test(text)) return false
+  throw new InvalidArgumentError('It takes yes or no.')
 }
 
 function time(key: string, what: string, fallback?: string): Setting {

@@ -2,6 +2,7 @@ import { styleText } from 'node:util'
 import type { BrokerStats } from '../../backends/broker.ts'
 import type { JobRecord } from '../../client/job-handle.ts'
 import { finalStates, jobStates } from '../../jobs/states.ts'
+import { loadOf } from '../../backends/load.ts'
 import { formatDuration } from '../../kernel/duration.ts'
 import { shownProgress } from '../terminal/bar.ts'
 import { table } from '../terminal/table.ts'
@@ -26,10 +27,16 @@ export function overviewLines({ stats, active, now, title }: Overview, columns: 
     ...oldestReady > 0 ? [`The oldest ready job has waited ${formatDuration(oldestReady)}.`] : [],
     workers.length === 0
       ? 'No worker is running. Start one with: treadle worker --tasks <module>'
-      : table(['worker', 'jobs', 'lease left'], workers.map(({ id, active: held, leaseLeft }) => [id, held, formatDuration(leaseLeft)]), { width: columns }),
+      : table(['worker', 'jobs', 'at once', 'lease left'], workers.map(({ id, active: held, capacity, leaseLeft }) => [id, held, capacity, formatDuration(leaseLeft)]), { width: columns }),
+    ...workers.length === 0 ? [] : [loadLine(stats)],
     ...active.length === 0 ? [] : [activeTable(active, now, columns)]
   ]
   return parts.join('\n\n').split('\n')
+}
+
+function loadLine(stats: BrokerStats): string {
+  const { queued, active, capacity, load } = loadOf(stats)
+  return `Load ${load.toFixed(2)}: ${queued} queued and ${active} active, of ${capacity} that run at once.`
 }
 
 /** Jobs that have ended so far, in all queues. */

@@ -205,6 +205,11 @@ export abstract class CallHost {
     this.#tell({ stops: [[call.seq, why]] })
   }
 
+  /** Has it run so many calls at once. */
+  resize(concurrency: number): void {
+    this.#tell({ concurrency })
+  }
+
   hasBegun(call: HostCall): boolean {
     return call.seq <= this.board.lastBegun
   }

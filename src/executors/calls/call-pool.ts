@@ -10,7 +10,7 @@ import { loadLimit } from '../../tasks/loader.ts'
 import type { Place, TaskRef } from '../../tasks/task.ts'
 import { takeMoved } from '../../wire/moving.ts'
 import { toPortable } from '../../wire/portable-error.ts'
-import type { Call, Caller, Executor, Outcome } from '../executor.ts'
+import type { Call, Caller, Outcome, ResizableExecutor } from '../executor.ts'
 import type { ExecutorStatistics } from '../statistics.ts'
 import { type HostRules, hostFor, toShare } from './balance.ts'
 import type { CallHost, HostCall, HostEnd, HostListener } from './call-host.ts'
@@ -60,12 +60,10 @@ const failedStartLimit = 3
  *
  * Hosts start when there is work, and do not keep the program alive while they idle.
  */
-export abstract class CallPool extends Service implements Executor {
+export abstract class CallPool extends Service implements ResizableExecutor {
   readonly place: Place
-  readonly concurrency: number
   readonly #kind: 'thread' | 'process'
-  readonly #perHost: number
-  readonly #rules: HostRules
+  #rules: HostRules
   readonly #grace: number
   readonly #maxQueue: number
   readonly #maxQueueBytes: number
@@ -88,11 +86,9 @@ export abstract class CallPool extends Service implements Executor {
   constructor({ place, kind, hosts, perHost, sendsAhead, grace, idleAfter, keepIdle, maxQueue, maxQueueBytes, clock, log }: CallPoolOptions) {
     super(clock)
     this.place = place
-    this.concurrency = hosts * perHost
     this.#kind = kind
     this.#ledger = { place, now: clock.elapsed() }
     this.#hosts = new Hosts({ place, most: hosts, idleAfter, keepIdle, clock })
-    this.#perHost = perHost
     this.#rules = { perHost, sendsAhead }
     this.#grace = grace
     this.#maxQueue = maxQueue
@@ -107,6 +103,32 @@ export abstract class CallPool extends Service implements Executor {
   protected abstract replacedError(what: string, why: string): TreadleError
   /** Calls were sent to hosts. */
   protected onGiven(): void {}
+
+  get concurrency(): number {
+    return this.#hosts.most * this.perHost
+  }
+
+  /** How many calls each host runs at once. */
+  protected get perHost(): number {
+    return this.#rules.perHost
+  }
+
+  resize(concurrency: number): void {
+    if (this.place === 'loop') {
+      // One at a time is another way to work, and what is under way began in this one.
+      const perHost = Math.max(2, concurrency)
+      this.#rules = { ...this.#rules, perHost }
+      for (const host of this.#hosts) host.resize(perHost)
+    } else {
+      this.#hosts.most = concurrency
+      const idlest = [...this.#hosts].toSorted((a, b) => a.inFlight.size - b.inFlight.size)
+      for (const host of idlest.slice(0, Math.max(0, this.#hosts.size - concurrency))) {
+        if (host.isFree) this.#hosts.retire(host)
+        else host.worn = true
+      }
+    }
+    if (this.#queue.size > 0) this.#wake()
+  }
 
   /** How many hosts there are now. */
   get size(): number {
@@ -150,7 +172,7 @@ export abstract class CallPool extends Service implements Executor {
   /** What waits for hosts that start, or idle, does not count: it goes as soon as it can. */
   #isFull(bytes: number): boolean {
     const { free } = this.#hosts
-    return this.#queue.size >= this.#maxQueue + free * this.#perHost || (this.#queue.size > free && this.#queue.bytes + bytes >= this.#maxQueueBytes)
+    return this.#queue.size >= this.#maxQueue + free * this.perHost || (this.#queue.size > free && this.#queue.bytes + bytes >= this.#maxQueueBytes)
   }
 
   #refuses({ input }: Call): boolean {
@@ -164,7 +186,7 @@ export abstract class CallPool extends Service implements Executor {
   #tellRoom(): void {
     if (this.#wantRoom.length === 0 || this.#isFull(0)) return
     // Each has a place: what they submit is not refused.
-    for (const go of this.#wantRoom.splice(0, this.#maxQueue + this.#hosts.free * this.#perHost - this.#queue.size)) go()
+    for (const go of this.#wantRoom.splice(0, this.#maxQueue + this.#hosts.free * this.perHost - this.#queue.size)) go()
   }
 
   statistics(): ExecutorStatistics {
@@ -259,7 +281,7 @@ export abstract class CallPool extends Service implements Executor {
   /** @returns whether any was given */
   #giveAll(): boolean {
     const now = this.#ledger.now = this.clock.elapsed()
-    if (this.#queue.size === 0 && this.#perHost === 1 && this.#hosts.size > 1) this.#share(now)
+    if (this.#queue.size === 0 && this.perHost === 1 && this.#hosts.size > 1) this.#share(now)
     let given = false
     for (let call = this.#queue.peek(); call; call = this.#queue.peek()) {
       const host = hostFor(call, this.#hosts, this.#rules)
@@ -275,7 +297,7 @@ export abstract class CallPool extends Service implements Executor {
     if (host.inFlight.size === 0) host.heardAt = now
     host.give(call)
     this.#hosts.works(host)
-    if (this.#perHost > 1 || host.inFlight.size === 1) this.#startTimer(call)
+    if (this.perHost > 1 || host.inFlight.size === 1) this.#startTimer(call)
   }
 
   /** While a host idles, what waits behind a call elsewhere is taken back. */
@@ -292,7 +314,7 @@ export abstract class CallPool extends Service implements Executor {
   #startHosts(): void {
     let starting = 0
     for (const host of this.#hosts) if (!host.ready) starting++
-    const wanted = Math.min(startsAtOnce, Math.ceil(this.#queue.size / this.#perHost))
+    const wanted = Math.min(startsAtOnce, Math.ceil(this.#queue.size / this.perHost))
     for (; starting < wanted && !this.#hosts.isFull; starting++) {
       try {
         this.#startHost()
@@ -331,7 +353,7 @@ export abstract class CallPool extends Service implements Executor {
 
   /** Ends a host on which only calls are left that were left behind: they hold its places, and others may want them. */
   #replaceDeserted(host: CallHost): void {
-    if (this.#perHost === 1 || host.inFlight.size === 0 || !this.#hosts.has(host)) return
+    if (this.perHost === 1 || host.inFlight.size === 0 || !this.#hosts.has(host)) return
     for (const call of host.inFlight) if (!call.settled) return
     this.#putBack(this.#hosts.kill(host))
     this.#wake()
@@ -347,7 +369,7 @@ export abstract class CallPool extends Service implements Executor {
 
   #onRoom(host: CallHost): void {
     host.heardAt = this.clock.elapsed()
-    if (this.#perHost === 1) {
+    if (this.perHost === 1) {
       const { head } = host.inFlight
       if (head) this.#startTimer(head)
     }
@@ -387,7 +409,7 @@ export abstract class CallPool extends Service implements Executor {
       call.timer = undefined
       const { host } = call
       if (!host) return
-      const ended = this.#perHost === 1 && host.board.lastBegun > call.seq
+      const ended = this.perHost === 1 && host.board.lastBegun > call.seq
       if (host.hasBegun(call) && !ended) this.#stop(call, 'timedOut')
       else this.#startTimer(call)
     })
@@ -419,13 +441,13 @@ export abstract class CallPool extends Service implements Executor {
     const { host } = culprit
     if (!host?.inFlight.has(culprit.seq) || !this.#hosts.has(host)) return
     const blocking = host.board.firstPart
-    if (this.#perHost > 1 && blocking !== culprit.seq && host.inFlight.has(blocking)) {
+    if (this.perHost > 1 && blocking !== culprit.seq && host.inFlight.has(blocking)) {
       // It cannot have heard: another call holds the loop, which is for the stall watch to judge. Its caller need not wait for that.
       culprit.settle({ kind: culprit.stopping ?? 'cancelled' })
       culprit.timer = this.clock.after(this.#grace, () => this.#killFor(culprit))
       return
     }
-    if (this.#perHost > 1 && blocking === 0 && host.board.beats !== culprit.beatsAtStop) {
+    if (this.perHost > 1 && blocking === 0 && host.board.beats !== culprit.beatsAtStop) {
       culprit.settle({ kind: culprit.stopping ?? 'cancelled' })
       this.#log.warn({ task: culprit.name, grace: this.#grace }, 'a call did not end when it was told to: it is left behind')
       return this.#replaceDeserted(host)
@@ -447,7 +469,7 @@ export abstract class CallPool extends Service implements Executor {
 
   /** Takes what waits behind a long call to other threads. */
   #watch(): void {
-    if (this.#perHost > 1 || this.#watching) return
+    if (this.perHost > 1 || this.#watching) return
     const heads = new Map<CallHost, number>()
     for (const host of this.#hosts) if (host.inFlight.size > 1 && host.inFlight.head?.call.budget === undefined) heads.set(host, host.board.lastBegun)
     if (heads.size === 0) return
@@ -472,7 +494,7 @@ export abstract class CallPool extends Service implements Executor {
     if (host.board.lastBegun === 0 && ++this.#failedStarts >= failedStartLimit) this.#giveUp(how, error)
     const begun = [...host.inFlight]
     const culprit = known === undefined
-      ? host.inFlight.get(host.board.firstPart) ?? (this.#perHost === 1 || begun.length === 1 ? begun.at(-1) : undefined)
+      ? host.inFlight.get(host.board.firstPart) ?? (this.perHost === 1 || begun.length === 1 ? begun.at(-1) : undefined)
       : host.inFlight.get(known)
     this.#settleBegun(host, culprit, (call) => this.exitedError(`'${call.name}'`, how, error))
     this.#wake()

@@ -65,6 +65,7 @@ interface Begun {
  */
 export class CallRunner {
   readonly #start: RunnerStart
+  #concurrency: number
   readonly #board: Board
   readonly #box: OutcomeBox
   readonly #clock: Clock
@@ -89,6 +90,7 @@ export class CallRunner {
 
   constructor(start: RunnerStart, board: Board, box: OutcomeBox, clock: Clock, listeners: Readonly<Record<Heard, Listener>>) {
     this.#start = start
+    this.#concurrency = start.concurrency
     this.#board = board
     this.#box = box
     this.#clock = clock
@@ -101,7 +103,8 @@ export class CallRunner {
   /** Takes what was said to it; `run` then runs the calls. */
   receive(message: ToRunner): void {
     if (message[0] !== other) return this.#inbox.push(message)
-    const { tasks, stops } = message[1]
+    const { tasks, stops, concurrency } = message[1]
+    if (concurrency !== undefined) this.#concurrency = concurrency
     if (tasks) for (const [id, ref] of tasks) this.#tasks.set(id, { ref, calls: 0, longest: 0 })
     if (stops) {
       for (const [seq, why] of stops) {
@@ -120,7 +123,7 @@ export class CallRunner {
   /** Runs what was taken, as far as there is room. */
   run(): void {
     this.#now = this.#clock.elapsed()
-    while (!this.#loading && this.#active.size < this.#start.concurrency) {
+    while (!this.#loading && this.#active.size < this.#concurrency) {
       const sent = this.#inbox.shift()
       if (!sent) break
       const seq = this.#taken = sent[1]

@@ -22,6 +22,8 @@ export interface HostsOptions {
 
 /** The hosts of a pool: those that there are, and those that are ending. */
 export class Hosts implements Iterable<CallHost> {
+  /** How many at most. */
+  most: number
   readonly #options: HostsOptions
   readonly #hosts = new Set<CallHost>()
   readonly #ending = new Map<CallHost, Promise<void>>()
@@ -31,6 +33,7 @@ export class Hosts implements Iterable<CallHost> {
 
   constructor(options: HostsOptions) {
     this.#options = options
+    this.most = options.most
   }
 
   get size(): number {
@@ -38,12 +41,12 @@ export class Hosts implements Iterable<CallHost> {
   }
 
   get isFull(): boolean {
-    return this.#hosts.size >= this.#options.most
+    return this.#hosts.size >= this.most
   }
 
   /** How many calls that wait now could have a host to themselves, once all have started. */
   get free(): number {
-    let free = this.#options.most
+    let free = this.most
     for (const host of this.#hosts) if (host.inFlight.size > 0 || host.worn) free--
     return free
   }
@@ -125,7 +128,7 @@ export class Hosts implements Iterable<CallHost> {
     const { idleAfter, keepIdle, clock } = this.#options
     const [first] = this.#idleSince.values()
     if (first === undefined || this.#reaping || this.#hosts.size <= keepIdle) return
-    this.#reaping = clock.after(first + idleAfter - clock.elapsed(), () => {
+    this.#reaping = clock.after(Math.max(0, first + idleAfter - clock.elapsed()), () => {
       this.#reaping = undefined
       const latest = clock.elapsed() - idleAfter
       for (const [host, since] of this.#idleSince) {

@@ -65,6 +65,8 @@ export interface HostWord {
   readonly stops?: readonly (readonly [seq: number, why: StopReason])[]
   /** All tasks that modules export, and single ones. */
   readonly describe?: { readonly id: number, readonly asked: readonly (string | TaskRef)[] }
+  /** How many calls it runs at once from now on. */
+  readonly concurrency?: number
   /** Closes what its calls have opened, and ends it. */
   readonly close?: true
 }

@@ -75,7 +75,6 @@ export class ThreadExecutor extends CallPool {
   readonly #log: Logger
   readonly #threads = new Set<TaskThread>()
   readonly #stalls: StallWatch | undefined
-  readonly #perThread: number
   readonly #looksOut: boolean
   #threadCount = 0
 
@@ -92,7 +91,6 @@ export class ThreadExecutor extends CallPool {
       sendsAhead: place !== 'blocking'
     })
     this.#options = options
-    this.#perThread = concurrency
     // More than there are cores would take them from each other.
     this.#looksOut = threads <= availableParallelism()
     this.#log = log
@@ -112,7 +110,7 @@ export class ThreadExecutor extends CallPool {
     const thread = new TaskThread({
       name: `${name} ${++this.#threadCount}`,
       place: this.place,
-      concurrency: this.#perThread,
+      concurrency: this.perHost,
       ...(execArgv ? { execArgv } : {}),
       ...(resourceLimits ? { resourceLimits } : {}),
       hostCall: this.#options.hostCall ?? noHostCalls,

@@ -24,5 +24,15 @@ export const closingCases: Cases = {
     listening[Symbol.dispose]()
     watch[Symbol.dispose]()
     expect(told).toBe(0)
+  },
+
+  async 'whoever hears a topic is told that it is over, once'({ backend, expect }) {
+    const told: unknown[] = []
+    const hearing = backend.hear('one', { heard: () => {}, missed: () => told.push('missed'), failed: (error) => told.push((error as { code?: unknown }).code) })
+    await hearing.ready
+    await backend.close()
+    hearing[Symbol.dispose]()
+    expect(told).toEqual(['CLOSED'])
+    await expect(backend.post('one', 'hello')).rejects.toMatchObject({ code: 'CLOSED' })
   }
 }

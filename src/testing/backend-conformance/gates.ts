@@ -186,5 +186,77 @@ export const gateCases: Cases = {
     await backend.settle([succeed(running!)])
     await listening.heard
     expect((await take(backend, 1, 'worker-2')).length).toBe(1)
+  },
+
+  async 'what has ended is not counted by a gate that came with its own link'({ backend, expect }) {
+    const link = { on: 'success', job: newJob({ task: 'other', key: 'k' }) } as const
+    await backend.publish([newJob(), newJob({ links: [link] }), newJob({ queue: 'more' })])
+    await backend.settle((await backend.reserve(request({ queues: ['default', 'more'] }))).deliveries.map(succeed))
+    await backend.gate([{ queue: 'default', task: 'task', rule: { concurrency: 2 } }])
+    await backend.publish(many(3))
+    expect((await take(backend, 10)).filter(({ task }) => task === 'task').length).toBe(2)
+  },
+
+  async 'a job that is published as another expires, in a queue that had no gates, is counted'({ backend, clock, expect }) {
+    await backend.publish([newJob({ expires: 10, links: [{ on: 'failure', job: newJob({ key: 'k' }) }] }), ...many(2)])
+    await clock.advance(10)
+    const got = await take(backend, 10)
+    expect(got.length).toBe(3)
+    await backend.gate([{ queue: 'default', task: 'task', rule: { concurrency: 2 } }])
+    await backend.publish(many(3))
+    await backend.settle(got.slice(1).map(succeed))
+    expect((await take(backend, 10)).length).toBe(1)
+  },
+
+  async 'a flood before a gate is passed over in goes, each no longer than others can wait, and comes whole when it opens'({ backend, expect }) {
+    const flood = many(2_500, { priority: 1 })
+    await backend.gate([{ queue: 'default', task: 'task', paused: true }])
+    await backend.publish(flood)
+    await backend.publish(many(1, { task: 'other' }))
+    let goes = 0
+    let last = await backend.reserve(request())
+    for (; last.deliveries.length === 0 && last.nextDue === 0; goes++) last = await backend.reserve(request())
+    expect([last.deliveries.map(({ task }) => task), goes]).toEqual([['other'], 2])
+    expect((await backend.reserve(request())).nextDue).toBe(Infinity)
+    await backend.gate([{ queue: 'default', task: 'task', paused: false }])
+    const got: string[] = []
+    for (let taken = await take(backend, 400); taken.length > 0; taken = await take(backend, 400)) got.push(...taken.map(({ job }) => job))
+    expect(got).toEqual(flood.map(({ id }) => id))
+  },
+
+  async 'a gate before which jobs of other lines wait is in nobody\'s way, however many there are'({ backend, expect }) {
+    const keys = Array.from({ length: 1_200 }, (_, at) => `k${at}`)
+    await backend.gate([{ queue: 'default', key: '*', rule: { concurrency: 1 } }])
+    await backend.publish([...keys.map((key) => newJob({ key })), ...keys.map((key) => newJob({ key, place: 'process' }))])
+    const running = await take(backend, 2_000)
+    await backend.reserve(request({ room: { process: 2_000 } }))
+    const late = keys.filter((_, at) => at % 100 === 0).map((key) => newJob({ key, task: 'late' }))
+    await backend.publish(late)
+    expect(await take(backend, 100)).toEqual([])
+    await backend.settle(running.map(succeed))
+    expect((await take(backend, 100)).map(({ job }) => job).toSorted()).toEqual(late.map(({ id }) => id))
+  },
+
+  async 'what costs less than 1 goes through as often as the rate allows'({ backend, clock, expect }) {
+    await backend.gate([{ queue: 'default', task: 'task', rule: { rate: { limit: 2, per: 100 } } }])
+    await backend.publish(many(10, { cost: 0.5 }))
+    expect((await take(backend, 10)).length).toBe(4)
+    await clock.advance(100)
+    expect((await take(backend, 10)).length).toBe(4)
+  },
+
+  async 'an order, a limit of the task and one of the key hold, whatever waits before which'({ backend, expect }) {
+    await backend.gate([{ queue: 'default', task: 'task', rule: { concurrency: 3 } }, { queue: 'default', key: '*', rule: { concurrency: 2 } }])
+    const jobs = Array.from({ length: 120 }, (_, at) => newJob({ key: `k${at % 4}`, ordered: at % 4 < 2, priority: at % 3 - 1 }))
+    await backend.publish(jobs)
+    const begun: string[] = []
+    let running = await take(backend, 10)
+    while (running.length > 0) {
+      begun.push(...running.map(({ job }) => job))
+      const keys = running.map(({ job }) => jobs.find(({ id }) => id === job)!)
+      expect([running.length <= 3, keys.filter(({ key }) => key === 'k0').length <= 1, keys.filter(({ key }) => key === 'k2').length <= 2]).toEqual([true, true, true])
+      running = (await backend.settle(running.map(succeed), request({ worker: 'worker-1' }))).reservation!.deliveries
+    }
+    expect(begun.toSorted()).toEqual(jobs.map(({ id }) => id))
   }
 }

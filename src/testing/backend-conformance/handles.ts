@@ -1,6 +1,9 @@
 import type { Backend } from '../../backends/backend.ts'
+import { eventsTopic } from '../../backends/bus.ts'
 import { scheduleNews } from '../../backends/schedules.ts'
+import { unpackEvents } from '../../jobs/queue-event.ts'
 import { type Cases, deliver, error, ids, newJob, read, ref, request, settlement, spent, succeed, watched, woken } from './bench.ts'
+import { hearing } from './bus.ts'
 import { newSchedule } from './schedules.ts'
 
 export const handleCases: Cases = {
@@ -132,5 +135,18 @@ export const handleCases: Cases = {
     expect((await backend.settle([succeed(gone)])).stale).toEqual([{ job: gone.job, token: gone.token }])
     expect(await read(backend, next.job)).toMatchObject({ state: 'active', worker: 'worker-2' })
     expect((await other.settle([succeed(next)])).stale).toEqual([])
+  },
+
+  async 'what one handle posts, another hears, and all that happens through it'({ backend, another, expect }) {
+    const other = await another()
+    using ear = await hearing(other, 'one')
+    using events = await hearing(other, eventsTopic)
+    await backend.post('one', 'hello')
+    const job = newJob()
+    await backend.publish([job])
+    await other.commit([{ job: job.id, event: 'cancel' }])
+    expect(await ear.first(1)).toEqual(['hello'])
+    const told = (await events.first(2)).flatMap(unpackEvents)
+    expect(told.map((event) => 'job' in event ? [event.type, event.job] : event)).toEqual([['enqueued', job.id], ['cancelled', job.id]])
   }
 }

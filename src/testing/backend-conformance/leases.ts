@@ -81,7 +81,7 @@ export const leaseCases: Cases = {
     await backend.publish([newJob(), newJob({ delay: 50 })])
     await clock.advance(400)
     const { workers, oldestReady } = await backend.stats()
-    expect(workers).toEqual([{ id: 'worker-1', leaseLeft: 600, active: 1 }])
+    expect(workers).toEqual([{ id: 'worker-1', leaseLeft: 600, active: 1, capacity: 0, queues: [] }])
     expect(oldestReady).toBe(400)
     await clock.advance(600)
     expect((await backend.stats()).workers).toEqual([])

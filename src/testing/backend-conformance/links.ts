@@ -80,5 +80,33 @@ export const linkCases: Cases = {
     await backend.settle([succeed(parent)])
     expect(await backend.read([next.id])).toEqual([undefined])
     expect(ids(await backend.reserve(request()))).toEqual([holder.id])
+  },
+
+  async 'a chain of a hundred links is published link by link'({ backend, expect }) {
+    let first = newJob({ task: 'last' })
+    for (let made = 0; made < 100; made++) first = newJob({ links: [{ on: 'success', job: first }], tags: ['x', 'y'], unique: { key: `${made}`, window: 0, taken: 'reject' } })
+    await backend.publish([first])
+    const tasks: string[] = []
+    for (let { deliveries } = await backend.reserve(request()); deliveries.length > 0; ({ deliveries } = await backend.reserve(request()))) {
+      tasks.push(...deliveries.map(({ task }) => task))
+      await backend.settle(deliveries.map(succeed))
+    }
+    expect(tasks).toEqual([...Array.from({ length: 100 }, () => 'task'), 'last'])
+  },
+
+  async 'what an expired job publishes may take the place of one that was next: it is as it says, and there once'({ backend, clock, expect }) {
+    const unique = { key: 'key', window: 0, taken: 'replace' } as const
+    for (const [queue, delay] of [['a', 0], ['b', 1_000], ['c', 0], ['d', 1_000]] as const) {
+      if (queue > 'b') await backend.gate([{ queue, task: 'other', rule: { concurrency: 1 } }])
+      const [dies, next] = [newJob({ queue, expires: 10, links: [{ on: 'failure', job: newJob({ queue, delay, priority: 5, unique, task: 'new' }) }] }), newJob({ queue, unique })]
+      await backend.publish([dies, next])
+      await clock.advance(10)
+      const asked = request({ queues: [queue], room: { thread: 10 } })
+      expect((await backend.reserve(asked)).deliveries.map(({ task }) => task)).toEqual(delay === 0 ? ['new'] : [])
+      expect((await backend.stats()).queues[queue]).toMatchObject({ ready: 0, active: delay === 0 ? 1 : 0, scheduled: delay === 0 ? 0 : 1, dead: 1 })
+      await clock.advance(delay)
+      const rest = (await backend.reserve(asked)).deliveries
+      expect(rest.map(({ job, task }) => [job, task])).toEqual(delay === 0 ? [] : [[next.id, 'new']])
+    }
   }
 }
