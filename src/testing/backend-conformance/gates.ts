@@ -116,6 +116,21 @@ export const gateCases: Cases = {
     expect((await take(backend, 10)).map(({ job }) => job)).toEqual([own[4]!.id])
   },
 
+  async 'ordered jobs of a key run one at a time in whatever places and with whatever priorities'({ backend, expect }) {
+    const own = [newJob({ key: 'k', ordered: true }), newJob({ key: 'k', ordered: true, place: 'loop' }), newJob({ key: 'k', ordered: true, place: 'loop', priority: 5, task: 'other' })]
+    await backend.publish(own)
+    const began: string[] = []
+    while (began.length < own.length) {
+      const { deliveries } = await backend.reserve(request({ room: { thread: 5, loop: 5 } }))
+      expect(deliveries.length).toBe(1)
+      expect((await backend.reserve(request({ worker: 'worker-2', room: { thread: 5, loop: 5 } }))).deliveries).toEqual([])
+      began.push(deliveries[0]!.job)
+      await backend.settle(deliveries.map(succeed))
+    }
+    expect(began.toSorted()).toEqual(own.map(({ id }) => id))
+    expect(began.indexOf(own[2]!.id)).toBeLessThanOrEqual(began.indexOf(own[1]!.id))
+  },
+
   async 'a rate lets through as much as it says, at once and then one by one; costs count'({ backend, clock, expect }) {
     await backend.gate([{ queue: 'default', task: 'task', rule: { rate: { limit: 10, per: 1_000 } } }])
     await backend.publish(many(25))
