@@ -17,6 +17,7 @@ backendConformance({
     'the bus, as time goes by': ownClock,
     'leases, and what was announced, hold for every handle': ownClock,
     'within its window a key is held though its job has ended, and was purged': ownClock,
+    'what expired, and was revived, is merged and replaced as what never was': ownClock,
     'merge: what has not begun has the higher priority, the earlier start and the later expiry of both': ownClock,
     'replace: what has not begun is as the newest, with the delay counted anew': ownClock,
     'a job that expires publishes what its failure publishes, and wakes who listens': ownClock,

@@ -105,6 +105,12 @@ export class JobTables {
     const { task, place, priority, dueAt, expiresAt, tags } = after
     const expires = expiresAt === Infinity ? null : expiresAt
     this.#leave({ seq, job, ...before })
+    // Its row tells all of it again, also where it was revived before it had begun.
+    this.#sql.purgeStory.run(seq)
+    this.#sql.purgeKeyed.run(seq)
+    // Its row tells all of it again, also where it was revived before it had begun.
+    this.#sql.purgeStory.run(seq)
+    this.#sql.purgeKeyed.run(seq)
     this.gates.published(seq, after)
     if (by) this.#sql.replaceJob.run(task, lineCodes[place], priority, dueAt, expires, tagsText(tags), by.payload, linksBytes(by.links), seq)
     else this.#sql.mergeJob.run(priority, dueAt, expires, seq)

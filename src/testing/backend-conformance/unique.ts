@@ -107,6 +107,28 @@ export const uniqueCases: Cases = {
     expect((await backend.stats()).queues['default']).toMatchObject({ active: 1, scheduled: 0, ready: 0 })
   },
 
+  async 'what expired, and was revived, is merged and replaced as what never was'({ backend, clock, expect }) {
+    for (const taken of ['merge', 'replace'] as const) {
+      const first = unique({ key: taken }, { expires: 1_000, delay: 500 })
+      await backend.publish([first])
+      await clock.advance(1_000)
+      await backend.sweep(Infinity)
+      expect(await backend.commit([{ job: first.id, event: 'revive' }])).toEqual(['ready'])
+      await clock.advance(10)
+      await backend.publish([unique({ key: taken, taken }, { delay: taken === 'merge' ? 0 : minute })])
+      expect(await read(backend, first.id)).toMatchObject(taken === 'merge' ? { state: 'ready', dueAt: clock.now() - 10 } : { state: 'scheduled', dueAt: clock.now() + minute })
+    }
+  },
+
+  async 'replace: what takes the place of a job with a key has its own, or none'({ backend, expect }) {
+    for (const key of [undefined, 'other']) {
+      const first = unique({ key: String(key) }, { key: 'tenant', ordered: true, cost: 3 })
+      await backend.publish([first])
+      await backend.publish([unique({ key: String(key), taken: 'replace' }, { delay: minute, ...(key === undefined ? {} : { key }) })])
+      expect(await read(backend, first.id)).toMatchObject({ key, ordered: false, cost: 1, state: 'scheduled' })
+    }
+  },
+
   async 'replace: where the holder has begun the newest is a job of its own, and holds the key'({ backend, expect }) {
     await backend.publish([unique()])
     const { deliveries } = await backend.reserve(request())
