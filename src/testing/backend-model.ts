@@ -101,6 +101,8 @@ export class BackendModel {
       this.#happen(job, { event: 'bury', error: expired })
       buried.push(job.id)
     }
+    // Where nothing is ready, nobody has a debt.
+    for (const [queue, { keys }] of this.#turns) if (!this.jobs.some((job) => job.queue === queue && job.state === 'ready')) keys.clear()
     return { rescued, buried, stalled: false }
   }
 

@@ -188,6 +188,20 @@ export class Gatekeeper<Entry extends Waiting> {
     if (lines.size === 0) of.parked.delete(gate)
   }
 
+  /**
+   * Forgets keys that have nothing more to wait for than new ones, and counts of nothing.
+   *
+   * @param isIdle whether nothing of a queue is ready: then nobody has a debt
+   */
+  trim(now: number, isIdle: (queue: string) => boolean): void {
+    for (const [queue, { gates, active, keys, reached }] of this.#queues) {
+      const idle = isIdle(queue)
+      for (const [inner, { rule, paused, heldUntil, paidAt }] of gates) if (!rule && !paused && heldUntil <= now && paidAt <= now) gates.delete(inner)
+      for (const [inner, count] of active) if (count === 0) active.delete(inner)
+      for (const [key, finish] of keys) if (idle || finish <= reached) keys.delete(key)
+    }
+  }
+
   /** When a gate before which jobs wait opens by itself. */
   get nextOpening(): number {
     return Math.min(Infinity, ...this.#queues.values().map(({ firstOpening }) => firstOpening))

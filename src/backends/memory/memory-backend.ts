@@ -125,6 +125,7 @@ class MemoryBackend implements Backend {
       buried.push(entry.job.id)
     }
     for (const [key, { job, until }] of this.#holds) if (until <= now && !this.#entries.has(job)) this.#holds.delete(key)
+    this.#gates.trim(now, (queue) => this.#counts.of(queue).ready === 0)
     return { rescued, buried, stalled: false }
   }
 

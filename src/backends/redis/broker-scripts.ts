@@ -96,6 +96,8 @@ for _, queue in ipairs(queues()) do
     note(indexes, at(queue, 'orphans'), key, false)
   end
 end
+writeSets()
+for _, queue in ipairs(redis.call('SMEMBERS', P .. ':gated')) do gates().trim(queue, asked.mostAtOnce) end
 finish()
 return { rescued, buried }
 `, { full: true })

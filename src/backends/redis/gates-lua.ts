@@ -5,7 +5,7 @@ import { eachKey, turns } from '../../jobs/gates.ts'
  * Gates and turns: what jobs/gates.ts decides, once more. All of it is made only where a queue has gates, or keys: most have none.
  *
  * Keys of such a queue: `gates` (what each is), `active` (how many jobs of each task and key are), `turns` (how far they have come, and each key), `holders` (of each
- * key with ordered jobs, which has begun), `parked:LINE:GATE` (what waits before a gate), `parkedAt` (job → LINE:GATE), `waiting` (how many wait before each gate),
+ * key with ordered jobs, which has begun), `spent` (gates that only say when all is paid for, by when that is), `parked:LINE:GATE` (what waits before a gate), `parkedAt` (job → LINE:GATE), `waiting` (how many wait before each gate),
  * `opening` (gates that may be open, or will be, by when).
  */
 export const gatesLua: string = String.raw`
@@ -53,13 +53,30 @@ local function gates()
     end
     return of[inner]
   end
-  local function write(queue, inner) set(queue, 'gates', inner, cmsgpack.pack(gate(queue, inner))) end
+  local function write(queue, inner)
+    local one = gate(queue, inner)
+    set(queue, 'gates', inner, cmsgpack.pack(one))
+    note(indexes, at(queue, 'spent'), inner, not one.rule and not one.paused and number(math.max(one.heldUntil or 0, one.paidAt or 0)))
+  end
+  local function turn(queue, member)
+    local key = at(queue, 'turns')
+    local of = read[key] or {}
+    read[key] = of
+    if of[member] == nil then of[member] = redis.call('ZSCORE', key, member) end
+    return tonumber(of[member] or 0)
+  end
+  local function setTurn(queue, member, value)
+    turn(queue, member)
+    read[at(queue, 'turns')][member] = number(value)
+    note(indexes, at(queue, 'turns'), member, number(value))
+  end
   local function rule(queue, inner)
     return gate(queue, inner).rule or string.sub(inner, 1, 4) == 'key ' and gate(queue, '${eachKey}').rule or {}
   end
+  local function counted(queue, state) return tonumber(redis.call('HGET', at(queue, 'counts'), state) or 0) + (counts[queue] and counts[queue][state] or 0) end
   local function active(queue, inner)
-    if inner ~= 'queue' then return tonumber(get(queue, 'active', inner) or 0) end
-    return tonumber(redis.call('HGET', at(queue, 'counts'), 'active') or 0) + (counts[queue] and counts[queue].active or 0)
+    if inner == 'queue' then return counted(queue, 'active') end
+    return tonumber(get(queue, 'active', inner) or 0)
   end
   local function gatesOf(job)
     if job.key then return { 'task ' .. job.task, 'key ' .. job.key } end
@@ -114,12 +131,12 @@ local function gates()
 
   -- Its place in the line, and the turn of its key.
   function keeper.rank(job)
-    local reached = tonumber(get(job.queue, 'turns', 'reached') or 0)
+    local reached = turn(job.queue, 'reached')
     if job.token > 0 then return -job.priority * turns + reached end
     local key = 'key ' .. (job.key or '')
-    local turn = math.min(math.max(reached, tonumber(get(job.queue, 'turns', key) or 0)), turns - 1)
-    set(job.queue, 'turns', key, number(turn + math.max(1, math.floor(60 / (rule(job.queue, key).weight or 1) + 0.5))))
-    return -job.priority * turns + turn
+    local own = math.min(math.max(reached, turn(job.queue, key)), turns - 1)
+    setTurn(job.queue, key, own + math.max(1, math.floor(60 / (rule(job.queue, key).weight or 1) + 0.5)))
+    return -job.priority * turns + own
   end
 
   -- When its queue lets a job through.
@@ -156,8 +173,8 @@ local function gates()
   -- A job goes through its gates.
   function keeper.passed(job, score)
     local queue = job.queue
-    local reached, turn = tonumber(get(queue, 'turns', 'reached') or 0), tonumber(score) + job.priority * turns
-    if turn > reached then set(queue, 'turns', 'reached', number(turn)) end
+    local own = tonumber(score) + job.priority * turns
+    if own > turn(queue, 'reached') then setTurn(queue, 'reached', own) end
     if job.ordered then set(queue, 'holders', job.key, job.id) end
     local inners = gatesOf(job)
     inners[#inners + 1] = 'queue'
@@ -248,6 +265,17 @@ local function gates()
     touched[queue] = nil
     for inner in pairs(some or {}) do any = look(queue, inner, most) or any end
     return any
+  end
+
+  -- Forgets keys that have nothing more to wait for than new ones: all where nothing of their queue is ready.
+  function keeper.trim(queue, most)
+    local reached = '(' .. number(turn(queue, 'reached'))
+    redis.call('ZREMRANGEBYSCORE', at(queue, 'turns'), '-inf', reached)
+    if counted(queue, 'ready') == 0 then redis.call('ZREMRANGEBYSCORE', at(queue, 'turns'), reached, '+inf') end
+    for _, inner in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'spent'), '-inf', number(now), 'LIMIT', 0, most)) do
+      set(queue, 'gates', inner, false)
+      note(indexes, at(queue, 'spent'), inner, false)
+    end
   end
 
   -- When the next gate before which jobs wait opens by itself.

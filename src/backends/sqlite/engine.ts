@@ -147,7 +147,7 @@ export class SqliteEngine {
         buried.push(this.#tables.happen(this.#tables.bySeq(seq), { event: 'bury', error: expired }, now).id)
       }
       this.#sql.dropHolds.run(now)
-      this.#tables.gates.trim()
+      this.#tables.gates.trim(now)
       return { rescued, buried, stalled }
     })
   }

@@ -4,8 +4,10 @@ export const gateCommands = {
   writeReached: 'UPDATE treadle_gated SET reached = ? WHERE queue = ?',
   writeGate: 'INSERT OR REPLACE INTO treadle_gates (queue, inner, rule, paused, held_until, paid_at) VALUES (?, ?, ?, ?, ?, ?)',
   writeTurn: 'INSERT OR REPLACE INTO treadle_turns (queue, key, finish) VALUES (?, ?, ?)',
-  trimTurns: 'DELETE FROM treadle_turns WHERE finish <= (SELECT reached FROM treadle_gated g WHERE g.queue = treadle_turns.queue)',
+  trimTurns: `DELETE FROM treadle_turns AS t WHERE finish <= (SELECT reached FROM treadle_gated g WHERE g.queue = t.queue)
+    OR NOT EXISTS (SELECT 1 FROM treadle_ready r WHERE r.queue = t.queue) AND NOT EXISTS (SELECT 1 FROM treadle_parked p WHERE p.queue = t.queue)`,
   addActive: 'INSERT INTO treadle_gate_active (queue, inner, active) VALUES (?1, ?2, ?3) ON CONFLICT (queue, inner) DO UPDATE SET active = active + ?3',
+  trimGates: 'DELETE FROM treadle_gates WHERE rule IS NULL AND paused = 0 AND held_until <= ?1 AND paid_at <= ?1',
   trimActive: 'DELETE FROM treadle_gate_active WHERE active = 0',
   writeHolder: 'INSERT OR REPLACE INTO treadle_holders (queue, key, seq) VALUES (?, ?, ?)',
   dropHolder: 'DELETE FROM treadle_holders WHERE queue = ? AND key = ? AND seq = ?',

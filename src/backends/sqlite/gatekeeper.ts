@@ -174,9 +174,10 @@ export class Gatekeeper {
     return (this.#sql.nextOpening.get(now)![0] ?? Infinity) as number
   }
 
-  /** Forgets keys that have nothing more to wait for than new ones, and counts of nothing. */
-  trim(): void {
+  /** Forgets keys that have nothing more to wait for than new ones, all where nothing of their queue is ready, and counts of nothing. */
+  trim(now: number): void {
     if (this.#gated().size === 0) return
+    this.#sql.trimGates.run(now)
     this.#sql.trimTurns.run()
     this.#sql.trimActive.run()
   }
