@@ -2,7 +2,7 @@ import { type GateName, type GateRule, eachKey, innerName } from '../jobs/gates.
 import { type Duration, milliseconds, waitable } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
 import { checkOptions } from '../kernel/options.ts'
-import { checkQueueName, checkTaskName } from '../tasks/task.ts'
+import { checkKey, checkQueueName, checkTaskName } from '../tasks/task.ts'
 
 /** What is limited or paused: a queue, a task in it, or a key in it. */
 export interface Limited {
@@ -29,7 +29,7 @@ export function gateName(where: string, of: Limited): GateName {
   checkQueueName(queue)
   if (task !== undefined && key !== undefined) throw new InvalidOptionError(where, key, 'a task or a key, not both')
   if (task !== undefined) checkTaskName(task)
-  if (key !== undefined && (typeof key !== 'string' || key.length < 1 || key.length > 200)) throw new InvalidOptionError('key', key, 'a text of 1 to 200 characters')
+  if (key !== undefined) checkKey('key', key)
   return { queue, ...(task === undefined ? {} : { task }), ...(key === undefined ? {} : { key }) }
 }
 

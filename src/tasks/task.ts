@@ -317,8 +317,9 @@ function uniqueRule({ unique, idempotencyKey }: CallOptions, base: UniqueCallRul
   return { key: key === undefined ? undefined : `key ${checkKey('unique.key', key)}`, window: waitable(milliseconds(window, 'unique.for'), 'unique.for'), taken }
 }
 
-function checkKey(name: string, key: unknown): string {
-  if (typeof key !== 'string' || key.length < 1 || key.length > 200) throw new InvalidOptionError(name, key, 'a text of 1 to 200 characters')
+/** @throws InvalidOptionError */
+export function checkKey(name: string, key: unknown): string {
+  if (typeof key !== 'string' || key.length < 1 || key.length > 200 || !key.isWellFormed()) throw new InvalidOptionError(name, key, 'a text of 1 to 200 characters, without lone surrogates')
   return key
 }
 

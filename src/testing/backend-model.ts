@@ -191,7 +191,14 @@ export class BackendModel {
 
   #isHeldBack(job: Job): boolean {
     const holder = job.ordered ? this.#holders.get(`${job.queue} ${job.key}`) : undefined
-    return (holder !== undefined && holder !== job.id) || gatesOf(job).some((inner) => this.#opens(job.queue, inner, job.cost) > this.now)
+    return (holder === undefined ? this.#comesBefore(job) : holder !== job.id) || gatesOf(job).some((inner) => this.#opens(job.queue, inner, job.cost) > this.now)
+  }
+
+  /** Whether another of its key is to begin before one that is ordered. */
+  #comesBefore(job: Job): boolean {
+    const place = (other: Job): readonly [number, number] => [this.#ranks.get(other.id)!, this.jobs.indexOf(other)]
+    const [rank, seq] = place(job)
+    return job.ordered && this.jobs.filter(({ queue, key, ordered, state }) => ordered && state === 'ready' && queue === job.queue && key === job.key).map(place).some(([other, at]) => other < rank || (other === rank && at < seq))
   }
 
   #opens(queue: string, inner: string, cost: number): number {

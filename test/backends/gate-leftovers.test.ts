@@ -36,8 +36,8 @@ test('of keys that have come and gone nothing stays in a file', async () => {
   await comeAndGo(backend, clock)
   await backend.close()
   using db = new DatabaseSync(path)
-  const rows = ['gates', 'turns', 'gate_active', 'holders', 'keyed', 'parked', 'opening'].map((name) => [name, db.prepare(`SELECT count(*) AS rows FROM treadle_${name}`).get()!['rows']])
-  expect(Object.fromEntries(rows)).toEqual({ gates: 1, turns: 0, gate_active: 0, holders: 0, keyed: 0, parked: 0, opening: 0 })
+  const rows = ['gates', 'turns', 'gate_active', 'holders', 'ordered', 'keyed', 'parked', 'opening'].map((name) => [name, db.prepare(`SELECT count(*) AS rows FROM treadle_${name}`).get()!['rows']])
+  expect(Object.fromEntries(rows)).toEqual({ gates: 1, turns: 0, gate_active: 0, holders: 0, ordered: 0, keyed: 0, parked: 0, opening: 0 })
 })
 
 testWith(['redis-server', '--version'], 'apt-get install redis-server')('of keys that have come and gone nothing stays on a server', async () => {

@@ -406,6 +406,7 @@ class MemoryBackend implements Backend {
     const { state, queue, id } = entry.job
     if (state === 'ready') {
       entry.rank = this.#gates.rank(entry.job)
+      this.#gates.stands(entry)
       this.#line(queue, lineOf(entry.job)).push(entry)
     }
     else if (state === 'scheduled') this.#due.push(entry)

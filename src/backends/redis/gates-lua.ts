@@ -5,7 +5,7 @@ import { eachKey, turns } from '../../jobs/gates.ts'
  * Gates and turns: what jobs/gates.ts decides, once more. All of it is made only where a queue has gates, or keys: most have none.
  *
  * Keys of such a queue: `gates` (what each is), `active` (how many jobs of each task and key are), `turns` (how far they have come, and each key), `holders` (of each
- * key with ordered jobs, which has begun), `spent` (gates that only say when all is paid for, by when that is), `parked:LINE:GATE` (what waits before a gate), `parkedAt` (job → LINE:GATE), `waiting` (how many wait before each gate),
+ * key with ordered jobs, which has begun), `ordered:KEY` (its ordered jobs that are ready), `spent` (gates that only say when all is paid for, by when that is), `parked:LINE:GATE` (what waits before a gate), `parkedAt` (job → LINE:GATE), `waiting` (how many wait before each gate),
  * `opening` (gates that may be open, or will be, by when).
  */
 export const gatesLua: string = String.raw`
@@ -153,11 +153,18 @@ local function gates()
     left(job)
   end
 
+  -- Which of the ordered jobs of a key may go: the one that has begun, or else the first that is ready, whatever its line.
+  local function nextOf(queue, key)
+    local holder = get(queue, 'holders', key)
+    if holder then return holder end
+    writeSets()
+    return redis.call('ZRANGE', at(queue, 'ordered:' .. key), 0, 0)[1]
+  end
+
   -- Has a job wait that may not go.
   function keeper.holdsBack(job, line, score)
     local before
-    local holder = job.ordered and get(job.queue, 'holders', job.key)
-    if holder and holder ~= job.id then before = 'order ' .. job.key else
+    if job.ordered and nextOf(job.queue, job.key) ~= job.id then before = 'order ' .. job.key else
       for _, inner in ipairs(gatesOf(job)) do if not before and opensAt(job.queue, inner, job.cost) > now then before = inner end end
     end
     if not before then return false end
@@ -221,7 +228,7 @@ local function gates()
 
   -- When the first that waits in a line before a gate may go.
   local function letsGoAt(queue, inner, first)
-    if string.sub(inner, 1, 6) == 'order ' then return get(queue, 'holders', string.sub(inner, 7)) and math.huge or 0 end
+    if string.sub(inner, 1, 6) == 'order ' then return nextOf(queue, string.sub(inner, 7)) == first and 0 or math.huge end
     local job = rule(queue, inner).rate and load(queue, first)
     return opensAt(queue, inner, job and job.cost or 1)
   end
