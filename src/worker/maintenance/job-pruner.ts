@@ -50,25 +50,30 @@ export class JobPruner {
 
   async #byAge(signal: AbortSignal): Promise<number> {
     let removed = 0
-    for (const [state, olderThan] of Object.entries(this.#keeping.ages) as [FinalState, number][]) removed += await this.#purge([state], olderThan, Infinity, signal)
+    for (const [state, olderThan] of Object.entries(this.#keeping.ages) as [FinalState, number][]) removed += await this.#purge([state], olderThan, async () => atOnce, signal)
     return removed
   }
 
+  /** They are counted before each go: others may remove some meanwhile. */
   async #byCount(signal: AbortSignal): Promise<number> {
     if (this.#keeping.count === Infinity) return 0
-    const { queues } = await this.#backend.stats()
-    const ended = Object.values(queues).reduce((sum, counts) => sum + finalStates.reduce((own, state) => own + counts[state], 0), 0)
-    return this.#purge(finalStates, 0, ended - this.#keeping.count, signal)
+    return this.#purge(finalStates, 0, async () => {
+      const { queues } = await this.#backend.stats()
+      const ended = Object.values(queues).reduce((sum, counts) => sum + finalStates.reduce((own, state) => own + counts[state], 0), 0)
+      return ended - this.#keeping.count
+    }, signal)
   }
 
-  /** @param most how many at most */
-  async #purge(states: readonly FinalState[], olderThan: number, most: number, signal: AbortSignal): Promise<number> {
+  /** @param most how many may go at most, before each go */
+  async #purge(states: readonly FinalState[], olderThan: number, most: () => Promise<number>, signal: AbortSignal): Promise<number> {
     let removed = 0
-    for (let from: string | undefined; removed < most && !signal.aborted;) {
-      const { jobs, next } = await this.#backend.purge({ states, olderThan, limit: Math.min(atOnce, most - removed), ...(from === undefined ? {} : { from }) })
+    for (let from: string | undefined; !signal.aborted;) {
+      const limit = Math.min(atOnce, await most())
+      if (limit <= 0) break
+      const { jobs, next } = await this.#backend.purge({ states, olderThan, limit, ...(from === undefined ? {} : { from }) })
       await this.#payloads?.forget(jobs)
       removed += jobs.length
-      if (next === undefined) return removed
+      if (next === undefined) break
       from = next
     }
     return removed
