@@ -313,21 +313,23 @@ local function takeGated(request, line, left, deliveries)
     return id and load(queue, id), buffer
   end
   local function first(queue)
-    if isGated(queue) then
+    if not isGated(queue) then return head(queue) end
+    while passedOver < asked.mostAtOnce do
       local any
       if admitted[queue] then any = gates().admitMore(queue, left) else any = gates().admit(queue, left) end
       admitted[queue] = true
       if any then buffers[queue] = nil end
+      local job, buffer = head(queue)
+      if not job then
+        if not gates().admit(queue, left) then return end
+        buffers[queue] = nil
+      elseif gates().holdsBack(job, line, buffer.some[buffer.index * 2]) then
+        buffer.index = buffer.index + 1
+        passedOver = passedOver + 1
+      else return job, buffer end
     end
-    local job, buffer = head(queue)
-    while not job and isGated(queue) and gates().admit(queue, left) do
-      buffers[queue] = nil
-      job, buffer = head(queue)
-    end
-    return job, buffer
   end
   while left > 0 do
-    if passedOver >= asked.mostAtOnce then return false, 0 end
     local job, from
     for _, queue in ipairs(request.queues) do
       local head, buffer = first(queue)
@@ -337,12 +339,12 @@ local function takeGated(request, line, left, deliveries)
         elseif opens < math.huge then opensLater = math.min(opensLater or opens, opens) end
       end
     end
+    if passedOver >= asked.mostAtOnce then return false, 0 end
     if not job then break end
     local score = from.some[from.index * 2]
     from.index = from.index + 1
     local has = isGated(job.queue)
-    if has and gates().holdsBack(job, line, score) then passedOver = passedOver + 1
-    elseif hasExpired(job) then
+    if hasExpired(job) then
       change(job, { event = 'bury', error = bytes(asked.expired) })
       passedOver = passedOver + 1
       -- What it published may have changed others.
