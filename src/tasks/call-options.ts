@@ -195,7 +195,7 @@ function checkUnique({ unique, idempotencyKey }: CallOptions, base: UniqueCallRu
 
 /** @throws InvalidOptionError */
 export function checkKey(name: string, key: unknown): string {
-  if (typeof key !== 'string' || key.length < 1 || key.length > 200) throw new InvalidOptionError(name, key, 'a text of 1 to 200 characters')
+  if (typeof key !== 'string' || key.length < 1 || key.length > 200 || !key.isWellFormed()) throw new InvalidOptionError(name, key, 'a text of 1 to 200 characters, without lone surrogates')
   return key
 }
 

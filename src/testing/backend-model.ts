@@ -55,12 +55,10 @@ export class BackendModel {
     for (const job of due) this.#happen(job, { event: 'due' })
     const deliveries: Delivery[] = []
     for (const name of lines) {
-      const passed = new Set<string>()
       for (let left = room[name] ?? 0; left > 0;) {
-        const job = this.#next(name, queues, passed)
+        const job = this.#next(name, queues)
         if (!job) break
-        if (this.#isHeldBack(job)) passed.add(job.id)
-        else if (hasExpired(job, this.now)) this.#happen(job, { event: 'bury', error: expired })
+        if (hasExpired(job, this.now)) this.#happen(job, { event: 'bury', error: expired })
         else {
           this.#pass(job)
           const { id, token, task, place, attempt, suspect, deaths, deferrals } = this.#happen(job, { event: 'reserve', worker })
@@ -106,6 +104,8 @@ export class BackendModel {
       this.#happen(job, { event: 'bury', error: expired })
       buried.push(job.id)
     }
+    // Where nothing is ready, nobody has a debt.
+    for (const [queue, { keys }] of this.#turns) if (!this.jobs.some((job) => job.queue === queue && job.state === 'ready')) keys.clear()
     return { rescued, buried, stalled: false }
   }
 
@@ -185,18 +185,25 @@ export class BackendModel {
       .map(([inner, { rule = {}, paused, heldUntil }]) => ({ ...outerName(queue, inner), rule, paused, heldUntil: heldUntil > this.now ? heldUntil : 0 })))
   }
 
-  /** The first of several queues: of those whose gates let their own first through, the one of the highest priority, then the oldest. */
-  #next(line: Line, queues: readonly string[], passed: ReadonlySet<string>): Job | undefined {
+  /** The first of several queues: of those whose gates let the first through that nothing else holds back, the one of the highest priority, then the oldest. */
+  #next(line: Line, queues: readonly string[]): Job | undefined {
     const all = this.jobs
     const firsts = [...new Set(queues)].map((queue) => all
-      .filter((job) => job.queue === queue && job.state === 'ready' && lineOf(job) === line && !passed.has(job.id))
+      .filter((job) => job.queue === queue && job.state === 'ready' && lineOf(job) === line && !this.#isHeldBack(job))
       .sort((a, b) => this.#ranks.get(a.id)! - this.#ranks.get(b.id)!)[0])
     return firsts.filter((job) => job !== undefined && this.#opens(job.queue, 'queue', job.cost) <= this.now).toSorted((a, b) => b!.priority - a!.priority || all.indexOf(a!) - all.indexOf(b!))[0]
   }
 
   #isHeldBack(job: Job): boolean {
     const holder = job.ordered ? this.#holders.get(`${job.queue} ${job.key}`) : undefined
-    return (holder !== undefined && holder !== job.id) || gatesOf(job).some((inner) => this.#opens(job.queue, inner, job.cost) > this.now)
+    return (holder === undefined ? this.#comesBefore(job) : holder !== job.id) || gatesOf(job).some((inner) => this.#opens(job.queue, inner, job.cost) > this.now)
+  }
+
+  /** Whether another of its key is to begin before one that is ordered. */
+  #comesBefore(job: Job): boolean {
+    const place = (other: Job): readonly [number, number] => [this.#ranks.get(other.id)!, this.jobs.indexOf(other)]
+    const [rank, seq] = place(job)
+    return job.ordered && this.jobs.filter(({ queue, key, ordered, state }) => ordered && state === 'ready' && queue === job.queue && key === job.key).map(place).some(([other, at]) => other < rank || (other === rank && at < seq))
   }
 
   #opens(queue: string, inner: string, cost: number): number {

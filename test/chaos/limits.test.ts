@@ -15,7 +15,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 const tasks = fileURLToPath(new URL('../fixtures/chaos/tasks.ts', import.meta.url))
 
 /** By hand also 5,000: `CHAOS_JOBS=5000 npx vitest run test/chaos/limits.test.ts`. */
-const count = Number(process.env['CHAOS_JOBS'] ?? 350)
+const count = Number(process.env['CHAOS_JOBS'] ?? 260)
 const kills = Math.ceil(count / 130)
 const [ofAll, ofEach] = [5, 2]
 

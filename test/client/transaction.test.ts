@@ -88,3 +88,16 @@ test('events tell of what a transaction enqueued once it has committed, and of n
   for await (const event of events) if (told.push('job' in event && event.job) === jobs.length) break
   expect(told).toEqual(jobs.map(({ id }) => id))
 })
+
+test('whatever its connection makes of numbers and rows, a transaction says and does the same', async () => {
+  const { queue, url } = await program()
+  for (const options of [{ readBigInts: true }, { returnArrays: true }]) {
+    using db = new DatabaseSync(url.slice('sqlite:'.length), options)
+    const call = tasks.add.with({ unique: { key: JSON.stringify(options), taken: 'replace' }, key: 'k', expires: '1m' })
+    const [, before] = [await queue.limit({ key: 'k' }, { concurrency: 1, weight: 3 }), await queue.enqueue(call, 1, 1)]
+    db.exec('BEGIN')
+    const after = queue.inside(db).enqueue(call, 2, 2)
+    db.exec('COMMIT')
+    expect([after.id, after.admission]).toEqual([before.id, 'replaced'])
+  }
+})

@@ -1,8 +1,9 @@
 import { expect } from 'vitest'
+import type { Backend } from '../../src/backends/backend.ts'
 import { connect } from '../../src/client/connect.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { silentLogger } from '../../src/kernel/logger.ts'
-import { bytes, deliver, error, settlement, succeed } from '../../src/testing/backend-conformance/bench.ts'
+import { bytes, deliver, error, newJob, request, settlement, succeed } from '../../src/testing/backend-conformance/bench.ts'
 import { directoryPayloads } from '../../src/backends/payloads/directory-payloads.ts'
 import { JobPruner } from '../../src/worker/maintenance/job-pruner.ts'
 import { startWorker } from '../../src/worker/start-worker.ts'
@@ -31,6 +32,30 @@ onEachBackend('jobs that have ended', (test) => {
     await look({}, 1, [undefined, undefined, 'succeeded', 'active'])
     await look({ succeeded: 0 }, 1, [undefined, undefined, undefined, 'active'])
     expect(await payloads.get(`${done.job}.args`)).toBe(undefined)
+  })
+
+  test('are as many as are kept, also where others remove some at the same time', async (open) => {
+    const backend = await open()
+    const jobs = Array.from({ length: 1_300 }, () => newJob())
+    await backend.publish(jobs)
+    await backend.settle((await backend.reserve(request({ room: { thread: 1_300 } }))).deliveries.map(succeed))
+    const clock = new VirtualClock()
+    const stop = new AbortController()
+    let goes = 0
+    const beside: Pick<Backend, 'purge' | 'stats'> = {
+      stats: () => backend.stats(),
+      async purge(filter) {
+        // Another worker is done with all that is too much but for this go.
+        if (goes++ === 0) await backend.purge({ states: ['succeeded'], olderThan: 0, limit: 500 })
+        return backend.purge(filter)
+      }
+    }
+    const run = new JobPruner(beside, undefined, { ages: {}, count: 200 }, clock, silentLogger).run(stop.signal)
+    await clock.advance(80_000)
+    await expect.poll(async () => (await backend.stats()).queues['default']!.succeeded).toBe(200)
+    stop.abort()
+    await run
+    expect((await backend.stats()).queues['default']!.succeeded).toBe(200)
   })
 
   test('a worker that is to keep none long removes them', async (open) => {

@@ -25,6 +25,8 @@ interface GatedQueue<Entry> {
   readonly keys: Map<string, number>
   /** Of each key with ordered jobs, which has begun and not ended. */
   readonly holders: Map<string, string>
+  /** Of each key, its ordered jobs that are ready, in their order. */
+  readonly ordered: Map<string, Waiting[]>
   /** What waits before a gate, by line. */
   readonly parked: Map<string, Map<Line, Heap<Entry>>>
   /** Gates before which jobs wait, and that may be open. */
@@ -79,6 +81,16 @@ export class Gatekeeper<Entry extends Waiting> {
     return rankOf(job, turn)
   }
 
+  /** A job is ready, at its rank. */
+  stands({ job, seq, rank }: Entry): void {
+    if (!job.ordered) return
+    const { ordered } = this.#queues.get(job.queue)!
+    const all = ordered.get(job.key!) ?? []
+    ordered.set(job.key!, all)
+    const own = { job, seq, rank }
+    all.splice(all.findLastIndex((other) => isBefore(other, own)) + 1, 0, own)
+  }
+
   /** Whether a queue lets a job of that cost through. */
   letsThrough(queue: string, cost: number, active: number, now: number): boolean {
     const of = this.#queues.get(queue)
@@ -93,7 +105,7 @@ export class Gatekeeper<Entry extends Waiting> {
     const { job } = entry
     const of = this.#queues.get(job.queue)
     if (!of) return false
-    const gate = job.ordered && (of.holders.get(job.key!) ?? job.id) !== job.id
+    const gate = job.ordered && nextOf(of, job.key!) !== job.id
       ? `order ${job.key}`
       : gatesOf(job).find((inner) => opensAt(this.#state(of, inner), job.cost, now) > now)
     if (gate === undefined) return false
@@ -103,15 +115,18 @@ export class Gatekeeper<Entry extends Waiting> {
     lines.set(lineOf(job), line)
     line.push(entry)
     // It may open by itself, and others of its gates have room for more.
-    this.left(job)
+    makeRoom(of, job)
     return true
   }
 
-  /** A job is in its line no longer: others of its gates may go in its place. */
+  /** A job is ready no longer: others of its gates may go in its place. */
   left(job: Job): void {
     const of = this.#queues.get(job.queue)
-    if (!of || of.parked.size === 0) return
-    for (const inner of [...gatesOf(job), ...job.ordered ? [`order ${job.key}`] : []]) if (of.parked.has(inner)) of.opening.add(inner)
+    if (!of) return
+    const all = job.ordered && of.ordered.get(job.key!)
+    if (all) all.splice(all.findIndex((other) => other.job.id === job.id), 1)
+    if (all && all.length === 0) of.ordered.delete(job.key!)
+    makeRoom(of, job)
   }
 
   /** A job goes through its gates. */
@@ -180,7 +195,7 @@ export class Gatekeeper<Entry extends Waiting> {
     const isOrder = gate.startsWith('order ')
     for (const [name, heap] of lines) {
       const first = firstOf(heap)
-      const at = !first ? Infinity : isOrder ? of.holders.has(gate.slice(6)) ? Infinity : 0 : opensAt(state, first.job.cost, now)
+      const at = !first ? Infinity : isOrder ? first.job.id === nextOf(of, gate.slice(6)) ? 0 : Infinity : opensAt(state, first.job.cost, now)
       if (first && at > now && at < Infinity) opensAgain(of, gate, at)
       if (at <= now) for (let left = isOrder ? 1 : Math.min(roomOf(state, now), most); left > 0 && firstOf(heap); left--) giveBack(heap.pop()!)
       if (!firstOf(heap)) lines.delete(name)
@@ -188,24 +203,29 @@ export class Gatekeeper<Entry extends Waiting> {
     if (lines.size === 0) of.parked.delete(gate)
   }
 
+  /**
+   * Forgets keys that have nothing more to wait for than new ones, gates that hold nothing back and have no rule of their own, and counts of nothing.
+   *
+   * @param isIdle whether nothing of a queue is ready: then nobody has a debt
+   */
+  trim(now: number, isIdle: (queue: string) => boolean): void {
+    for (const [queue, { gates, active, keys, reached }] of this.#queues) {
+      const idle = isIdle(queue)
+      for (const [inner, { rule, paused, heldUntil, paidAt }] of gates) if (!rule && !paused && heldUntil <= now && paidAt <= now) gates.delete(inner)
+      for (const [inner, count] of active) if (count === 0) active.delete(inner)
+      for (const [key, finish] of keys) if (idle || finish <= reached) keys.delete(key)
+    }
+  }
+
   /** When a gate before which jobs wait opens by itself. */
   get nextOpening(): number {
     return Math.min(Infinity, ...this.#queues.values().map(({ firstOpening }) => firstOpening))
   }
 
-  /** Forgets keys that have nothing more to wait for than new ones, gates that hold nothing back and have no rule of their own, and counts of nothing. */
-  trim(now: number): void {
-    for (const { reached, keys, gates, active } of this.#queues.values()) {
-      for (const [inner, { rule, paused, heldUntil, paidAt }] of gates) if (!rule && !paused && heldUntil <= now && paidAt <= now) gates.delete(inner)
-      for (const [key, finish] of keys) if (finish <= reached) keys.delete(key)
-      for (const [inner, count] of active) if (count === 0) active.delete(inner)
-    }
-  }
-
   #gated(queue: string, active: Iterable<Job>): GatedQueue<Entry> {
     let of = this.#queues.get(queue)
     if (of) return of
-    of = { gates: new Map(), active: new Map(), reached: 0, keys: new Map(), holders: new Map(), parked: new Map(), opening: new Set(), opensLater: new Map(), firstOpening: Infinity }
+    of = { gates: new Map(), active: new Map(), reached: 0, keys: new Map(), holders: new Map(), ordered: new Map(), parked: new Map(), opening: new Set(), opensLater: new Map(), firstOpening: Infinity }
     for (const job of active) if (job.queue === queue) for (const inner of gatesOf(job)) of.active.set(inner, (of.active.get(inner) ?? 0) + 1)
     this.#queues.set(queue, of)
     return of
@@ -217,9 +237,19 @@ export class Gatekeeper<Entry extends Waiting> {
   }
 }
 
+/** Others of a job's gates may go in its place. */
+function makeRoom<Entry>(of: GatedQueue<Entry>, job: Job): void {
+  if (of.parked.size > 0) for (const inner of [...gatesOf(job), ...job.ordered ? [`order ${job.key}`] : []]) if (of.parked.has(inner)) of.opening.add(inner)
+}
+
 function opensAgain<Entry>(of: GatedQueue<Entry>, gate: string, at: number): void {
   of.opensLater.set(gate, at)
   of.firstOpening = Math.min(of.firstOpening, at)
+}
+
+/** Which of the ordered jobs of a key may go: the one that has begun, or else the first that is ready, whatever its line. */
+function nextOf<Entry extends Waiting>({ holders, ordered }: GatedQueue<Entry>, key: string): string | undefined {
+  return holders.get(key) ?? ordered.get(key)?.[0]?.job.id
 }
 
 /** The first of a heap that still is ready. */

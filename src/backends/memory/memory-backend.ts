@@ -133,7 +133,7 @@ class MemoryBackend implements Backend {
       buried.push(entry.job.id)
     }
     for (const [key, { job, until }] of this.#holds) if (until <= now && !this.#entries.has(job)) this.#holds.delete(key)
-    this.#gates.trim(now)
+    this.#gates.trim(now, (queue) => this.#counts.of(queue).ready === 0)
     return { rescued, buried, stalled: false }
   }
 
@@ -364,21 +364,23 @@ class MemoryBackend implements Backend {
     deliveries: Delivery[]
   ): boolean {
     let heldBack = 0
-    for (let left = room; left > 0 && heldBack < mostHeldBack;) {
+    for (let left = room; left > 0;) {
       let first: Heap<Entry> | undefined
       for (const queue of queues) {
         const line = this.#line(queue, name)
-        this.#gates.admit(queue, left, now, (entry) => this.#line(queue, lineOf(entry.job)).push(entry))
-        while (line.peek() && line.peek()!.job.state !== 'ready') line.pop()
-        const head = line.peek()
+        let head: Entry | undefined
+        do {
+          this.#gates.admit(queue, left, now, (entry) => this.#line(queue, lineOf(entry.job)).push(entry))
+          while (line.peek() && line.peek()!.job.state !== 'ready') line.pop()
+          head = line.peek()
+          if (!head || !this.#gates.holdsBack(head, now)) break
+          line.pop()
+        } while (++heldBack < mostHeldBack)
+        if (heldBack >= mostHeldBack) return false
         if (head && (!first || comesFirst(head, first.peek()!)) && this.#gates.letsThrough(queue, head.job.cost, this.#counts.of(queue).active, now)) first = line
       }
       const entry = first?.pop()
       if (!entry) return true
-      if (this.#gates.holdsBack(entry, now)) {
-        heldBack++
-        continue
-      }
       if (hasExpired(entry.job, now)) {
         this.#happen(entry, { event: 'bury', error: expired }, now)
         continue
@@ -389,7 +391,7 @@ class MemoryBackend implements Backend {
       deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, deferrals, payload: entry.payload })
       left--
     }
-    return heldBack < mostHeldBack
+    return true
   }
 
   #promote(now: number): void {
@@ -431,6 +433,7 @@ class MemoryBackend implements Backend {
     const { state, queue, id } = entry.job
     if (state === 'ready') {
       entry.rank = this.#gates.rank(entry.job)
+      this.#gates.stands(entry)
       this.#line(queue, lineOf(entry.job)).push(entry)
     }
     else if (state === 'scheduled') this.#due.push(entry)

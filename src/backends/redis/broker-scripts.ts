@@ -86,8 +86,6 @@ for _, worker in ipairs(lost) do
   forget(worker, true)
 end
 writeSets()
-for _, queue in ipairs(queues()) do if isGated(queue) then gates().trim(queue) end end
-writeSets()
 local left = asked.mostAtOnce
 for _, queue in ipairs(queues()) do
   local ids = redis.call('ZRANGEBYSCORE', at(queue, 'expiring'), '-inf', number(now), 'LIMIT', 0, left)
@@ -103,6 +101,8 @@ for _, queue in ipairs(queues()) do
     note(indexes, at(queue, 'orphans'), key, false)
   end
 end
+writeSets()
+for _, queue in ipairs(queues()) do if isGated(queue) then gates().trim(queue) end end
 finish()
 return { rescued, buried }
 `, { full: true })

@@ -5,7 +5,7 @@ import { eachKey, share, turns } from '../../jobs/gates.ts'
  * Gates and turns: what jobs/gates.ts decides, once more. All of it is made only where a queue has gates, or keys: most have none.
  *
  * `P:gated` has how far the turns of each such queue have come. Its own keys: `gates` (what each is), `active` (how many jobs of each task and key are), `turns` (up to where jobs
- * have taken each key), `holders` (of each key with ordered jobs, which has begun), `parked:LINE:GATE` (what waits before a gate), `parkedAt` (job → LINE:GATE), `waiting` (how many wait before each gate),
+ * have taken each key), `holders` (of each key with ordered jobs, which has begun), `ordered:KEY` (its ordered jobs that are ready), `parked:LINE:GATE` (what waits before a gate), `parkedAt` (job → LINE:GATE), `waiting` (how many wait before each gate),
  * `opening` (gates that may be open, or will be, by when), `fading` (by when gates without a rule of their own
  * hold nothing back).
  */
@@ -63,9 +63,10 @@ local function gates()
   local function rule(queue, inner)
     return gate(queue, inner).rule or string.sub(inner, 1, 4) == 'key ' and gate(queue, '${eachKey}').rule or {}
   end
+  local function counted(queue, state) return tonumber(redis.call('HGET', at(queue, 'counts'), state) or 0) + (counts[queue] and counts[queue][state] or 0) end
   local function active(queue, inner)
-    if inner ~= 'queue' then return tonumber(get(queue, 'active', inner) or 0) end
-    return tonumber(redis.call('HGET', at(queue, 'counts'), 'active') or 0) + (counts[queue] and counts[queue].active or 0)
+    if inner == 'queue' then return counted(queue, 'active') end
+    return tonumber(get(queue, 'active', inner) or 0)
   end
   local function gatesOf(job)
     if job.key then return { 'task ' .. job.task, 'key ' .. job.key } end
@@ -151,11 +152,18 @@ local function gates()
     left(job)
   end
 
+  -- Which of the ordered jobs of a key may go: the one that has begun, or else the first that is ready, whatever its line.
+  local function nextOf(queue, key)
+    local holder = get(queue, 'holders', key)
+    if holder then return holder end
+    writeSets()
+    return redis.call('ZRANGE', at(queue, 'ordered:' .. key), 0, 0)[1]
+  end
+
   -- Has a job wait that may not go.
   function keeper.holdsBack(job, line, score)
     local before
-    local holder = job.ordered and get(job.queue, 'holders', job.key)
-    if holder and holder ~= job.id then before = 'order ' .. job.key else
+    if job.ordered and nextOf(job.queue, job.key) ~= job.id then before = 'order ' .. job.key else
       for _, inner in ipairs(gatesOf(job)) do if not before and opensAt(job.queue, inner, job.cost) > now then before = inner end end
     end
     if not before then return false end
@@ -222,7 +230,7 @@ local function gates()
 
   -- When the first that waits in a line before a gate may go.
   local function letsGoAt(queue, inner, first)
-    if string.sub(inner, 1, 6) == 'order ' then return get(queue, 'holders', string.sub(inner, 7)) and math.huge or 0 end
+    if string.sub(inner, 1, 6) == 'order ' then return nextOf(queue, string.sub(inner, 7)) == first and 0 or math.huge end
     local job = rule(queue, inner).rate and load(queue, first)
     return opensAt(queue, inner, job and job.cost or 1)
   end
@@ -268,13 +276,13 @@ local function gates()
     return any
   end
 
-  -- Forgets keys that have nothing more to wait for than new ones, and gates that hold nothing back and have no rule of their own.
+  -- Forgets keys that have nothing more to wait for than new ones, all where nothing of their queue is ready, and gates that hold nothing back and have no rule of their own.
   function keeper.trim(queue)
     for _, inner in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'fading'), '-inf', number(now), 'LIMIT', 0, atOnce)) do
       note(indexes, at(queue, 'fading'), inner, false)
       set(queue, 'gates', inner, false)
     end
-    for _, key in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'turns'), '-inf', number(gatedQueues[queue]), 'LIMIT', 0, atOnce)) do
+    for _, key in ipairs(redis.call('ZRANGEBYSCORE', at(queue, 'turns'), '-inf', counted(queue, 'ready') == 0 and '+inf' or number(gatedQueues[queue]), 'LIMIT', 0, atOnce)) do
       note(indexes, at(queue, 'turns'), key, false)
     end
   end
@@ -307,21 +315,23 @@ local function takeGated(request, line, left, deliveries)
     return id and load(queue, id), buffer
   end
   local function first(queue)
-    if isGated(queue) then
+    if not isGated(queue) then return head(queue) end
+    while passedOver < asked.mostAtOnce do
       local any
       if admitted[queue] then any = gates().admitMore(queue, left) else any = gates().admit(queue, left) end
       admitted[queue] = true
       if any then buffers[queue] = nil end
+      local job, buffer = head(queue)
+      if not job then
+        if not gates().admit(queue, left) then return end
+        buffers[queue] = nil
+      elseif gates().holdsBack(job, line, buffer.some[buffer.index * 2]) then
+        buffer.index = buffer.index + 1
+        passedOver = passedOver + 1
+      else return job, buffer end
     end
-    local job, buffer = head(queue)
-    while not job and isGated(queue) and gates().admit(queue, left) do
-      buffers[queue] = nil
-      job, buffer = head(queue)
-    end
-    return job, buffer
   end
   while left > 0 do
-    if passedOver >= asked.mostAtOnce then return false, 0 end
     local job, from
     for _, queue in ipairs(request.queues) do
       local head, buffer = first(queue)
@@ -331,12 +341,12 @@ local function takeGated(request, line, left, deliveries)
         elseif opens < math.huge then opensLater = math.min(opensLater or opens, opens) end
       end
     end
+    if passedOver >= asked.mostAtOnce then return false, 0 end
     if not job then break end
     local score = from.some[from.index * 2]
     from.index = from.index + 1
     local has = isGated(job.queue)
-    if has and gates().holdsBack(job, line, score) then passedOver = passedOver + 1
-    elseif hasExpired(job) then
+    if hasExpired(job) then
       change(job, { event = 'bury', error = bytes(asked.expired), why = asked.whyExpired })
       passedOver = passedOver + 1
       -- What it published may have changed others.

@@ -178,7 +178,9 @@ local function place(job, isThere)
   if state == 'ready' then
     if not isGated(queue) then note(indexes, at(queue, 'line:' .. lineOf(job)), id, isThere and (job.priority == 0 and 0 or number(-job.priority * turns)))
     else
-      note(indexes, at(queue, 'line:' .. lineOf(job)), id, isThere and number(gates().rank(job)))
+      local rank = isThere and number(gates().rank(job))
+      note(indexes, at(queue, 'line:' .. lineOf(job)), id, rank)
+      if job.ordered then note(indexes, at(queue, 'ordered:' .. job.key), id, rank) end
       if not isThere then gates().forget(job) end
     end
   elseif state == 'scheduled' then note(indexes, at(queue, 'due'), id, isThere and number(job.dueAt))

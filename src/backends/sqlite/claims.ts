@@ -126,7 +126,7 @@ export class Claims {
     const { queue } = job
     this.#tables.gates.passed(seq, rank, job, this.#now)
     this.#sql.dropReady.run(queue, lineCodes[line], rank, seq)
-    this.#tables.gates.left(job)
+    this.#tables.gates.left(seq, rank, job)
     this.#sql.claimOne.run(seq, this.#worker, attempt + 1, token + 1, this.#now)
     this.#tables.gates.count(job, 1)
     if (expiresAt !== null && attempt === 0) this.#sql.dropExpiring.run(expiresAt, seq)

@@ -46,22 +46,17 @@ export class GatedLine {
 
   /** The next that may go. What comes before it and may not waits before its gate from now on; undefined also where that is `mostHeldBack`. */
   next(most: number): Head | undefined {
-    while (this.heldBack < mostHeldBack) {
-      let first: Head | undefined
-      for (const queue of this.#queues) {
-        const head = this.#head(queue, most)
-        if (!head || (first && !comesFirst(head, first))) continue
-        const opens = this.#gates.queueOpensAt(head.stored.job, this.#now)
-        if (opens <= this.#now) first = head
-        else this.opensLater = Math.min(this.opensLater, opens)
-      }
-      if (!first) return undefined
-      const { row: [seq, rank], stored: { job } } = first
-      this.#fronts.get(job.queue)!.next++
-      if (!this.#gates.holdsBack(seq, rank, job, this.#now)) return first
-      this.heldBack++
+    let first: Head | undefined
+    for (const queue of this.#queues) {
+      const head = this.#head(queue, most)
+      if (!head || (first && !comesFirst(head, first))) continue
+      const opens = this.#gates.queueOpensAt(head.stored.job, this.#now)
+      if (opens <= this.#now) first = head
+      else this.opensLater = Math.min(this.opensLater, opens)
     }
-    return undefined
+    if (!first || this.heldBack >= mostHeldBack) return undefined
+    this.#fronts.get(first.stored.job.queue)!.next++
+    return first
   }
 
   /** Jobs may stand elsewhere than they did. */
@@ -69,8 +64,9 @@ export class GatedLine {
     this.#fronts.clear()
   }
 
+  /** The first of a queue that nothing but the queue itself may hold back. */
   #head(queue: string, most: number): Head | undefined {
-    for (;;) {
+    while (this.heldBack < mostHeldBack) {
       const any = this.#gates.has(queue) && this.#gates.admit(queue, most, this.#now)
       if (any) this.#fronts.delete(queue)
       let front = this.#fronts.get(queue)
@@ -79,9 +75,14 @@ export class GatedLine {
         this.#fronts.set(queue, front)
       }
       const row = front.rows[front.next]
-      if (row) return { row, stored: this.#tables.bySeq(row[0]) }
-      if (!any) return undefined
+      if (!row && !any) return undefined
+      if (!row) continue
+      const stored = this.#tables.bySeq(row[0])
+      if (!this.#gates.holdsBack(row[0], row[1], stored.job, this.#now)) return { row, stored }
+      front.next++
+      this.heldBack++
     }
+    return undefined
   }
 }
 

@@ -69,8 +69,15 @@ export class Gatekeeper {
     const next = turnOf(reached, (this.#sql.finishOf.get(queue, key ?? '')?.[0] ?? 0) as number, weight)
     if (token === 0) this.#sql.writeTurn.run(queue, key ?? '', next.finish)
     const turn = token === 0 ? next.turn : reached
+    const rank = rankOf(job, turn)
     this.#sql.writeKeyed.run(seq, key ?? null, ordered ? 1 : 0, cost, turn)
-    return rankOf(job, turn)
+    if (ordered) this.#sql.insertOrdered.run(queue, key!, rank, seq)
+    return rank
+  }
+
+  /** Which of the ordered jobs of a key may go: the one that has begun, or else the first that is ready, whatever its line. */
+  #nextOf(queue: string, key: string): number | undefined {
+    return (this.#sql.holderOf.get(queue, key) ?? this.#sql.firstOrdered.get(queue, key))?.[0] as number | undefined
   }
 
   /** When its queue lets a job through. */
@@ -82,21 +89,25 @@ export class Gatekeeper {
   holdsBack(seq: number, rank: number, job: Job, now: number): boolean {
     const { queue, key, ordered, attempt, token } = job
     if (!this.has(queue)) return false
-    const gate = ordered && (this.#sql.holderOf.get(queue, key!)?.[0] ?? seq) !== seq
+    const gate = ordered && this.#nextOf(queue, key!) !== seq
       ? `order ${key}`
       : gatesOf(job).find((inner) => opensAt(this.#state(queue, inner), job.cost, now) > now)
     if (gate === undefined) return false
     this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], rank, seq)
     this.#sql.insertParked.run(seq, queue, gate, lineCodes[lineOf(job)], rank, attempt, token)
     // It may open by itself, and others of its gates have room for more.
-    this.left(job)
+    this.#makesRoom(job)
     return true
   }
 
-  /** A job is in its line no longer: others of its gates may go in its place. */
-  left(job: Job): void {
+  /** A job is ready no longer: others of its gates may go in its place. */
+  left(seq: number, rank: number, job: Job): void {
+    if (job.ordered) this.#sql.dropOrdered.run(job.queue, job.key!, rank, seq)
+    if (this.has(job.queue)) this.#makesRoom(job)
+  }
+
+  #makesRoom(job: Job): void {
     const { queue, key, ordered } = job
-    if (!this.has(queue)) return
     for (const inner of gatesOf(job)) this.#sql.mayOpen.run(queue, inner, 0)
     if (ordered) this.#sql.mayOpen.run(queue, `order ${key}`, 0)
   }
@@ -146,15 +157,15 @@ export class Gatekeeper {
 
   #look(queue: string, gate: string, most: number, now: number): boolean {
     const isOrder = gate.startsWith('order ')
-    const isHeld = isOrder && this.#sql.holderOf.get(queue, gate.slice(6)) !== undefined
+    const next = isOrder ? this.#nextOf(queue, gate.slice(6)) : undefined
     const state = this.#state(queue, gate)
     let later = Infinity
     let any = false
     this.#sql.dropOpening.run(queue, gate)
     for (const line of lines) {
-      const first = this.#sql.firstCost.get(queue, gate, lineCodes[line])
-      if (!first) continue
-      const opens = isHeld ? Infinity : isOrder ? 0 : opensAt(state, first[0] as number, now)
+      const [first, cost] = (this.#sql.firstParked.get(queue, gate, lineCodes[line]) ?? []) as [number?, number?]
+      if (first === undefined) continue
+      const opens = isOrder ? first === next ? 0 : Infinity : opensAt(state, cost!, now)
       if (opens > now) {
         later = Math.min(later, opens)
         continue
@@ -174,11 +185,11 @@ export class Gatekeeper {
     return (this.#sql.nextOpening.get(now)![0] ?? Infinity) as number
   }
 
-  /** Forgets keys that have nothing more to wait for than new ones, gates that hold nothing back and have no rule of their own, and counts of nothing. */
+  /** Forgets keys that have nothing more to wait for than new ones, all where nothing of their queue is ready, gates that hold nothing back and have no rule of their own, and counts of nothing. */
   trim(now: number): void {
     if (this.#gated().size === 0) return
-    this.#sql.trimTurns.run()
     this.#sql.trimGates.run(now)
+    this.#sql.trimTurns.run()
     this.#sql.trimActive.run()
   }
 

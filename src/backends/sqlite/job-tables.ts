@@ -108,9 +108,6 @@ export class JobTables {
     // Its row tells all of it again, also where it was revived before it had begun.
     this.#sql.purgeStory.run(seq)
     this.#sql.purgeKeyed.run(seq)
-    // Its row tells all of it again, also where it was revived before it had begun.
-    this.#sql.purgeStory.run(seq)
-    this.#sql.purgeKeyed.run(seq)
     this.gates.published(seq, after)
     if (by) this.#sql.replaceJob.run(task, lineCodes[place], priority, dueAt, expires, tagsText(tags), by.payload, linksBytes(by.links), seq)
     else this.#sql.mergeJob.run(priority, dueAt, expires, seq)
@@ -151,7 +148,7 @@ export class JobTables {
     const { state, queue, dueAt, token, cancelling, expiresAt } = job
     if (mayExpire(job)) this.#sql.dropExpiring.run(expiresAt, seq)
     if (isParked) this.#sql.dropParked.run(seq)
-    if (state === 'ready') this.gates.left(job)
+    if (state === 'ready') this.gates.left(seq, rank!, job)
     if (isParked) return
     if (state === 'ready') this.#sql.dropReady.run(queue, lineCodes[lineOf(job)], rank!, seq)
     else if (state === 'scheduled') this.#sql.dropScheduled.run(dueAt, seq)

@@ -21,7 +21,7 @@ export const jobColumns: string = `j.seq, j.id, j.task, j.queue, j.place, j.prio
   coalesce(e.attempt, a.attempt, r.attempt, q.attempt, s.attempt, 0), coalesce(e.token, a.token, r.token, q.token, s.token, 0),
   coalesce(a.started_at, e.started_at), e.finished_at, a.worker, w.id, c.seq, t.rescues, t.deaths, t.deferrals, t.suspect,
   iif(e.seq, e.wall, t.wall), iif(e.seq, e.cpu, t.cpu), t.error, e.result, p.done, p.total, p.note, j.links, f.job, f.token, f.state, f.outcome,
-  k.key, k.ordered, k.cost, r.rank, q.seq`
+  k.key, k.ordered, k.cost, coalesce(r.rank, q.rank), q.seq`
 
 /** Where a job stands, by all tables that may say so; `j` is the job, and comes before. */
 export const standingTables: string = `

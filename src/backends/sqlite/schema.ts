@@ -181,6 +181,7 @@ export const migrations: readonly string[] = [
   CREATE TABLE treadle_turns (queue TEXT NOT NULL, key TEXT NOT NULL, finish REAL NOT NULL, PRIMARY KEY (queue, key)) STRICT, WITHOUT ROWID;
   CREATE TABLE treadle_gate_active (queue TEXT NOT NULL, inner TEXT NOT NULL, active INTEGER NOT NULL, PRIMARY KEY (queue, inner)) STRICT, WITHOUT ROWID;
   CREATE TABLE treadle_holders (queue TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (queue, key)) STRICT, WITHOUT ROWID;
+  CREATE TABLE treadle_ordered (queue TEXT NOT NULL, key TEXT NOT NULL, rank INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (queue, key, rank, seq)) STRICT, WITHOUT ROWID;
   CREATE TABLE treadle_keyed (seq INTEGER PRIMARY KEY, key TEXT, ordered INTEGER NOT NULL, cost REAL NOT NULL, turn INTEGER NOT NULL) STRICT;
   CREATE TABLE treadle_parked (
     seq INTEGER PRIMARY KEY, queue TEXT NOT NULL, gate TEXT NOT NULL, line INTEGER NOT NULL, rank INTEGER NOT NULL, attempt INTEGER NOT NULL, token INTEGER NOT NULL

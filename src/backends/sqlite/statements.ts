@@ -158,12 +158,13 @@ export const queries = {
 export type Statements = Readonly<Record<keyof typeof commands | keyof typeof gateCommands, StatementSync> & Record<keyof typeof queries | keyof typeof gateQueries, Query>>
 
 export function prepareAll(db: DatabaseSync): Statements {
-  const prepared: Record<string, StatementSync | Query> = {}
-  for (const [name, sql] of Object.entries({ ...commands, ...gateCommands })) prepared[name] = db.prepare(sql)
-  for (const [name, sql] of Object.entries({ ...queries, ...gateQueries })) {
+  const prepared: Record<string, StatementSync> = {}
+  for (const [name, sql] of Object.entries({ ...commands, ...gateCommands, ...queries, ...gateQueries })) {
     const statement = db.prepare(sql)
+    // A program's own connection may have it otherwise.
+    statement.setReadBigInts(false)
     statement.setReturnArrays(true)
-    prepared[name] = statement as unknown as Query
+    prepared[name] = statement
   }
-  return prepared as Statements
+  return prepared as unknown as Statements
 }

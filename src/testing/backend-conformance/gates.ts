@@ -273,5 +273,32 @@ export const gateCases: Cases = {
       running = (await backend.settle(running.map(succeed), request({ worker: 'worker-1' }))).reservation!.deliveries
     }
     expect(begun.toSorted()).toEqual(jobs.map(({ id }) => id))
+  },
+
+  async 'an ordered job waits for those of its key before it, also where a gate or the room of another place holds those back'({ backend, expect }) {
+    const ordered = { key: 'k', ordered: true }
+    const [held, behind] = [newJob({ ...ordered, task: 'held' }), newJob(ordered)]
+    await backend.gate([{ queue: 'default', task: 'held', paused: true }])
+    await backend.publish([held, behind])
+    expect(ids(await backend.reserve(request()))).toEqual([])
+    using listening = await woken(backend, ['default'])
+    await backend.gate([{ queue: 'default', task: 'held', paused: false }])
+    await listening.heard
+    const [first] = (await backend.reserve(request())).deliveries
+    expect(first!.job).toBe(held.id)
+    const [elsewhere, last] = [newJob({ ...ordered, place: 'process' }), newJob(ordered)]
+    await backend.publish([elsewhere, last])
+    await backend.settle([succeed(first!)])
+    const [second] = await take(backend, 10)
+    expect(second!.job).toBe(behind.id)
+    await backend.settle([succeed(second!)])
+    expect(await take(backend, 10)).toEqual([])
+    const third = (await backend.reserve(request())).deliveries
+    expect(third.map(({ job }) => job)).toEqual([elsewhere.id])
+    expect(await take(backend, 10)).toEqual([])
+    await backend.settle([settlement(third[0]!, { event: 'retry', delay: 0, error })])
+    expect(await take(backend, 10)).toEqual([])
+    await backend.commit([{ job: elsewhere.id, event: 'cancel' }])
+    expect((await take(backend, 10)).map(({ job }) => job)).toEqual([last.id])
   }
 }

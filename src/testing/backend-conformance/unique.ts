@@ -136,5 +136,15 @@ export const uniqueCases: Cases = {
     expect(await backend.publish([second])).toEqual([])
     await backend.settle(deliveries.map(succeed))
     expect(await backend.publish([unique()])).toMatchObject([{ holder: second.id }])
+  },
+
+  async 'what takes the place of another has its own key, order and cost, or none'({ backend, expect }) {
+    const unique = { key: 'key', window: 0, taken: 'replace' } as const
+    const [first, other] = [newJob({ unique, cost: 3 }), newJob({ queue: 'other', unique, cost: 3, key: 'k', ordered: true })]
+    await backend.publish([first, other])
+    await backend.publish([newJob({ unique }), newJob({ queue: 'other', unique, delay: 1_000 })])
+    expect((await read(backend, first.id)).cost).toBe(1)
+    const after = await read(backend, other.id)
+    expect([after.cost, after.key, after.ordered]).toEqual([1, undefined, false])
   }
 }

@@ -74,7 +74,7 @@ export class JobPruner {
       const { jobs, next } = await this.#backend.purge({ states, olderThan, limit: Math.min(atOnce, most), ...(from === undefined ? {} : { from }) })
       await this.#payloads?.forget(jobs)
       removed += jobs.length
-      if (next === undefined) return removed
+      if (next === undefined) break
       from = next
     }
     return removed
