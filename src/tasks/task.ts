@@ -53,7 +53,10 @@ export interface CallOptions {
    * characters, other than `'*'`. Default: those without one share a turn.
    */
   key?: string
-  /** It begins only when all jobs of its key before it that are ordered too have ended, retries and all. Needs a `key`. Default: false. */
+  /**
+   * It begins only when all jobs of its key before it that are ordered too have ended, retries and all: wherever they run, and whatever limits hold those back. One of a higher
+   * priority is before the others, and one with a delay comes when that is over. Needs a `key`. Default: false.
+   */
   ordered?: boolean
   /** What the job takes of the rates that limit it; more than 0. Default: 1. */
   cost?: number
