@@ -113,7 +113,7 @@ export class Client extends Service {
    * @throws InvalidOptionError, ClosedError
    *
    * @example
-   * const db = new DatabaseSync('app.db')
+   * const db = new (await import('node:sqlite')).DatabaseSync('app.db')
    * const orders = (await connect('sqlite:app.db', { tasks })).inside(db)
    * db.exec('CREATE TABLE orders (id INTEGER PRIMARY KEY)')
    *

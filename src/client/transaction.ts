@@ -26,7 +26,7 @@ export class Transaction {
    * Keeps a call as a job, once the transaction has committed. At once, as all on such a connection is.
    *
    * @throws as `Client.enqueue`; InvalidOptionError where no transaction is open on the connection, where middleware would be asked, or a schema is async;
-   *   PayloadTooLargeError also where there are `payloads`
+   *   PayloadTooLargeError also where there are `payloads`; SQLite's own error where the file is locked: the transaction is open still
    */
   enqueue<Args extends unknown[], Result, Own extends unknown[]>(task: Task<Args, Result, Own>, ...args: NoInfer<Args>): JobHandle<Awaited<Result>> {
     return this.#keep(this.#parts.maker.known(task, 'enqueue'), [args])[0] as JobHandle<Awaited<Result>>

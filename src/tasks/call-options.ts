@@ -38,8 +38,8 @@ export interface CallOptions {
    */
   key?: string
   /**
-   * Jobs of its key and queue that are ordered too run one at a time, retries and all: one by one as they were enqueued, where they have one priority, run in one place (`runs`),
-   * and none is delayed. Needs a `key`. Default: false.
+   * It begins only when all jobs of its key before it that are ordered too have ended, retries and all: wherever they run, and whatever limits hold those back. One of a higher
+   * priority is before the others, and one with a delay comes when that is over. Needs a `key`. Default: false.
    */
   ordered?: boolean
   /** What the job takes of the rates that limit it; more than 0. Default: 1. */

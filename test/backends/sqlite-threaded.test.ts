@@ -27,6 +27,7 @@ backendConformance({
     'what is held for a time is let go after it, and the longer of two times counts': ownClock,
     'what waits before a gate is found, cancelled, expired and purged as what stands in its line': ownClock,
     'a job that is published as another expires, in a queue that had no gates, is counted': ownClock,
+    'a rate opens for what costs least of those that are first in their lines': ownClock,
     'what costs less than 1 goes through as often as the rate allows': ownClock,
     'what an expired job publishes may take the place of one that was next: it is as it says, and there once': ownClock,
     'the history tells what happened, in order': ownClock,

@@ -193,14 +193,16 @@ export class Gatekeeper<Entry extends Waiting> {
     if (!lines) return
     const state = this.#state(of, gate)
     const isOrder = gate.startsWith('order ')
+    let later = Infinity
     for (const [name, heap] of lines) {
       const first = firstOf(heap)
       const at = !first ? Infinity : isOrder ? first.job.id === nextOf(of, gate.slice(6)) ? 0 : Infinity : opensAt(state, first.job.cost, now)
-      if (first && at > now && at < Infinity) opensAgain(of, gate, at)
+      if (at > now) later = Math.min(later, at)
       if (at <= now) for (let left = isOrder ? 1 : Math.min(roomOf(state, now), most); left > 0 && firstOf(heap); left--) giveBack(heap.pop()!)
       if (!firstOf(heap)) lines.delete(name)
     }
     if (lines.size === 0) of.parked.delete(gate)
+    if (later < Infinity) opensAgain(of, gate, later)
   }
 
   /**

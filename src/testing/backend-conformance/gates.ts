@@ -300,5 +300,18 @@ export const gateCases: Cases = {
     expect(await take(backend, 10)).toEqual([])
     await backend.commit([{ job: elsewhere.id, event: 'cancel' }])
     expect((await take(backend, 10)).map(({ job }) => job)).toEqual([last.id])
+  },
+
+  async 'a rate opens for what costs least of those that are first in their lines'({ backend, clock, expect }) {
+    await backend.gate([{ queue: 'default', task: 'task', rule: { rate: { limit: 2, per: 100 } } }])
+    await backend.publish(many(2))
+    await take(backend, 2)
+    for (const job of [newJob({ cost: 0.5 }), newJob({ place: 'loop' })]) {
+      await backend.publish([job])
+      expect((await backend.reserve(request())).deliveries).toEqual([])
+    }
+    expect((await backend.reserve(request())).nextDue).toBe(25)
+    await clock.advance(25)
+    expect((await backend.reserve(request())).deliveries.map(({ place }) => place)).toEqual(['thread'])
   }
 }
