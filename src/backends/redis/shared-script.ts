@@ -166,7 +166,11 @@ end
 
 local function endSession(session)
   local touched = {}
-  for _, ticket in ipairs(redis.call('HKEYS', S .. 'session:' .. session)) do touched[withdraw(ticketOf(session, ticket))] = true end
+  for _, one in ipairs(redis.call('HKEYS', S .. 'session:' .. session)) do
+    -- What one of them gave up may have ended the wait of another.
+    local ticket = ticketOf(session, one)
+    if ticket then touched[withdraw(ticket)] = true end
+  end
   redis.call('ZREM', S .. 'sessions', session)
   for thing in pairs(touched) do serve(thing) end
 end

@@ -252,6 +252,21 @@ export const sharedQueueCases: Cases = {
     expect((await session.get()).is).toBe('shut')
   },
 
+  async 'a session that leaves may hold the very item that it waits for itself'({ backend, expect }) {
+    // In whatever order its tickets are given up.
+    for (let round = 0; round < 8; round++) {
+      const [putter, taker] = [new Session(backend), new Session(backend)]
+      await putter.put('x')
+      await taker.get()
+      for (let at = 0; at < round; at++) await taker.wait('queue')
+      await putter.do({ does: 'shutdown', name: 'a', immediate: true })
+      await taker.wait('queue')
+      expect((await taker.leave()).lost).toBe(false)
+      await putter.do({ does: 'statistics', kind: 'queue', name: 'a' })
+      await putter.leave()
+    }
+  },
+
   async 'shut down at once it drops what it holds, and what comes back; whoever waits hears so'({ backend, expect }) {
     const session = new Session(backend)
     for (const text of ['1', '2', '3']) await session.put(text, { maxSize: 2 })
