@@ -47,6 +47,6 @@ testWith(['redis-server', '--version'], 'apt-get install redis-server')('of keys
   await comeAndGo(backend, clock)
   await backend.close()
   const size = async (command: string, name: string): Promise<number> => Number((await server.say(`${command} treadle:1:{default}:${name}`)).slice(1))
-  expect([await size('HLEN', 'gates'), await size('ZCARD', 'turns')]).toEqual([1, 1])
-  for (const name of ['active', 'holders', 'parkedAt', 'waiting', 'opening', 'spent']) expect([name, await size('EXISTS', name)]).toEqual([name, 0])
+  expect([await size('HLEN', 'gates'), await size('ZCARD', 'turns')]).toEqual([1, 0])
+  for (const name of ['active', 'holders', 'parkedAt', 'waiting', 'opening', 'fading', 'jobs', 'moved']) expect([name, await size('EXISTS', name)]).toEqual([name, 0])
 })

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
@@ -12,6 +11,7 @@ import * as tasks from '../fixtures/queue/tasks.ts'
 import { root } from '../support/build.ts'
 import { TestProcess, WorkerProcess } from '../support/processes.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { type CommandOutput, treadleCommand } from '../support/treadle-command.ts'
 
 const tasksFile = fileURLToPath(new URL('../fixtures/queue/tasks.ts', import.meta.url))
 const idle = { queued: 0, active: 0, capacity: 0, load: 0, queues: {} }
@@ -24,13 +24,7 @@ beforeEach(() => {
 })
 afterEach(() => folder[Symbol.dispose]())
 
-function treadle(...args: string[]): { out: string, err: string, code: number | null } {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [join(root, 'bin/treadle.js'), ...args], {
-    maxBuffer: 2 ** 24,
-    encoding: 'utf8', env: { ...process.env, TREADLE_BROKER: broker }, timeout: 20_000
-  })
-  return { out: stdout, err: stderr, code: status }
-}
+const treadle = (...args: string[]): CommandOutput => treadleCommand(broker, ...args)
 
 async function emptyFile(): Promise<void> {
   await (await openBackend(broker)).close()

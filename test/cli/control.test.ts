@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -8,6 +7,7 @@ import * as tasks from '../fixtures/queue/tasks.ts'
 import { root } from '../support/build.ts'
 import { TestProcess, WorkerProcess } from '../support/processes.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { type CommandOutput, treadleCommand } from '../support/treadle-command.ts'
 
 const tasksFile = fileURLToPath(new URL('../fixtures/queue/tasks.ts', import.meta.url))
 const bin = join(root, 'bin/treadle.js')
@@ -20,10 +20,7 @@ beforeEach(() => {
 })
 afterEach(() => folder[Symbol.dispose]())
 
-function control(...args: string[]): { out: string, err: string, code: number | null } {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [bin, 'control', '--broker', broker, '--timeout', '10s', ...args], { encoding: 'utf8', timeout: 20_000 })
-  return { out: stdout, err: stderr, code: status }
-}
+const control = (...args: string[]): CommandOutput => treadleCommand(broker, 'control', '--timeout', '10s', ...args)
 
 test('events are printed as they happen, until a signal', async () => {
   await using worker = await new WorkerProcess(broker, tasksFile, '--threads', '0..2').ready()

@@ -1,13 +1,12 @@
-import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { connect } from '../../src/client/connect.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
-import { root } from '../support/build.ts'
 import { WorkerProcess } from '../support/processes.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { type CommandOutput, treadleCommand } from '../support/treadle-command.ts'
 
 const tasksFile = fileURLToPath(new URL('../fixtures/queue/tasks.ts', import.meta.url))
 let folder: ReturnType<typeof temporaryFolder>
@@ -19,12 +18,7 @@ beforeEach(() => {
 })
 afterEach(() => folder[Symbol.dispose]())
 
-function treadle(...args: string[]): { out: string, err: string, code: number | null } {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [join(root, 'bin/treadle.js'), ...args], {
-    encoding: 'utf8', env: { ...process.env, TREADLE_BROKER: broker }, timeout: 20_000
-  })
-  return { out: stdout, err: stderr, code: status }
-}
+const treadle = (...args: string[]): CommandOutput => treadleCommand(broker, ...args)
 
 test('limits are set, listed and cleared', { timeout: 60_000 }, async () => {
   await using queue = await connect(broker, { tasks })

@@ -1,13 +1,12 @@
-import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { connect } from '../../src/client/connect.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
-import { root } from '../support/build.ts'
 import { WorkerProcess } from '../support/processes.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { type CommandOutput, treadleCommand } from '../support/treadle-command.ts'
 
 const tasksFile = fileURLToPath(new URL('../fixtures/queue/tasks.ts', import.meta.url))
 let folder: ReturnType<typeof temporaryFolder>
@@ -19,12 +18,7 @@ beforeEach(() => {
 })
 afterEach(() => folder[Symbol.dispose]())
 
-function schedule(...args: string[]): { out: string, err: string, code: number | null } {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [join(root, 'bin/treadle.js'), 'schedule', ...args], {
-    encoding: 'utf8', env: { ...process.env, TREADLE_BROKER: broker }, timeout: 20_000
-  })
-  return { out: stdout, err: stderr, code: status }
-}
+const schedule = (...args: string[]): CommandOutput => treadleCommand(broker, 'schedule', ...args)
 
 test('add, list, pause, resume, trigger, remove', { timeout: 60_000 }, async () => {
   const added = schedule('add', 'nightly', 'add', '2', '3', '--cron', '30 2 * * *', '--time-zone', 'Europe/Berlin', '--jitter', '30s', '--tag', 'own', '--queue', 'sums', '--json')

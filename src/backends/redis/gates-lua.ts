@@ -298,6 +298,12 @@ end
 
 /** Takes jobs of queues of which at least one has gates, or keys: one by one, since each may close a gate to the next. */
 export const takeGatedLua: string = String.raw`
+-- The delivery of a job that a worker takes.
+local function taken(job, worker)
+  change(job, { event = 'reserve', worker = worker })
+  return { job.id, job.token, job.task, job.place, job.attempt, job.suspect and '1' or false, job.deaths, job.deferrals, job.payload, job.queue }
+end
+
 local function takeGated(request, line, left, deliveries)
   local buffers, admitted, opensLater, passedOver = {}, {}, nil, 0
   local function head(queue)
@@ -353,11 +359,8 @@ local function takeGated(request, line, left, deliveries)
       if job.links then buffers = {} end
     else
       if has then gates().passed(job, score) end
-      change(job, { event = 'reserve', worker = request.worker })
+      deliveries[#deliveries + 1] = taken(job, request.worker)
       left = left - 1
-      deliveries[#deliveries + 1] = {
-        job.id, job.token, job.task, job.place, job.attempt, job.suspect and '1' or false, job.deaths, job.deferrals, job.payload, job.queue
-      }
     end
   end
   return true, opensLater

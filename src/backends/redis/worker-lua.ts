@@ -117,11 +117,8 @@ local function reserve(request)
           -- What it published may have changed others.
           if job.links then break end
         else
-          change(job, { event = 'reserve', worker = request.worker })
+          deliveries[#deliveries + 1] = taken(job, request.worker)
           left = left - 1
-          deliveries[#deliveries + 1] = {
-            job.id, job.token, job.task, job.place, job.attempt, job.suspect and '1' or false, job.deaths, job.deferrals, job.payload, job.queue
-          }
         end
       end
       if #some == 0 then break end
