@@ -444,6 +444,7 @@ export class Client extends Service {
   }
 
   #handles(jobs: readonly NewJob[], taken: readonly Taken[]): JobHandle[] {
+    if (taken.length === 0) return jobs.map(({ id }) => new JobHandle(id, this))
     const others = new Map(taken.map((one) => [one.job, one]))
     return jobs.map(({ id }) => {
       const other = others.get(id)

@@ -66,7 +66,7 @@ export class JobMaker {
   /** Checked, and not kept yet. A promise only where a schema is async. @throws InvalidOptionError, InvalidArgumentsError, PayloadTooLargeError, UncloneableError */
   jobsOf(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): NewJob[] | Promise<NewJob[]> {
     for (const args of calls) if (!Array.isArray(args)) throw new InvalidOptionError(`The calls of '${definition.name}'`, args, 'for each call the list of its arguments')
-    const make = (): NewJob[] => calls.map((args) => this.#newJob(definition, args))
+    const make = (): NewJob[] => calls.map(this.#maker(definition))
     const checks = this.#checks(definition, calls).filter((check) => check instanceof Promise)
     return checks.length === 0 ? make() : Promise.all(checks).then(make)
   }
@@ -80,30 +80,35 @@ export class JobMaker {
     ]
   }
 
-  /** @param linked another job's end publishes it */
-  #newJob(definition: EnqueuedTask, args: readonly unknown[], linked = false): NewJob {
-    const { name, version, runs, rules, ownRules } = definition
+  /** Made once for all calls that are alike but for their arguments: there may be very many. @param linked another job's end publishes them */
+  #maker(definition: EnqueuedTask, linked = false): (args: readonly unknown[]) => NewJob {
+    const { name: task, version, runs: place, rules, ownRules } = definition
     const { routes, nextId, payloadLimit, hasPayloads } = this.#parts
-    const header = { ...headerOf(rules, ownRules, version), ...(linked ? { linked } : {}) }
-    const payload = encode(args, `The arguments of '${name}'`, 'args', leadOf(header))
     const { priority, delay, expires, tags, unique, key, ordered, cost, link, linkError } = rules
+    const lead = leadOf({ ...headerOf(rules, ownRules, version), ...(linked ? { linked } : {}) })
+    const whose = `The arguments of '${task}'`
+    const queue = rules.queue === ruleDefaults.queue ? routes.find(([pattern]) => pattern.test(task))?.[1] ?? rules.queue : rules.queue
     // What is linked, or takes another's place, is known to the payload store by no name.
-    if (payload.length > payloadLimit && (!hasPayloads || linked || unique?.taken === 'replace')) {
-      throw new PayloadTooLargeError(`The call of '${name}'`, payload.length, payloadLimit)
-    }
-    const queue = rules.queue === ruleDefaults.queue ? routes.find(([pattern]) => pattern.test(name))?.[1] ?? rules.queue : rules.queue
-    const links = [...this.#links('success', link), ...this.#links('failure', linkError)]
-    return {
-      id: nextId(), task: name, queue, place: runs, priority, payload, delay, expires, tags,
-      ...(key === undefined ? {} : { key, ...(ordered ? { ordered } : {}) }),
-      ...(cost === 1 ? {} : { cost }),
-      ...(unique ? { unique: uniqueRule(name, unique, args) } : {}),
-      ...(links.length > 0 ? { links } : {})
+    const mayBeLarge = hasPayloads && !linked && unique?.taken !== 'replace'
+    const isUsual = !unique && key === undefined && cost === 1 && link.length + linkError.length === 0
+    return (args) => {
+      const payload = encode(args, whose, 'args', lead)
+      if (payload.length > payloadLimit && !mayBeLarge) throw new PayloadTooLargeError(`The call of '${task}'`, payload.length, payloadLimit)
+      const usual = { id: nextId(), task, queue, place, priority, payload, delay, expires, tags }
+      if (isUsual) return usual
+      const links = [...this.#links('success', link), ...this.#links('failure', linkError)]
+      return {
+        ...usual,
+        ...(key === undefined ? {} : { key, ...(ordered ? { ordered } : {}) }),
+        ...(cost === 1 ? {} : { cost }),
+        ...(unique ? { unique: uniqueRule(task, unique, args) } : {}),
+        ...(links.length > 0 ? { links } : {})
+      }
     }
   }
 
   #links(on: Link['on'], calls: readonly TaskCall[]): Link[] {
-    return calls.map(({ task, args }) => ({ on, job: this.#newJob(this.known(task, 'link'), args, true) }))
+    return calls.map(({ task, args }) => ({ on, job: this.#maker(this.known(task, 'link'), true)(args) }))
   }
 }
 
