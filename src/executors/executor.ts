@@ -29,6 +29,8 @@ export interface Call {
   readonly input: Input
   /** How long it may run, in milliseconds from when it begins; `Infinity` for no limit. */
   readonly timeout: number
+  /** Nobody wants its result: it is given as undefined, whatever it was. Default: false. */
+  readonly ignoresResult?: boolean
   /** After so long its own signal aborts, in milliseconds from when it begins; it goes on. Default: never. */
   readonly softTimeout?: number
   /** Of calls that wait, those of a higher one begin first. Default: 0. */

@@ -41,15 +41,38 @@ export interface Gate extends GateName {
   readonly heldUntil: number
 }
 
-/** What a gate decides by. */
-export interface GateState {
+/** What is kept of a gate. */
+export interface KeptGate {
   readonly rule: GateRule | undefined
   readonly paused: boolean
   readonly heldUntil: number
-  /** How many of its jobs are active. */
-  readonly active: number
   /** The theoretical arrival time: when all that has gone through is paid for by the rate. */
   readonly paidAt: number
+}
+
+/** What a gate decides by. */
+export interface GateState extends KeptGate {
+  /** How many of its jobs are active. */
+  readonly active: number
+}
+
+/** A gate of which nothing was said. */
+export const openGate: KeptGate = { rule: undefined, paused: false, heldUntil: 0, paidAt: 0 }
+
+/** What a change makes of a gate. */
+export function changedGate(before: KeptGate, { rule, paused, holdFor }: GateChange, now: number): KeptGate {
+  return {
+    rule: rule === undefined ? before.rule : rule ?? undefined,
+    paidAt: rule === undefined ? before.paidAt : 0,
+    paused: paused ?? before.paused,
+    heldUntil: holdFor === undefined ? before.heldUntil : Math.max(before.heldUntil, now + holdFor)
+  }
+}
+
+/** A gate as it is shown; undefined where there is nothing to show. */
+export function shownGate(queue: string, inner: string, { rule, paused, heldUntil }: Omit<KeptGate, 'paidAt'>, now: number): Gate | undefined {
+  const isHeld = heldUntil > now
+  return rule || paused || isHeld ? { ...outerName(queue, inner), rule: rule ?? {}, paused, heldUntil: isHeld ? heldUntil : 0 } : undefined
 }
 
 /**

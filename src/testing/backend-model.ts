@@ -2,7 +2,9 @@ import {
   type AttemptRef, type BrokerStats, type Delivery, type QueueStats, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, type Taken, unknownWorker
 } from '../backends/broker.ts'
 import type { Change, ChangeOutcome, PurgeFilter } from '../backends/store.ts'
-import { type Gate, type GateChange, type GateName, type GateRule, eachKey, gatesOf, innerName, opensAt, outerName, paidAfter, rankOf, turnOf } from '../jobs/gates.ts'
+import {
+  type Gate, type GateChange, type GateName, type GateState, type KeptGate, changedGate, eachKey, gatesOf, innerName, openGate, opensAt, paidAfter, rankOf, shownGate, turnOf
+} from '../jobs/gates.ts'
 import { type HistoryEntry, entryOf, historyOf } from '../jobs/history.ts'
 import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../jobs/job.ts'
 import { expired } from '../jobs/limits.ts'
@@ -28,7 +30,7 @@ export class BackendModel {
   readonly #history = new Map<string, HistoryEntry[]>()
   readonly #leases = new Map<string, number>()
   readonly #ending = new Set<string>()
-  readonly #gates = new Map<string, Map<string, GateRecord>>()
+  readonly #gates = new Map<string, Map<string, KeptGate>>()
   /** Of queues that have, or had, gates or keys: how far turns have come, and each key's. */
   readonly #turns = new Map<string, { reached: number, readonly keys: Map<string, number> }>()
   readonly #ranks = new Map<string, number>()
@@ -164,25 +166,16 @@ export class BackendModel {
   }
 
   gate(changes: readonly (GateName & GateChange)[]): void {
-    for (const { rule, paused, holdFor, ...name } of changes) {
-      const of = this.#gates.get(name.queue) ?? new Map<string, GateRecord>()
-      this.#gates.set(name.queue, of)
-      this.#turned(name.queue)
-      const before = of.get(innerName(name)) ?? { rule: undefined, paused: false, heldUntil: 0, paidAt: 0 }
-      const after = {
-        rule: rule === undefined ? before.rule : rule ?? undefined,
-        paidAt: rule === undefined ? before.paidAt : 0,
-        paused: paused ?? before.paused,
-        heldUntil: holdFor === undefined ? before.heldUntil : Math.max(before.heldUntil, this.now + holdFor)
-      }
-      of.set(innerName(name), after)
+    for (const change of changes) {
+      const { queue } = change
+      const inner = innerName(change)
+      this.#turned(queue)
+      this.#setGate(queue, inner, changedGate(this.#gate(queue, inner), change, this.now))
     }
   }
 
   gates(): readonly Gate[] {
-    return [...this.#gates].flatMap(([queue, of]) => [...of]
-      .filter(([, { rule, paused, heldUntil }]) => rule !== undefined || paused || heldUntil > this.now)
-      .map(([inner, { rule = {}, paused, heldUntil }]) => ({ ...outerName(queue, inner), rule, paused, heldUntil: heldUntil > this.now ? heldUntil : 0 })))
+    return [...this.#gates].flatMap(([queue, of]) => Array.from(of, ([inner, gate]) => shownGate(queue, inner, gate, this.now))).filter((gate) => gate !== undefined)
   }
 
   /** The first of several queues: of those whose gates let the first through that nothing else holds back, the one of the highest priority, then the oldest. */
@@ -210,12 +203,20 @@ export class BackendModel {
     return opensAt(this.#gateState(queue, inner), cost, this.now)
   }
 
-  #gateState(queue: string, inner: string): GateRecord & { active: number } {
-    const of = this.#gates.get(queue)
-    const own = of?.get(inner) ?? { rule: undefined, paused: false, heldUntil: 0, paidAt: 0 }
-    const rule = own.rule ?? (inner.startsWith('key ') ? of?.get(eachKey)?.rule : undefined)
+  #gateState(queue: string, inner: string): GateState {
+    const own = this.#gate(queue, inner)
+    const rule = own.rule ?? (inner.startsWith('key ') ? this.#gate(queue, eachKey).rule : undefined)
     const active = this.jobs.filter((job) => job.queue === queue && job.state === 'active' && (inner === 'queue' || gatesOf(job).includes(inner))).length
     return { ...own, rule, active }
+  }
+
+  #gate(queue: string, inner: string): KeptGate {
+    return this.#gates.get(queue)?.get(inner) ?? openGate
+  }
+
+  #setGate(queue: string, inner: string, gate: KeptGate): void {
+    const of = this.#gates.get(queue) ?? new Map<string, KeptGate>()
+    this.#gates.set(queue, of.set(inner, gate))
   }
 
   /** A job goes through its gates. */
@@ -225,7 +226,7 @@ export class BackendModel {
     if (job.ordered) this.#holders.set(`${job.queue} ${job.key}`, job.id)
     for (const inner of ['queue', ...gatesOf(job)]) {
       const state = this.#gateState(job.queue, inner)
-      if (state.rule?.rate) this.#gates.get(job.queue)!.set(inner, { ...this.#gates.get(job.queue)!.get(inner) ?? { rule: undefined, paused: false, heldUntil: 0 }, paidAt: paidAfter(state, job.cost, this.now) })
+      if (state.rule?.rate) this.#setGate(job.queue, inner, { ...this.#gate(job.queue, inner), paidAt: paidAfter(state, job.cost, this.now) })
     }
   }
 
@@ -299,13 +300,6 @@ export class BackendModel {
     this.#leases.delete(worker)
     this.#ending.delete(worker)
   }
-}
-
-interface GateRecord {
-  readonly rule: GateRule | undefined
-  readonly paused: boolean
-  readonly heldUntil: number
-  readonly paidAt: number
 }
 
 function refOf(job: Job): AttemptRef {

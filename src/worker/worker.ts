@@ -15,7 +15,6 @@ import { Service } from '../kernel/service.ts'
 import type { HoldScope } from '../tasks/context.ts'
 import type { Place } from '../tasks/task.ts'
 import { isReference } from '../wire/claim-check.ts'
-import { encode } from '../wire/codec.ts'
 import { openEnvelope } from '../wire/envelope.ts'
 import { toPortable } from '../wire/portable-error.ts'
 import { AttemptCancel } from './attempt-cancel.ts'
@@ -66,9 +65,6 @@ export interface WorkerParts {
 
 /** How much longer than its deadline a closing worker waits for the broker's last answers, in milliseconds. */
 const lastWord = 1_000
-
-/** What is kept of a result that nobody wants. */
-const nothing = encode(undefined)
 
 /** More are not remembered: they share a loop again. */
 const mostRemembered = 10_000
@@ -321,6 +317,7 @@ export class Worker extends Service implements Controlled {
         input: { encoded: isReference(args) ? await this.#desk!.fetch(job, args) : args },
         timeout: header.timeout ?? manifest.rules.timeout,
         softTimeout: header.softTimeout ?? manifest.rules.softTimeout,
+        ignoresResult: header.ignoreResult ?? manifest.rules.ignoreResult,
         signal: held.cancel,
         attempt: { job, number: attempt, token, version, parent: header.linked ? await this.#parentOf(job) : undefined },
         onProgress: (progress) => this.#reports.progress(held, progress),
@@ -329,7 +326,6 @@ export class Worker extends Service implements Controlled {
       })
       // Before its place is free for another that is to wait.
       if (held.holding) await held.holding
-      if (outcome.kind === 'returned' && (header.ignoreResult ?? manifest.rules.ignoreResult)) outcome = { ...outcome, value: nothing }
       if (this.#desk?.takes(outcome)) outcome = await this.#desk.keep(held, outcome)
     } catch (thrown) {
       const error = toPortable(thrown)

@@ -101,6 +101,8 @@ onEachBackend('what jobs can do besides succeeding', (test) => {
     const job = await queue.enqueue(tasks.bytes.with({ ignoreResult: true }), 500_000)
     expect(await job.result()).toBe(undefined)
     expect((await backend.read([job.id]))[0]?.result?.length).toBeLessThan(10)
+    // It is not even looked at: what could not be sent is no failure.
+    expect(await (await queue.enqueue(tasks.unsendable.with({ ignoreResult: true }))).result()).toBe(undefined)
   })
 
   test('options that say nothing sensible are refused where they are written', async () => {

@@ -1,6 +1,6 @@
 import { Heap } from '../../concurrency/heap.ts'
 import {
-  type Gate, type GateChange, type GateName, type GateState, eachKey, gatesOf, innerName, opensAt, outerName, paidAfter, rankOf, roomOf, turnOf
+  type Gate, type GateChange, type GateName, type GateState, type KeptGate, changedGate, eachKey, gatesOf, innerName, openGate, opensAt, paidAfter, rankOf, roomOf, shownGate, turnOf
 } from '../../jobs/gates.ts'
 import { type Job, type Line, lineOf } from '../../jobs/job.ts'
 
@@ -12,12 +12,9 @@ export interface Waiting {
   rank: number
 }
 
-/** A gate without a rule of its own. */
-const open: Omit<GateState, 'active'> = { rule: undefined, paused: false, heldUntil: 0, paidAt: 0 }
-
 /** Turns and gates of one queue. */
 interface GatedQueue<Entry> {
-  readonly gates: Map<string, Omit<GateState, 'active'>>
+  readonly gates: Map<string, KeptGate>
   /** How many jobs are active, of tasks and keys. */
   readonly active: Map<string, number>
   /** The turn that was taken last, and how far each key has come. */
@@ -46,23 +43,15 @@ export const mostHeldBack = 1_000
 export class Gatekeeper<Entry extends Waiting> {
   readonly #queues = new Map<string, GatedQueue<Entry>>()
 
-  change(name: GateName, { rule, paused, holdFor }: GateChange, now: number, active: Iterable<Job>): void {
+  change(name: GateName, change: GateChange, now: number, active: Iterable<Job>): void {
     const of = this.#gated(name.queue, active)
     const inner = innerName(name)
-    const before = of.gates.get(inner) ?? open
-    of.gates.set(inner, {
-      rule: rule === undefined ? before.rule : rule ?? undefined,
-      paidAt: rule === undefined ? before.paidAt : 0,
-      paused: paused ?? before.paused,
-      heldUntil: holdFor === undefined ? before.heldUntil : Math.max(before.heldUntil, now + holdFor)
-    })
+    of.gates.set(inner, changedGate(of.gates.get(inner) ?? openGate, change, now))
     for (const gate of inner === eachKey ? of.parked.keys() : [inner]) of.opening.add(gate)
   }
 
   all(now: number): Gate[] {
-    return [...this.#queues].flatMap(([queue, { gates }]) => [...gates]
-      .filter(([, { rule, paused, heldUntil }]) => rule !== undefined || paused || heldUntil > now)
-      .map(([inner, { rule = {}, paused, heldUntil }]) => ({ ...outerName(queue, inner), rule, paused, heldUntil: heldUntil > now ? heldUntil : 0 })))
+    return [...this.#queues].flatMap(([queue, { gates }]) => Array.from(gates, ([inner, gate]) => shownGate(queue, inner, gate, now))).filter((gate) => gate !== undefined)
   }
 
   /** A job that is new. */
@@ -137,7 +126,7 @@ export class Gatekeeper<Entry extends Waiting> {
     if (job.ordered) of.holders.set(job.key!, job.id)
     for (const inner of ['queue', ...gatesOf(job)]) {
       const state = this.#state(of, inner)
-      if (state.rule?.rate) of.gates.set(inner, { ...of.gates.get(inner) ?? open, paidAt: paidAfter(state, job.cost, now) })
+      if (state.rule?.rate) of.gates.set(inner, { ...of.gates.get(inner) ?? openGate, paidAt: paidAfter(state, job.cost, now) })
     }
   }
 
@@ -234,7 +223,7 @@ export class Gatekeeper<Entry extends Waiting> {
   }
 
   #state(of: GatedQueue<Entry>, inner: string, active: number = of.active.get(inner) ?? 0): GateState {
-    const own = of.gates.get(inner) ?? open
+    const own = of.gates.get(inner) ?? openGate
     return { ...own, rule: own.rule ?? (inner.startsWith('key ') ? of.gates.get(eachKey)?.rule : undefined), active }
   }
 }

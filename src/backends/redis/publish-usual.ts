@@ -7,7 +7,8 @@ import { type Script, scriptOf } from './script.ts'
 
 /**
  * Publishes jobs that have nothing unusual to them, in queues that have nothing unusual either, as `publish` does in broker-scripts.ts: most are so, and each call of a script makes all
- * of its functions anew, which takes longer than what is to be done for one job. Answers nothing where it is not the usual way after all: then nothing is done, and `publish` does it.
+ * of its functions anew, which takes longer than what is to be done for one job. Answers 1; the name of a queue that has gates or keys, as it then has for ever; and nothing where a job is known
+ * already: then nothing is done, and `publish` does it.
  *
  * Asked are lists of jobs alike, each with what they share, their ids, and the lengths of their payloads, which lie one after another in ARGV[2].
  */
@@ -19,7 +20,7 @@ if not now then
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 ${eventLua}for _, group in ipairs(asked.groups) do
-  if redis.call('HGET', P .. ':gated', group[1]) then return false end
+  if redis.call('HGET', P .. ':gated', group[1]) then return group[1] end
 end
 local known = false
 for _, group in ipairs(asked.groups) do

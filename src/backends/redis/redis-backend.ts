@@ -59,6 +59,8 @@ class RedisBackend implements Backend {
   readonly #sessions = new Listeners()
   /** The queues of jobs that were taken through this handle: others are looked for. */
   readonly #queues = new Map<string, string>()
+  /** Queues that were seen to have gates or keys: what is published there is not usual. */
+  readonly #gated = new Set<string>()
   #closed: Promise<void> | undefined
 
   constructor(server: Server, clock: Clock) {
@@ -71,8 +73,10 @@ class RedisBackend implements Backend {
       this.#server.checkOpen()
       return []
     }
-    const usual = askedUsual(jobs)
-    if (usual && await this.#run<number | null>(publishUsual, { groups: usual.groups }, usual.blob)) return []
+    const usual = jobs.some(({ queue }) => this.#gated.has(queue)) ? undefined : askedUsual(jobs)
+    const answer = usual && await this.#run<replies.Bulk>(publishUsual, { groups: usual.groups }, usual.blob)
+    if (answer === 1) return []
+    if (Buffer.isBuffer(answer)) this.#gated.add(String(answer))
     const blob = new Blob()
     const taken = await this.#run<replies.TakenReply[]>(broker.publish, { jobs: jobs.map((job) => published(job, blob)) }, blob)
     return taken.map(([at, how, holder]) => ({ job: jobs[at]!.id, admission: String(how) as Taken['admission'], holder: String(holder) }))

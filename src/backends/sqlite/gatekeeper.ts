@@ -1,5 +1,5 @@
 import {
-  type Gate, type GateChange, type GateName, type GateRule, type GateState, eachKey, gatesOf, innerName, opensAt, outerName, paidAfter, rankOf, roomOf, turnOf
+  type Gate, type GateChange, type GateName, type GateRule, type GateState, type KeptGate, changedGate, eachKey, gatesOf, innerName, openGate, opensAt, paidAfter, rankOf, roomOf, shownGate, turnOf
 } from '../../jobs/gates.ts'
 import { type Job, lineOf, lines } from '../../jobs/job.ts'
 import { lineCodes } from './codes.ts'
@@ -33,25 +33,19 @@ export class Gatekeeper {
     this.#reached = undefined
   }
 
-  change(name: GateName, { rule, paused, holdFor }: GateChange, now: number): void {
+  change(name: GateName, change: GateChange, now: number): void {
     const { queue } = name
     const inner = innerName(name)
     this.#begin(queue)
-    const own = this.#own(queue, inner)
-    this.#write(queue, inner, {
-      rule: rule === undefined ? own.rule : rule ?? undefined,
-      paidAt: rule === undefined ? own.paidAt : 0,
-      paused: paused ?? own.paused,
-      heldUntil: holdFor === undefined ? own.heldUntil : Math.max(own.heldUntil, now + holdFor)
-    })
+    this.#write(queue, inner, changedGate(this.#own(queue, inner), change, now))
     if (inner === eachKey) this.#sql.mayAllOpen.run(queue)
     else this.#sql.mayOpen.run(queue, inner, 0)
   }
 
   all(now: number): Gate[] {
-    return (this.#sql.allGates.all(now) as GateRow[]).map(([queue, inner, rule, paused, heldUntil]) => ({
-      ...outerName(queue, inner), rule: ruleOf(rule) ?? {}, paused: paused === 1, heldUntil: heldUntil > now ? heldUntil : 0
-    }))
+    return (this.#sql.allGates.all(now) as GateRow[])
+      .map(([queue, inner, rule, paused, heldUntil]) => shownGate(queue, inner, { rule: ruleOf(rule), paused: paused === 1, heldUntil }, now))
+      .filter((gate) => gate !== undefined)
   }
 
   /** What only some jobs have is written with them; the rest as they become ready. */
@@ -210,12 +204,14 @@ export class Gatekeeper {
     }
   }
 
-  #own(queue: string, inner: string): Omit<GateState, 'active'> {
-    const [rule, paused, heldUntil, paidAt] = (this.#sql.gateOf.get(queue, inner) ?? [null, 0, 0, 0]) as [string | null, number, number, number]
+  #own(queue: string, inner: string): KeptGate {
+    const row = this.#sql.gateOf.get(queue, inner)
+    if (!row) return openGate
+    const [rule, paused, heldUntil, paidAt] = row as [string | null, number, number, number]
     return { rule: ruleOf(rule), paused: paused === 1, heldUntil, paidAt }
   }
 
-  #write(queue: string, inner: string, { rule, paused, heldUntil, paidAt }: Omit<GateState, 'active'>): void {
+  #write(queue: string, inner: string, { rule, paused, heldUntil, paidAt }: KeptGate): void {
     this.#sql.writeGate.run(queue, inner, rule ? JSON.stringify(rule) : null, paused ? 1 : 0, heldUntil, paidAt)
   }
 

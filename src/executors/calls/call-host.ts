@@ -165,9 +165,9 @@ export abstract class CallHost {
   }
 
   /** @throws UncloneableError where something in its arguments cannot be sent */
-  #say({ seq, name, task, heard, moved, call: { input, timeout, softTimeout = Infinity, attempt } }: HostCall): void {
+  #say({ seq, name, task, heard, moved, call: { input, timeout, softTimeout = Infinity, ignoresResult = false, attempt } }: HostCall): void {
     const limit = timeout === Infinity ? undefined : timeout
-    const rare = softTimeout !== Infinity || attempt?.parent ? [softTimeout === Infinity ? undefined : softTimeout, attempt?.parent] as const : undefined
+    const rare = softTimeout !== Infinity || attempt?.parent || ignoresResult ? [softTimeout === Infinity ? undefined : softTimeout, attempt?.parent, ignoresResult] as const : undefined
     const sent = (kind: SentCall[0], what: SentCall[3]): SentCall => rare
       ? [kind, seq, task.id, what, limit, heard, attempt?.job, attempt?.number, attempt?.token, attempt?.version ?? 1, rare]
       : attempt

@@ -56,6 +56,7 @@ interface Begun {
   readonly at: number
   readonly mark: CpuMark
   readonly soft: Timer | undefined
+  readonly ignoresResult: boolean
 }
 
 /**
@@ -183,7 +184,7 @@ export class CallRunner {
     const deadline = timeout === Infinity ? Infinity : this.#clock.now() + timeout
     const running = new RunningCall(definition, attempt, deadline, this.#opened, this.#listeners[sent[5]], seq)
     const at = this.#now
-    const begun: Begun = { running, definition, encoded: sent[0] === encodedCall, at, mark: this.#cpu.begin(at), soft: sent[10]?.[0] === undefined ? undefined : running.abortAfter(sent[10][0], this.#clock) }
+    const begun: Begun = { running, definition, encoded: sent[0] === encodedCall, at, mark: this.#cpu.begin(at), soft: sent[10]?.[0] === undefined ? undefined : running.abortAfter(sent[10][0], this.#clock), ignoresResult: sent[10]?.[2] === true }
     if (this.#start.place === 'loop') this.#beat()
     this.#board.firstPart = seq
     // What has ended must not wait behind what may take long.
@@ -218,7 +219,7 @@ export class CallRunner {
   }
 
   #returned(begun: Begun, value: unknown): void {
-    this.#box.returned(begun.running.seq, begun.definition, value, begun.encoded ? codec : undefined, this.#end(begun))
+    this.#box.returned(begun.running.seq, begun.definition, begun.ignoresResult ? undefined : value, begun.encoded ? codec : undefined, this.#end(begun))
     this.#flushIfLate()
   }
 

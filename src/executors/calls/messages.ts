@@ -39,7 +39,7 @@ export type SentCall = readonly [
 ]
 
 /** What few calls have. */
-export type RareParts = readonly [softTimeout: number | undefined, parent: Parent | undefined]
+export type RareParts = readonly [softTimeout: number | undefined, parent: Parent | undefined, ignoresResult: boolean]
 
 /** With its arguments as they are. */
 export const call = 1
