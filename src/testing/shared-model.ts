@@ -56,7 +56,7 @@ export class SharedModel {
 
   /** Fences are the backend's own, and left out here. @param told what the backend made of the same request: versions are its own */
   share({ session, lease, begins, leaves, steps }: SharedRequest, told: readonly SharedOutcome[]): SharedReply {
-    for (const [id, until] of this.#sessions) if (until <= this.now) this.#end([id])
+    this.#end([...this.#sessions].filter(([, until]) => until <= this.now).map(([id]) => id))
     const lost = !begins && !this.#sessions.has(session)
     const outcomes: SharedOutcome[] = []
     if (!lost) {

@@ -31,6 +31,7 @@ backendConformance({
     'what costs less than 1 goes through as often as the rate allows': ownClock,
     'what an expired job publishes may take the place of one that was next: it is as it says, and there once': ownClock,
     'the history tells what happened, in order': ownClock,
+    'of sessions whose leases ran out together nothing goes from one to another': ownClock,
     'a slot comes on the clock of the backend, not a moment before': ownClock,
     'the oldest go first, as many as the limit says; young ones stay': ownClock
   }

@@ -164,14 +164,16 @@ local function withdraw(ticket)
   return thing
 end
 
-local function endSession(session)
+local function endAll(ending)
   local touched = {}
-  for _, one in ipairs(redis.call('HKEYS', S .. 'session:' .. session)) do
-    -- What one of them gave up may have ended the wait of another.
-    local ticket = ticketOf(session, one)
-    if ticket then touched[withdraw(ticket)] = true end
+  for _, session in ipairs(ending) do
+    for _, one in ipairs(redis.call('HKEYS', S .. 'session:' .. session)) do
+      -- What one of them gave up may have ended the wait of another.
+      local ticket = ticketOf(session, one)
+      if ticket then touched[withdraw(ticket)] = true end
+    end
+    redis.call('ZREM', S .. 'sessions', session)
   end
-  redis.call('ZREM', S .. 'sessions', session)
   for thing in pairs(touched) do serve(thing) end
 end
 
@@ -341,7 +343,7 @@ end
 
 const body = String.raw`
 local sessions = S .. 'sessions'
-for _, session in ipairs(redis.call('ZRANGEBYSCORE', sessions, '-inf', number(now))) do endSession(session) end
+endAll(redis.call('ZRANGEBYSCORE', sessions, '-inf', number(now)))
 local lost = not asked.begins and not redis.call('ZSCORE', sessions, own)
 local outcomes = {}
 if not lost then
@@ -355,7 +357,7 @@ if not lost then
     end
     outcomes[index][2] = number(outcomes[index][2] or false)
   end
-  if asked.leaves then endSession(own) end
+  if asked.leaves then endAll({ own }) end
 end
 finish()
 local nextEnd = redis.call('ZRANGE', sessions, 0, 0, 'WITHSCORES')[2]

@@ -40,13 +40,13 @@ class Turn {
 
   do({ session, lease, begins, leaves, steps }: SharedRequest): Shared {
     this.#session = session
-    for (const expired of this.#tables.expired(this.#now)) this.#end(expired)
+    this.#end(this.#tables.expired(this.#now))
     const lost = !begins && !this.#tables.hasSession(session)
     const outcomes: SharedOutcome[] = []
     if (!lost) {
       this.#tables.renew(session, this.#now + lease)
       for (const step of steps) outcomes.push(this.#take(step))
-      if (leaves) this.#end(session)
+      if (leaves) this.#end([session])
     }
     for (const thing of this.#things.values()) this.#tables.setCounts(thing.kind, thing.name, thing)
     return { reply: { lost, outcomes, nextEnd: Math.max(0, (this.#tables.nextEnd() ?? Infinity) - this.#now) }, told: this.#told }
@@ -211,10 +211,10 @@ class Turn {
     return done
   }
 
-  /** Gives back all that a session holds or waits for, then serves who waited for it: an item never goes to one who comes after those before it. */
-  #end(session: string): void {
-    const things = new Set(this.#tables.ticketsOf(session).map((ticket) => this.#withdraw(ticket)))
-    this.#tables.forget(session)
+  /** Gives back all that sessions hold or wait for, then serves who waited for it: nothing goes to one of them, and no item to one who comes after those before it. */
+  #end(sessions: readonly string[]): void {
+    const things = new Set(sessions.flatMap((session) => this.#tables.ticketsOf(session)).map((ticket) => this.#withdraw(ticket)))
+    for (const session of sessions) this.#tables.forget(session)
     for (const thing of things) this.#serve(thing)
   }
 

@@ -252,6 +252,17 @@ export const sharedQueueCases: Cases = {
     expect((await session.get()).is).toBe('shut')
   },
 
+  async 'of sessions whose leases ran out together nothing goes from one to another'({ backend, clock, expect }) {
+    const [first, second] = [new Session(backend, 100), new Session(backend, 200)]
+    await new Session(backend).put('x', { maxBytes: 4 })
+    // It would have room once the one before it is gone.
+    const puts = [await first.put('large', { maxBytes: 4 }), await second.put('y', { maxBytes: 4 })]
+    expect(puts.map(({ is }) => is)).toEqual(['waiting', 'waiting'])
+    await clock.advance(1_000)
+    const taker = new Session(backend)
+    expect([textOf(await taker.get()), (await taker.get(false)).is]).toEqual(['x', 'refused'])
+  },
+
   async 'a session that leaves may hold the very item that it waits for itself'({ backend, expect }) {
     // In whatever order its tickets are given up.
     for (let round = 0; round < 8; round++) {
