@@ -3,7 +3,8 @@ export const publishLua: string = String.raw`
 -- What never changes of a job, as it is kept.
 local function writeFixed(job)
   local fixed = { job.task, job.place, job.priority, job.createdAt, job.firstDueAt, job.firstExpiresAt or false, job.tags, job.payload }
-  if job.unique or job.links or job.parent or job.key or job.cost ~= 1 then
+  -- A ninth says that it has something unusual to it: see exchange-usual.ts.
+  if job.unique or job.links or job.parent or job.key or job.cost ~= 1 or job.firstExpiresAt then
     fixed[9] = { unique = job.unique, links = job.links, parent = job.parent, key = job.key, ordered = job.ordered, cost = job.cost }
   end
   note(fields, at(job.queue, 'jobs'), job.id, cmsgpack.pack(fixed))

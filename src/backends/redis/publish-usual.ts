@@ -42,11 +42,11 @@ for _, group in ipairs(asked.groups) do
   local dueAt, expiresAt = now + delay, expires and now + expires
   local isReady = delay == 0
   local score = isReady and (priority == 0 and '0' or string.format('%.17g', -priority * ${turns})) or string.format('%.17g', dueAt)
-  local shared = '\152' .. cmsgpack.pack(group[2], group[3], priority, now, dueAt, expiresAt, group[7])
+  local shared, extras = (expires and '\153' or '\152') .. cmsgpack.pack(group[2], group[3], priority, now, dueAt, expiresAt, group[7]), expires and cmsgpack.pack({}) or ''
   local jobs, byRank, byEnd = {}, {}, expires and {}
   for index, id in ipairs(ids) do
     local last = from + group[9][index] - 1
-    jobs[index * 2 - 1], jobs[index * 2] = id, shared .. cmsgpack.pack(string.sub(ARGV[2], from, last))
+    jobs[index * 2 - 1], jobs[index * 2] = id, shared .. cmsgpack.pack(string.sub(ARGV[2], from, last)) .. extras
     byRank[index * 2 - 1], byRank[index * 2] = score, id
     if byEnd then byEnd[index * 2 - 1], byEnd[index * 2] = string.format('%.17g', expiresAt), id end
     from = last + 1

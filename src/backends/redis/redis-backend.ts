@@ -16,7 +16,9 @@ import type { SharedReply, SharedRequest, SharedStep } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
 import { Blob } from './blob.ts'
 import * as broker from './broker-scripts.ts'
+import { Detour } from './detour.ts'
 import { EndingWatch } from './ending-watch.ts'
+import { type ExchangeReply, type Batch, askedExchange, exchangeUsual, reservationOfUsual } from './exchange-usual.ts'
 import { askedUsual, publishUsual } from './publish-usual.ts'
 import type { Script } from './script.ts'
 import * as replies from './replies.ts'
@@ -57,10 +59,12 @@ class RedisBackend implements Backend {
   readonly #listeners = new Listeners()
   readonly #watches = new Set<EndingWatch>()
   readonly #sessions = new Listeners()
-  /** The queues of jobs that were taken through this handle: others are looked for. */
-  readonly #queues = new Map<string, string>()
-  /** Queues that were seen to have gates or keys: what is published there is not usual. */
+  /** The jobs that were taken through this handle: in which queue others are is looked for. */
+  readonly #taken = new Map<string, Batch>()
+  /** Queues that were seen to have gates or keys: what happens there is not usual. */
   readonly #gated = new Set<string>()
+  /** Of exchanges. */
+  readonly #detour = new Detour()
   #closed: Promise<void> | undefined
 
   constructor(server: Server, clock: Clock) {
@@ -83,6 +87,8 @@ class RedisBackend implements Backend {
   }
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
+    const usual = await this.#exchange([], request)
+    if (usual) return usual.reservation!
     const blob = new Blob()
     return this.#took(await this.#run(broker.reserve, { request: asked(request), expired: blob.add(expiredBytes), whyExpired, mostAtOnce }, blob))
   }
@@ -92,12 +98,14 @@ class RedisBackend implements Backend {
       this.#server.checkOpen()
       return { stale: [] }
     }
+    const usual = await this.#exchange(settlements, next)
+    if (usual) return usual
     const blob = new Blob()
     const [stale, reservation] = await this.#run<[number[], replies.ReservationReply | null]>(broker.settle, {
-      settlements: settlements.map(({ job, token, outcome }) => ({ job, token, queue: this.#queues.get(job), ...told(outcome, blob) })),
+      settlements: settlements.map(({ job, token, outcome }) => ({ job, token, queue: this.#taken.get(job)?.queue, ...told(outcome, blob) })),
       ...(next ? { request: asked(next) } : {}), expired: blob.add(expiredBytes), whyExpired, mostAtOnce
     }, blob)
-    for (const { job } of settlements) this.#queues.delete(job)
+    for (const { job } of settlements) this.#taken.delete(job)
     return {
       stale: stale.map((at) => ({ job: settlements[at]!.job, token: settlements[at]!.token })),
       ...(reservation ? { reservation: this.#took(reservation) } : {})
@@ -124,7 +132,7 @@ class RedisBackend implements Backend {
   async report(reports: readonly Report[]): Promise<void> {
     await this.#run(broker.report, {
       reports: reports.map(({ job, token, progress, logs = [] }) => ({
-        job, token, queue: this.#queues.get(job), ...(progress ? { progress: JSON.stringify(progress) } : {}), logs: logs.map((line) => JSON.stringify(line))
+        job, token, queue: this.#taken.get(job)?.queue, ...(progress ? { progress: JSON.stringify(progress) } : {}), logs: logs.map((line) => JSON.stringify(line))
       })),
       logLimit
     })
@@ -152,7 +160,7 @@ class RedisBackend implements Backend {
   async commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {
     const blob = new Blob()
     const states = await this.#run<replies.Bulk[]>(store.commit, {
-      changes: changes.map(({ job, event, payload }) => ({ job, event, queue: this.#queues.get(job), ...(payload ? { payload: blob.add(payload) } : {}) }))
+      changes: changes.map(({ job, event, payload }) => ({ job, event, queue: this.#taken.get(job)?.queue, ...(payload ? { payload: blob.add(payload) } : {}) }))
     }, blob)
     return states.map((state) => state === null ? undefined : String(state) as ChangeOutcome)
   }
@@ -179,7 +187,7 @@ class RedisBackend implements Backend {
   }
 
   async story(job: string): Promise<KeptStory | undefined> {
-    return replies.storyOf(await this.#run<replies.StoryReply>(store.story, { job, queue: this.#queues.get(job) }))
+    return replies.storyOf(await this.#run<replies.StoryReply>(store.story, { job, queue: this.#taken.get(job)?.queue }))
   }
 
   async schedules(filter: ScheduleFilter): Promise<ScheduleList> {
@@ -267,13 +275,25 @@ class RedisBackend implements Backend {
     return this.#server.run<T>(script, { ...now, historyLimit, ...asked }, blob?.whole)
   }
 
+  /** The usual way; undefined where something is unusual: then nothing was done. */
+  async #exchange(settlements: readonly Settlement[], request: ReserveRequest | undefined): Promise<Settled | undefined> {
+    if (request?.queues.some((queue) => this.#gated.has(queue))) return undefined
+    const usual = this.#detour.mayTry() ? askedExchange(settlements, request, this.#taken) : undefined
+    const answer = usual && await this.#run<ExchangeReply | replies.Bulk>(exchangeUsual, usual.asked, usual.blob)
+    if (Buffer.isBuffer(answer)) this.#gated.add(String(answer))
+    if (usual) this.#detour.tried(Array.isArray(answer))
+    if (!Array.isArray(answer)) return undefined
+    for (const { job } of settlements) this.#taken.delete(job)
+    return { stale: [], ...(request ? { reservation: reservationOfUsual(answer as ExchangeReply, request.worker, this.#taken) } : {}) }
+  }
+
   #took(reply: replies.ReservationReply): Reservation {
-    for (const [job, , , , , , , , , queue] of reply[0]) this.#queues.set(String(job), String(queue))
+    for (const [job, , , , , , , , , queue] of reply[0]) this.#taken.set(String(job), { queue: String(queue) })
     return replies.reservationOf(reply)
   }
 
   #named(jobs: readonly string[]): object[] {
-    return jobs.map((job) => ({ job, queue: this.#queues.get(job) }))
+    return jobs.map((job) => ({ job, queue: this.#taken.get(job)?.queue }))
   }
 }
 

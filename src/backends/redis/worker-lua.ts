@@ -107,7 +107,7 @@ local function reserve(request)
       local some = front(request.queues, line, left)
       for index = 1, math.min(left, #some) do
         local one = some[index]
-        local job = not (one.born and not one.born[6] and not one.born[9]) and load(one.queue, one.id)
+        local job = not (one.born and not one.born[9]) and load(one.queue, one.id)
         if not job then
           takeFirst(one, line, request.worker, deliveries)
           left = left - 1
