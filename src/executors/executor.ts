@@ -13,12 +13,15 @@ export type { LogLine, Progress }
 /** What is called with: values as they are, or encoded, for a caller that must not touch them (the supervisor). */
 export type Input = { readonly args: readonly unknown[] } | { readonly encoded: Uint8Array }
 
+/** Hears that a signal has aborted. */
+export type AbortListener = (() => void) | { handleEvent(): void }
+
 /** What of an AbortSignal an executor needs. */
 export interface CancelSignal {
   readonly aborted: boolean
   readonly reason: unknown
-  addEventListener(type: 'abort', listener: () => void): void
-  removeEventListener(type: 'abort', listener: () => void): void
+  addEventListener(type: 'abort', listener: AbortListener): void
+  removeEventListener(type: 'abort', listener: AbortListener): void
 }
 
 /** One call, to be run now. */

@@ -1,40 +1,30 @@
 import type { Backend } from '../backends/backend.ts'
-import type { AttemptRef, BrokerStats, Delivery, Settlement, WorkerInfo } from '../backends/broker.ts'
+import type { BrokerStats, WorkerInfo } from '../backends/broker.ts'
 import { type ConcurrencyChange, type HeldAttempt, type RegisteredTask, type WorkerReport, mostConcurrency } from '../backends/control.ts'
-import { argsName } from '../backends/payloads/payload-names.ts'
 import type { PayloadStore } from '../backends/payloads/payload-store.ts'
 import { Drain } from '../concurrency/drain.ts'
 import { Event } from '../concurrency/event.ts'
-import type { Outcome, ResizableExecutor } from '../executors/executor.ts'
+import type { ResizableExecutor } from '../executors/executor.ts'
 import type { TaskManifest } from '../executors/calls/messages.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Deadline, left } from '../kernel/deadline.ts'
-import { PayloadMissingError, StaleAttemptError, TaskTooOldError, UnknownTaskError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/logger.ts'
 import { Service } from '../kernel/service.ts'
-import type { HoldScope } from '../tasks/context.ts'
 import type { Place } from '../tasks/task.ts'
-import { isReference } from '../wire/claim-check.ts'
-import { openEnvelope } from '../wire/envelope.ts'
-import { toPortable } from '../wire/portable-error.ts'
-import { AttemptCancel } from './attempt-cancel.ts'
+import { Attempts } from './attempts.ts'
 import { type Health, judge } from './health.ts'
 import { type Line, lines } from '../jobs/job.ts'
 import { JobFeed } from './job-feed.ts'
-import type { Parent } from '../jobs/link.ts'
-import { keptError } from '../jobs/kept-error.ts'
 import { Lane } from './lane.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { type Controlled, obey } from './obey.ts'
 import { RemoteControl } from './remote-control.ts'
-import { allowsRetry } from '../jobs/retry.ts'
 import { JobPruner, type Keeping } from './maintenance/job-pruner.ts'
 import { JobRescuer } from './maintenance/job-rescuer.ts'
 import { Scheduler } from './maintenance/scheduler.ts'
 import { PayloadDesk } from './payload-desk.ts'
 import { QueueDraw } from './queue-draw.ts'
 import { Reports } from './reports.ts'
-import { type SettledAttempt, bounded, deferred, settlementOf } from './settle.ts'
 import { Tally } from './tally.ts'
 
 export interface WorkerParts {
@@ -66,19 +56,6 @@ export interface WorkerParts {
 /** How much longer than its deadline a closing worker waits for the broker's last answers, in milliseconds. */
 const lastWord = 1_000
 
-/** More are not remembered: they share a loop again. */
-const mostRemembered = 10_000
-
-/** An attempt in this worker's hands. */
-interface Held extends SettledAttempt {
-  readonly lane: Lane
-  readonly cancel: AttemptCancel
-  /** When it was reserved, on the clock's `elapsed()`. */
-  readonly since: number
-  /** Until what it would have held back is. */
-  holding?: Promise<unknown>
-}
-
 /**
  * The supervisor: reserves jobs, gives them to executors, settles how they ended, and keeps the lease meanwhile.
  *
@@ -93,8 +70,7 @@ export class Worker extends Service implements Controlled {
   readonly #keeper: LeaseKeeper
   readonly #reports: Reports
   readonly #desk: PayloadDesk | undefined
-  readonly #held = new Map<string, Held>()
-  readonly #lostTheirLoop = new Set<string>()
+  readonly #attempts: Attempts
   readonly #stopUpkeep = new AbortController()
   readonly #nothingHeld = new Event()
   readonly #drain: Drain
@@ -123,9 +99,19 @@ export class Worker extends Service implements Controlled {
       ...(parts.weights ? { draw: new QueueDraw(parts.weights) } : {}),
       lanes: this.#lanes,
       reports: this.#reports,
-      start: (delivery) => void this.#run(delivery),
-      cancel: ({ job, token }) => this.#heldAs(job, token)?.cancel.abort(),
-      stale: (attempt) => this.#refused(attempt)
+      start: (delivery) => this.#attempts.start(delivery),
+      cancel: (attempt) => this.#attempts.cancel(attempt),
+      stale: (attempt) => this.#attempts.refused(attempt)
+    })
+    const { executors, tasks } = parts
+    this.#attempts = new Attempts({
+      backend: broker, lanes: this.#lanes, executors, tasks, reports: this.#reports, desk: this.#desk, tally: this.tally, clock, log,
+      settle: (settlement, lane) => this.#feed.settle(settlement, lane),
+      onNone: () => {
+        if (!this.closing) return
+        this.#nothingHeld.set()
+        this.#drain.end()
+      }
     })
   }
 
@@ -140,7 +126,7 @@ export class Worker extends Service implements Controlled {
 
   /** How many attempts are in its hands. */
   get active(): number {
-    return this.#held.size
+    return this.#attempts.size
   }
 
   /** How many attempts run at once, by place. */
@@ -169,13 +155,7 @@ export class Worker extends Service implements Controlled {
 
   /** For remote control. */
   attempts(of: 'active' | 'reserved'): readonly HeldAttempt[] {
-    const now = this.clock.elapsed()
-    const left = new Map(Array.from(this.#lanes.values(), (lane) => [lane, lane.executor.concurrency]))
-    return [...this.#held.values()].filter(({ lane }) => {
-      const room = left.get(lane)!
-      left.set(lane, room - 1)
-      return of === 'active' ? room > 0 : room <= 0
-    }).map(({ job, task, attempt, token, since }) => ({ job, task, attempt, token, held: now - since }))
+    return this.#attempts.list(of)
   }
 
   /** For remote control. */
@@ -220,7 +200,7 @@ export class Worker extends Service implements Controlled {
     this.#listening = backend.listen(queues, () => this.#feed.wake())
     const rescuer = new JobRescuer(backend, clock, log, lease)
     this.#upkeep = Promise.all([
-      this.#keeper.run(id, lease, () => [...this.#held.values()], () => this.#info(), (lost) => this.#loseLease(lost), signal),
+      this.#keeper.run(id, lease, () => [...this.#attempts], () => this.#info(), (lost) => this.#attempts.loseLease(lost), signal),
       rescuer.run(signal),
       ...keeping ? [new JobPruner(backend, payloads, keeping, clock, log).run(signal)] : [],
       ...schedules ? [new Scheduler(backend, clock, log).run(signal)] : []
@@ -237,7 +217,7 @@ export class Worker extends Service implements Controlled {
     this.#feed.stop()
     this.#control?.[Symbol.dispose]()
     this.#listening?.[Symbol.dispose]()
-    log.info({ worker: id, active: this.#held.size }, 'worker drains')
+    log.info({ worker: id, active: this.#attempts.size }, 'worker drains')
     // Not waited for: a broker that does not answer must not hold up the drain.
     backend.announce(id).then(
       () => log.debug({ worker: id }, 'drain announced'),
@@ -245,7 +225,7 @@ export class Worker extends Service implements Controlled {
     )
     // Until nothing is held, or the deadline has come.
     this.#drain.by(deadline)
-    if (this.#held.size === 0) this.#drain.end()
+    if (this.#attempts.size === 0) this.#drain.end()
     await this.#drain.over
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     const inTime = await this.#leave(left(deadline, this.clock.elapsed()) + lastWord)
@@ -265,7 +245,7 @@ export class Worker extends Service implements Controlled {
     using _timer = this.clock.after(ms, () => late.resolve(false))
     const left = async (): Promise<true> => {
       // A large result may still be on its way to the payload store.
-      if (this.#held.size > 0) await this.#nothingHeld.wait()
+      if (this.#attempts.size > 0) await this.#nothingHeld.wait()
       await this.#feed.settled()
       await this.#desk?.settled()
       this.#stopUpkeep.abort()
@@ -288,128 +268,11 @@ export class Worker extends Service implements Controlled {
     this.#drain.by(deadline)
   }
 
-  async #run(delivery: Delivery): Promise<void> {
-    const { job, token, task, attempt, place, suspect, deaths, deferrals } = delivery
-    const lane = this.#lanes.get(suspect ? 'suspect' : place)!
-    const manifest = this.#parts.tasks.get(task)
-    if (!manifest) return this.#lacking(delivery, new UnknownTaskError(task, this.tasks))
-    let envelope
-    try {
-      envelope = openEnvelope(delivery.payload)
-      if (isReference(envelope.args)) argsName(job) // an id that names no payload is no better than a broken envelope
-    } catch (error) {
-      return this.#feed.settle(bounded({ job, token, outcome: { event: 'bury', error: toPortable(error) } }), undefined)
-    }
-    const { header, args } = envelope
-    const { version = 1 } = header
-    if (version > manifest.version) return this.#lacking(delivery, new TaskTooOldError(task, version, manifest.version))
-    if (isReference(args) && !this.#desk) return this.#lacking(delivery, new PayloadMissingError(`What job ${job} is called with`, 'unconfigured'))
-    const held: Held = { job, token, task, attempt, suspect, deaths, deferrals, lane, retry: header.retry ?? manifest.rules.retry, ownRetry: header.retry !== undefined, cancel: new AttemptCancel(), since: this.clock.elapsed() }
-    this.#held.set(job, held)
-    lane.take()
-    // A job that lost the loop it shared may be what made it end: then it has a thread to itself, and only it is lost with that.
-    const executor = suspect ? lane.executor : this.#parts.executors.get(manifest.runs === 'loop' && this.#lostTheirLoop.has(job) ? 'thread' : manifest.runs) ?? lane.executor
-    const began = this.clock.elapsed()
-    let outcome: Outcome
-    try {
-      outcome = await executor.execute({
-        task: manifest,
-        input: { encoded: isReference(args) ? await this.#desk!.fetch(job, args) : args },
-        timeout: header.timeout ?? manifest.rules.timeout,
-        softTimeout: header.softTimeout ?? manifest.rules.softTimeout,
-        ignoresResult: header.ignoreResult ?? manifest.rules.ignoreResult,
-        signal: held.cancel,
-        attempt: { job, number: attempt, token, version, parent: header.linked ? await this.#parentOf(job) : undefined },
-        onProgress: (progress) => this.#reports.progress(held, progress),
-        onLog: (line) => this.#reports.line(held, line),
-        onHold: (what, ms) => { held.holding = Promise.all([held.holding, this.#hold(held, what, ms)]) }
-      })
-      // Before its place is free for another that is to wait.
-      if (held.holding) await held.holding
-      if (this.#desk?.takes(outcome)) outcome = await this.#desk.keep(held, outcome)
-    } catch (thrown) {
-      const error = toPortable(thrown)
-      outcome = { kind: 'threw', error, mayRetry: allowsRetry(error, held.retry), spent: { wall: this.clock.elapsed() - began, cpu: 0 } }
-    }
-    lane.drop('spent' in outcome ? outcome.spent.wall : undefined)
-    this.tally.count(task, outcome)
-    if (outcome.kind !== 'handedBack') this.#lostTheirLoop.delete(job)
-    else if (manifest.runs === 'loop' && !this.closing && this.#lostTheirLoop.size < mostRemembered) this.#lostTheirLoop.add(job)
-    if (this.#held.get(job) === held) this.#held.delete(job)
-    if (this.closing && this.#held.size === 0) {
-      this.#nothingHeld.set()
-      this.#drain.end()
-    }
-    const settlement = this.#settlementOf(held, outcome)
-    if (outcome.kind !== 'returned') {
-      // What was handed back has an error that the job does not: what it was handed back for.
-      const err = 'error' in settlement.outcome ? settlement.outcome.error : 'error' in outcome ? keptError(outcome.error) : undefined
-      this.#parts.log.warn({ job, task, attempt, outcome: outcome.kind, ...(err ? { err } : {}) }, 'attempt did not succeed')
-    }
-    this.#feed.settle(settlement, lane)
-  }
-
-  /** An outcome of a form that nobody foresaw, as a task that reaches its thread's port may make one, is a failure, and no end of the worker. */
-  #settlementOf(held: Held, outcome: Outcome): Settlement {
-    try {
-      return settlementOf(held, outcome, Math.random())
-    } catch (error) {
-      return bounded({ job: held.job, token: held.token, outcome: { event: 'fail', error: toPortable(error) } })
-    }
-  }
-
-  /** A call would have others like it wait. Where the broker cannot be told, they do not. */
-  async #hold({ job, task }: Held, what: HoldScope, holdFor: number): Promise<void> {
-    const { backend, log } = this.#parts
-    try {
-      const [known] = await backend.read([job])
-      if (!known || (what === 'key' && known.key === undefined)) return
-      const { queue, key } = known
-      await backend.gate([{ queue, ...(what === 'task' ? { task: known.task } : what === 'key' ? { key: key! } : {}), holdFor }])
-      log.info({ job, task, what, ms: holdFor }, 'jobs are held back: an attempt asked for it')
-    } catch (err) {
-      log.warn({ err, job, task }, 'what an attempt would have held back could not be')
-    }
-  }
-
-  /** How the job ended whose end published this one. */
-  async #parentOf(job: string): Promise<Parent | undefined> {
-    const [known] = await this.#parts.backend.read([job])
-    const parent = known?.parent
-    if (!parent || !isReference(parent.outcome)) return parent
-    if (!this.#desk) throw new PayloadMissingError(`The result of job ${parent.job}`, 'unconfigured')
-    return { ...parent, outcome: await this.#desk.fetchResult(parent) }
-  }
-
-  #lacking(delivery: Delivery, error: UnknownTaskError | TaskTooOldError | PayloadMissingError): void {
-    const { job, task } = delivery
-    this.#parts.log.error({ job, task, code: error.code }, error.message)
-    this.#feed.settle(bounded(deferred(delivery, toPortable(error))), undefined)
-  }
-
   /** What it says of itself: only the places count where its tasks run. */
   #info(): WorkerInfo {
     const { executors, tasks, queues } = this.#parts
     const used = new Set(Array.from(tasks.values(), ({ runs }) => runs))
     const capacity = [...used].reduce((sum, place) => sum + (executors.get(place)?.concurrency ?? 0), 0)
     return { capacity, queues, ...(this.#control ? { control: true } : {}) }
-  }
-
-  #heldAs(job: string, token: number): Held | undefined {
-    const held = this.#held.get(job)
-    return held?.token === token ? held : undefined
-  }
-
-  #loseLease({ job, token }: AttemptRef): void {
-    const held = this.#heldAs(job, token)
-    if (!held) return
-    this.#parts.log.warn({ job, task: held.task, delivery: token }, 'lease lost: another worker may have the job, and this outcome will be refused')
-    held.cancel.abort()
-  }
-
-  #refused({ job, token }: AttemptRef): void {
-    const error = new StaleAttemptError(job, token)
-    this.#parts.log.warn({ job, delivery: token, code: error.code }, error.message)
-    this.#desk?.refused({ job, token })
   }
 }

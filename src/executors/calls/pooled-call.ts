@@ -29,7 +29,7 @@ export class PooledCall<Host> {
   /** When it was asked for, on the pool's clock. */
   readonly #askedAt: number
   readonly #caller: Caller
-  #onAbort: (() => void) | undefined
+  #onAbort: ((call: this) => void) | undefined
   /** Where it was sent to; undefined while it waits. */
   host: Host | undefined
   /** The one that it must run on, where that matters. */
@@ -88,15 +88,22 @@ export class PooledCall<Host> {
 
   /** Where it has a signal. */
   onAbort(listener: (call: this) => void): void {
-    const { signal } = this.call
-    if (signal) signal.addEventListener('abort', this.#onAbort = () => listener(this))
+    if (!this.call.signal) return
+    this.#onAbort = listener
+    // Itself, and no closure: see AttemptCall in worker/attempt.ts.
+    this.call.signal.addEventListener('abort', this)
+  }
+
+  /** Its signal has aborted. */
+  handleEvent(): void {
+    this.#onAbort?.(this)
   }
 
   settle(outcome: Outcome): void {
     this.clearTimer()
     if (this.settled) return
     this.settled = true
-    if (this.#onAbort) this.call.signal?.removeEventListener('abort', this.#onAbort)
+    if (this.#onAbort) this.call.signal?.removeEventListener('abort', this)
     const told: Outcome = this.stopping ? { kind: this.stopping } : outcome
     this.task.times.record(this.name, this.#ledger.place, told, this.#ledger.now - this.#askedAt)
     this.#caller.settled(told)
