@@ -19,6 +19,9 @@ export class AttemptCancel implements CancelSignal {
     if (this.aborted) return
     this.aborted = true
     this.reason = new CancelledError('The job')
-    for (const listener of this.#listeners) typeof listener === 'function' ? listener() : listener.handleEvent()
+    for (const listener of this.#listeners) {
+      if (typeof listener === 'function') listener()
+      else listener.handleEvent()
+    }
   }
 }

@@ -75,7 +75,7 @@ export class Attempts implements AttemptListener {
 
   start(delivery: Delivery): void {
     const { job, token, task, place, suspect } = delivery
-    const { tasks, lanes, desk, settle, clock } = this.#parts
+    const { tasks, lanes, desk, clock } = this.#parts
     const manifest = tasks.get(task)
     if (!manifest) return this.#lacking(delivery, new UnknownTaskError(task, [...new Set(Array.from(tasks.values(), ({ name }) => name))]))
     let envelope
@@ -83,7 +83,7 @@ export class Attempts implements AttemptListener {
       envelope = openEnvelope(delivery.payload)
       if (isReference(envelope.args)) argsName(job) // an id that names no payload is no better than a broken envelope
     } catch (error) {
-      return settle(bounded({ job, token, outcome: { event: 'bury', error: toPortable(error) } }), undefined)
+      return this.#parts.settle(bounded({ job, token, outcome: { event: 'bury', error: toPortable(error) } }), undefined)
     }
     const { header, args } = envelope
     const { version = 1 } = header
@@ -192,21 +192,21 @@ export class Attempts implements AttemptListener {
   }
 
   #end(attempt: Attempt, outcome: Outcome): void {
-    const { tally, log, settle, onNone } = this.#parts
+    const { tally, log } = this.#parts
     const { job, task, lane, manifest } = attempt
     lane.drop('spent' in outcome ? outcome.spent.wall : undefined)
     tally.count(task, outcome)
     if (outcome.kind !== 'handedBack') this.#lostTheirLoop.delete(job)
     else if (manifest.runs === 'loop' && this.#lostTheirLoop.size < mostRemembered) this.#lostTheirLoop.add(job)
     if (this.#held.get(job) === attempt) this.#held.delete(job)
-    if (this.#held.size === 0) onNone()
+    if (this.#held.size === 0) this.#parts.onNone()
     const settlement = this.#settlementOf(attempt, outcome)
     if (outcome.kind !== 'returned') {
       // What was handed back has an error that the job does not: what it was handed back for.
       const err = 'error' in settlement.outcome ? settlement.outcome.error : 'error' in outcome ? keptError(outcome.error) : undefined
       log.warn({ job, task, attempt: attempt.attempt, outcome: outcome.kind, ...(err ? { err } : {}) }, 'attempt did not succeed')
     }
-    settle(settlement, lane)
+    this.#parts.settle(settlement, lane)
   }
 
   /** An outcome of a form that nobody foresaw, as a task that reaches its thread's port may make one, is a failure, and no end of the worker. */

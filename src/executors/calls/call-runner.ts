@@ -11,6 +11,7 @@ import * as codec from '../../wire/codec.ts'
 import { type Listener, nobody, notClosed } from '../call-reports.ts'
 import { type CpuMark, CpuShare } from '../cpu-share.ts'
 import { RunningCall, runCall } from '../running-call.ts'
+import { InFlight } from './in-flight.ts'
 import { type Heard, type RunnerStart, type SentCall, type StopReason, type ToRunner, call, encodedCall, other } from './messages.ts'
 import type { OutcomeBox } from './outcome-box.ts'
 
@@ -49,6 +50,7 @@ interface KnownTask {
 
 /** A call that has begun. */
 interface Begun {
+  readonly seq: number
   readonly running: RunningCall
   readonly definition: TaskDefinition
   /** Its arguments came as bytes, and so does its result go. */
@@ -76,7 +78,7 @@ export class CallRunner {
   readonly #tasks = new Map<number, KnownTask>()
   readonly #inbox = new Fifo<SentCall>()
   /** Those that wait for something. */
-  readonly #active = new Map<number, Begun>()
+  readonly #active = new InFlight<Begun>()
   /** The last that was taken from the inbox. */
   #taken = 0
   /** Those that were told to stop before they began. */
@@ -184,7 +186,7 @@ export class CallRunner {
     const deadline = timeout === Infinity ? Infinity : this.#clock.now() + timeout
     const running = new RunningCall(definition, attempt, deadline, this.#opened, this.#listeners[sent[5]], seq)
     const at = this.#now
-    const begun: Begun = { running, definition, encoded: sent[0] === encodedCall, at, mark: this.#cpu.begin(at), soft: sent[10]?.[0] === undefined ? undefined : running.abortAfter(sent[10][0], this.#clock), ignoresResult: sent[10]?.[2] === true }
+    const begun: Begun = { seq, running, definition, encoded: sent[0] === encodedCall, at, mark: this.#cpu.begin(at), soft: sent[10]?.[0] === undefined ? undefined : running.abortAfter(sent[10][0], this.#clock), ignoresResult: sent[10]?.[2] === true }
     if (this.#start.place === 'loop') this.#beat()
     this.#board.firstPart = seq
     // What has ended must not wait behind what may take long.
@@ -204,27 +206,33 @@ export class CallRunner {
     this.#now = this.#clock.elapsed()
     learn(task, this.#now - at)
     if (!isLater) return this.#returned(begun, result)
-    this.#active.set(seq, begun)
-    Promise.resolve(result).then(
-      (value) => { this.#settled(begun, () => this.#returned(begun, value)) },
-      (error: unknown) => { this.#settled(begun, () => this.#threw(begun, error)) }
-    )
+    this.#active.add(begun)
+    void this.#settleLater(begun, result)
   }
 
-  #settled(begun: Begun, say: () => void): void {
-    this.#active.delete(begun.running.seq)
+  /** No closures that live until it has settled: see AttemptCall in worker/attempt.ts. */
+  async #settleLater(begun: Begun, result: unknown): Promise<void> {
+    let value: unknown
+    let failure: { error: unknown } | undefined
+    try {
+      value = await result
+    } catch (error) {
+      failure = { error }
+    }
+    this.#active.delete(begun.seq)
     this.#now = this.#clock.elapsed()
-    say()
+    if (failure) this.#threw(begun, failure.error)
+    else this.#returned(begun, value)
     this.#wake()
   }
 
   #returned(begun: Begun, value: unknown): void {
-    this.#box.returned(begun.running.seq, begun.definition, begun.ignoresResult ? undefined : value, begun.encoded ? codec : undefined, this.#end(begun))
+    this.#box.returned(begun.seq, begun.definition, begun.ignoresResult ? undefined : value, begun.encoded ? codec : undefined, this.#end(begun))
     this.#flushIfLate()
   }
 
   #threw(begun: Begun, error: unknown): void {
-    this.#box.threw(begun.running.seq, error, begun.definition.rules.retry, this.#end(begun), begun.running.job !== undefined)
+    this.#box.threw(begun.seq, error, begun.definition.rules.retry, this.#end(begun), begun.running.job !== undefined)
     this.#flushIfLate()
   }
 
