@@ -30,10 +30,20 @@ const latest = 1
 /** How long to wait before a broker that failed is asked again, in milliseconds. */
 const pause = 500
 
+/** So many exchanges are under way at most: while the broker is at one, the worker makes the next. */
+const mostAtOnce = 2
+
+/** What an exchange was asked for. */
+interface Asked {
+  readonly request: ReserveRequest
+  /** How often the worker had been woken by then. */
+  readonly wakes: number
+}
+
 /**
  * Moves jobs in and outcomes out: settles all that ended in one tick, and in the same breath reserves what there is room for.
  *
- * Invariant: at most one turn is under way, and an outcome leaves `#ended` only when the broker has answered for it.
+ * Invariant: an outcome is forgotten only when the broker has answered for it.
  */
 export class JobFeed {
   readonly #parts: JobFeedParts
@@ -42,9 +52,12 @@ export class JobFeed {
   /** Since when an exchange has been tried, once or again and again, on the clock's `elapsed()`; undefined while none is. */
   askedAt: number | undefined
   readonly #abandoned = new AbortController()
-  #turning = false
+  #underWay = 0
+  /** Exchanges that the broker has failed, and that are not tried again yet. */
+  #resting = 0
   #asked = false
   #lookAgain = false
+  #wakes = 0
   #open = true
   #paused = false
   #due: { readonly at: number, readonly timer: Timer } | undefined
@@ -59,6 +72,7 @@ export class JobFeed {
     for (const lane of this.#parts.lanes.values()) lane.mayHaveMore = true
     this.#parts.draw?.refill()
     this.#lookAgain = true
+    this.#wakes++
     this.#ask()
   }
 
@@ -97,57 +111,73 @@ export class JobFeed {
 
   /** Until every outcome so far is settled. */
   async settled(): Promise<void> {
-    while ((this.#turning || this.#ended.length > 0) && !this.#abandoned.signal.aborted) {
+    while ((this.#underWay > 0 || this.#ended.length > 0) && !this.#abandoned.signal.aborted) {
       const quiet = this.#quiet.wait()
       this.#ask()
       await quiet
     }
   }
 
-  /** A turn, soon: together with whatever else this tick brings. */
+  /** An exchange, soon: together with whatever else this tick brings. */
   #ask(): void {
-    if (this.#asked || this.#turning || this.#abandoned.signal.aborted) return
+    if (this.#asked || this.#underWay === mostAtOnce || this.#abandoned.signal.aborted) return
     this.#asked = true
     afterMicrotasks(() => {
       this.#asked = false
-      void this.#turn()
+      this.#begin()
     })
   }
 
-  /** Exchanges until there is nothing to settle and nothing to ask for. */
-  async #turn(): Promise<void> {
-    this.#turning = true
-    for (;;) {
-      const request = this.#request()
-      if (this.#ended.length === 0 && !request) break
-      const ended = this.#ended
-      this.#ended = []
-      this.#lookAgain = false
-      this.#late?.[Symbol.dispose]()
-      this.#late = undefined
-      this.askedAt ??= this.#parts.clock.elapsed()
-      try {
-        await this.#exchange(ended, request)
-        this.askedAt = undefined
-      } catch (error) {
-        this.#parts.log.error({ err: error }, 'the broker did not answer; it is asked again')
-        this.#ended = [...ended, ...this.#ended]
-        this.#lookAgain = true
-        if (this.#abandoned.signal.aborted) break
-        await this.#parts.clock.sleep(pause, this.#abandoned.signal)
-      }
-    }
-    this.#turning = false
-    this.#quiet.wakeAll()
+  /** An exchange, where there is something to settle or to ask for. */
+  #begin(): void {
+    if (this.#underWay === mostAtOnce || this.#resting > 0 || this.#abandoned.signal.aborted) return
+    const request = this.#request()
+    if (this.#ended.length === 0 && !request) return
+    const ended = this.#ended
+    this.#ended = []
+    this.#lookAgain = false
+    this.#late?.[Symbol.dispose]()
+    this.#late = undefined
+    void this.#try(ended, request && { request, wakes: this.#wakes })
   }
 
-  async #exchange(ended: readonly Settlement[], request: ReserveRequest | undefined): Promise<void> {
-    const { broker, reports } = this.#parts
-    if (ended.some(({ job }) => reports.has(job))) await reports.flush()
-    if (ended.length === 0) return this.#take(request!, await broker.reserve(request!))
-    const { stale, reservation } = await broker.settle(ended, request)
-    for (const attempt of stale) this.#parts.stale(attempt)
-    if (request && reservation) this.#take(request, reservation)
+  async #try(ended: readonly Settlement[], asked: Asked | undefined): Promise<void> {
+    const { clock, log } = this.#parts
+    this.#underWay++
+    this.askedAt ??= clock.elapsed()
+    try {
+      await this.#exchange(ended, asked)
+      this.askedAt = this.#underWay === 1 ? undefined : clock.elapsed()
+    } catch (error) {
+      log.error({ err: error }, 'the broker did not answer; it is asked again')
+      this.#ended = [...ended, ...this.#ended]
+      this.#lookAgain = true
+      this.#resting++
+      await clock.sleep(pause, this.#abandoned.signal)
+      this.#resting--
+    }
+    this.#underWay--
+    this.#begin()
+    if (this.#underWay === 0) this.#quiet.wakeAll()
+  }
+
+  async #exchange(ended: readonly Settlement[], asked: Asked | undefined): Promise<void> {
+    const { broker, reports, lanes } = this.#parts
+    const request = asked?.request
+    for (const [line, lane] of lanes) lane.ask(request?.room[line] ?? 0)
+    let reservation: Reservation | undefined
+    try {
+      if (ended.some(({ job }) => reports.has(job))) await reports.flush()
+      if (ended.length === 0) reservation = await broker.reserve(request!)
+      else {
+        const settled = await broker.settle(ended, request)
+        for (const attempt of settled.stale) this.#parts.stale(attempt)
+        reservation = settled.reservation
+      }
+    } finally {
+      for (const [line, lane] of lanes) lane.answered(request?.room[line] ?? 0)
+    }
+    if (asked && reservation) this.#take(asked, reservation)
   }
 
   #request(): ReserveRequest | undefined {
@@ -178,13 +208,13 @@ export class JobFeed {
     this.#due = { at, timer }
   }
 
-  #take(request: ReserveRequest, reservation: Reservation): void {
+  #take({ request, wakes }: Asked, reservation: Reservation): void {
     const got = new Map<Line, number>()
     for (const delivery of reservation.deliveries) this.#parts.start(delivery)
     for (const delivery of reservation.deliveries) got.set(lineOf(delivery), (got.get(lineOf(delivery)) ?? 0) + 1)
     const { draw } = this.#parts
     for (const [line, lane] of this.#parts.lanes) {
-      if (this.#lookAgain || (got.get(line) ?? 0) >= (request.room[line] ?? 0)) continue
+      if (wakes !== this.#wakes || (got.get(line) ?? 0) >= (request.room[line] ?? 0)) continue
       // With weights, one queue was asked: others may have what it had not.
       lane.mayHaveMore = draw !== undefined && !draw.emptied(request.queues[0]!, line)
     }

@@ -23,6 +23,8 @@ export class Lane {
   mayHaveMore = true
   readonly #clock: Pick<Clock, 'elapsed'>
   #held = 0
+  /** How many more have been asked for. */
+  #asked = 0
   #wall = Infinity
 
   constructor(executor: Executor, clock: Pick<Clock, 'elapsed'>) {
@@ -33,6 +35,15 @@ export class Lane {
   /** How many jobs are in the worker's hands, running or about to. */
   get held(): number {
     return this.#held
+  }
+
+  /** So many more are asked for; `answered` says when that is over, whatever came of it. */
+  ask(many: number): void {
+    this.#asked += many
+  }
+
+  answered(many: number): void {
+    this.#asked -= many
   }
 
   take(): void {
@@ -47,15 +58,19 @@ export class Lane {
 
   /** How many more it may hold. */
   get room(): number {
-    return Math.max(0, this.executor.concurrency + this.#ahead - this.held)
+    return Math.max(0, this.#most - this.#held - this.#asked)
   }
 
   /**
-   * Whether the broker should be asked at once. A lane of short jobs waits until half of what it held is done: one exchange
-   * for many jobs costs little more than one for each.
+   * Whether the broker should be asked at once. A lane of short jobs waits until there is room for a third of what it may hold: one exchange
+   * for many jobs costs little more than one for each, and while it is under way the next can be.
    */
   get hungry(): boolean {
-    return this.room > 0 && (this.#ahead === 0 || this.held <= this.room)
+    return this.room > 0 && (this.#ahead === 0 || 3 * this.room >= this.#most)
+  }
+
+  get #most(): number {
+    return this.executor.concurrency + this.#ahead
   }
 
   get #ahead(): number {
