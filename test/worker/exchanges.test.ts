@@ -1,0 +1,70 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { memory } from '../../src/backends/memory/memory-backend.ts'
+import type { ReserveRequest, Settlement } from '../../src/backends/broker.ts'
+import { connect } from '../../src/client/connect.ts'
+import { startWorker } from '../../src/worker/start-worker.ts'
+import { overlaid } from '../support/overlaid.ts'
+import * as tasks from '../fixtures/queue/tasks.ts'
+
+test('while the broker is at one exchange the next is made; more than there is room for is never asked for', async () => {
+  const backend = memory()
+  const jobs = 2_000
+  let [underWay, most, worker] = [0, 0, undefined as { readonly active: number } | undefined]
+  const held: number[] = []
+  const slowly = async <T>(exchange: () => Promise<T>): Promise<T> => {
+    most = Math.max(most, ++underWay)
+    const answer = await exchange()
+    for (let turn = 0; turn < 5; turn++) await nextTurn()
+    held.push(worker?.active ?? 0)
+    underWay--
+    return answer
+  }
+  const slow = overlaid(backend, {
+    reserve: (request: ReserveRequest) => slowly(() => backend.reserve(request)),
+    settle: (settlements: readonly Settlement[], next?: ReserveRequest) => slowly(() => backend.settle(settlements, next))
+  })
+  await using queue = await connect(backend, { tasks })
+  const handles = await queue.enqueueMany(tasks.giveBack, Array.from({ length: jobs }, (_, index) => [index]))
+  await using running = await startWorker(slow, { tasks, loopConcurrency: 10 })
+  worker = running
+  expect(await Promise.all(handles.map((handle) => handle.result()))).toEqual(Array.from({ length: jobs }, (_, index) => index))
+  expect(most).toBe(2)
+  expect(Math.max(...held)).toBeLessThanOrEqual(10 + 200)
+  expect((await queue.stats()).queues['default']).toMatchObject({ succeeded: jobs, active: 0 })
+})
+
+test('an answer that is older than the news does not say that there is nothing more', async () => {
+  const backend = memory()
+  const late = Promise.withResolvers<void>()
+  let [isLate, isOut] = [false, false]
+  const exchange = async <T extends { readonly deliveries?: readonly unknown[], readonly reservation?: { readonly deliveries: readonly unknown[] } }>(answer: Promise<T>): Promise<T> => {
+    const waits = isLate
+    isLate = false
+    const found = await answer
+    if (waits) {
+      isOut = true
+      await late.promise
+    }
+    // The older answer comes right after this one.
+    if (isOut && (found.deliveries ?? found.reservation?.deliveries ?? []).length > 0) setImmediate(late.resolve)
+    return found
+  }
+  const slow = overlaid(backend, {
+    reserve: (request: ReserveRequest) => exchange(backend.reserve(request)),
+    settle: (settlements: readonly Settlement[], next?: ReserveRequest) => exchange(backend.settle(settlements, next))
+  })
+  await using queue = await connect(backend, { tasks })
+  await using worker = await startWorker(slow, { tasks, loopConcurrency: 2 })
+  const long = await queue.enqueue(tasks.waitForAbort)
+  while (worker.active === 0) await nextTurn()
+  await nextTurn()
+  isLate = true
+  await queue.enqueue(tasks.giveBack.with({ delay: '1h' }), 0) // it looks: there is nothing, and that answer will be late
+  while (!isOut) await nextTurn()
+  await long.cancel()
+  while (worker.active > 0) await nextTurn()
+  for (let turn = 0; turn < 20; turn++) await nextTurn()
+  const handles = await queue.enqueueMany(tasks.giveBack, [[1], [2], [3]])
+  expect(await Promise.all(handles.map((handle) => handle.result()))).toEqual([1, 2, 3])
+})
