@@ -37,17 +37,20 @@ test('while the broker is at one exchange the next is made; more than there is r
 test('an answer that is older than the news does not say that there is nothing more', async () => {
   const backend = memory()
   const late = Promise.withResolvers<void>()
-  let [isLate, isOut] = [false, false]
+  let isLate = false
+  const out = Promise.withResolvers<void>()
+  let lateOnes = 0
   const exchange = async <T extends { readonly deliveries?: readonly unknown[], readonly reservation?: { readonly deliveries: readonly unknown[] } }>(answer: Promise<T>): Promise<T> => {
     const waits = isLate
     isLate = false
     const found = await answer
     if (waits) {
-      isOut = true
+      out.resolve()
+      lateOnes++
       await late.promise
     }
     // The older answer comes right after this one.
-    if (isOut && (found.deliveries ?? found.reservation?.deliveries ?? []).length > 0) setImmediate(late.resolve)
+    if (lateOnes > 0 && (found.deliveries ?? found.reservation?.deliveries ?? []).length > 0) setImmediate(late.resolve)
     return found
   }
   const slow = overlaid(backend, {
@@ -61,7 +64,7 @@ test('an answer that is older than the news does not say that there is nothing m
   await nextTurn()
   isLate = true
   await queue.enqueue(tasks.giveBack.with({ delay: '1h' }), 0) // it looks: there is nothing, and that answer will be late
-  while (!isOut) await nextTurn()
+  await out.promise
   await long.cancel()
   while (worker.active > 0) await nextTurn()
   for (let turn = 0; turn < 20; turn++) await nextTurn()
