@@ -43,6 +43,25 @@ export class BackendModel {
     this.now = now
   }
 
+  /** Another one, which has come to where this is. */
+  copy(): BackendModel {
+    const copy = new BackendModel(this.now)
+    copy.news.push(...this.news)
+    for (const [id, job] of this.#jobs) copy.#jobs.set(id, job)
+    for (const [id, payload] of this.#payloads) copy.#payloads.set(id, payload)
+    for (const [id, links] of this.#links) copy.#links.set(id, links)
+    for (const [key, hold] of this.#holds) copy.#holds.set(key, hold)
+    for (const [id, entries] of this.#history) copy.#history.set(id, entries)
+    for (const [worker, until] of this.#leases) copy.#leases.set(worker, until)
+    for (const worker of this.#ending) copy.#ending.add(worker)
+    for (const [queue, gates] of this.#gates) copy.#gates.set(queue, new Map(gates))
+    for (const [queue, { reached, keys }] of this.#turns) copy.#turns.set(queue, { reached, keys: new Map(keys) })
+    for (const [id, rank] of this.#ranks) copy.#ranks.set(id, rank)
+    for (const [key, id] of this.#holders) copy.#holders.set(key, id)
+    for (const queue of this.#queues) copy.#queues.add(queue)
+    return copy
+  }
+
   get jobs(): readonly Job[] {
     return [...this.#jobs.values()]
   }

@@ -99,6 +99,45 @@ export function to({ port }: RedisServer): (socket: Socket) => void {
   }
 }
 
+/** Breaks connections where it is told, by what has passed and not by time: so a test breaks them at the same place each time. */
+export class Fuse {
+  #way: 'there' | 'back' = 'there'
+  #left = Infinity
+  /** How often it has broken one. */
+  blown = 0
+
+  /** After so many bytes more of what goes there, or comes back, the connection breaks. */
+  arm(way: 'there' | 'back', bytes: number): void {
+    this.#way = way
+    this.#left = bytes
+  }
+
+  /** Passes on what comes and goes, for a `relay`. */
+  to({ port }: RedisServer): (socket: Socket) => void {
+    return (socket) => {
+      const onward = connect(port, '127.0.0.1').on('error', () => {}).on('close', () => socket.destroy())
+      let broken = false
+      const pass = (way: 'there' | 'back', chunk: Buffer, target: Socket): void => {
+        if (broken) return
+        if (way !== this.#way || chunk.length <= this.#left) {
+          if (way === this.#way) this.#left -= chunk.length
+          target.write(chunk)
+          return
+        }
+        broken = true
+        this.blown++
+        const last = chunk.subarray(0, this.#left)
+        this.#left = Infinity
+        if (way === 'back') socket.end(last)
+        // Whoever asked hears of it once the server has: so nothing of it is done later than is looked for.
+        onward.end(way === 'there' ? last : '')
+      }
+      socket.on('close', () => onward.destroy()).on('data', (chunk: Buffer) => pass('there', chunk, onward))
+      onward.on('data', (chunk: Buffer) => pass('back', chunk, socket))
+    }
+  }
+}
+
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -1,0 +1,167 @@
+import * as fc from 'fast-check'
+import { expect } from 'vitest'
+import type { Backend } from '../../src/backends/backend.ts'
+import { lines } from '../../src/jobs/job.ts'
+import { finalStates, isFinal, jobStates } from '../../src/jobs/states.ts'
+import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
+import { BackendModel } from '../../src/testing/backend-model.ts'
+import { result, spent } from '../../src/testing/backend-conformance/bench.ts'
+import { type Seen, type Step, askOf, lookAt, lookAtModel, stepsOf } from '../../src/testing/backend-conformance/steps.ts'
+
+/** A handle whose way to what it stands for can be cut. */
+export interface Cuttable {
+  readonly backend: Backend
+  /** Once so much more has gone there, or come back, it is cut: up to 1,500 bytes, or what is as much elsewhere. */
+  cut(way: 'there' | 'back', after: number): void
+  /** How often it was cut. */
+  readonly cuts: number
+  /** What a cut means: it goes on, on another connection; it is of no use from then on; or it goes on, and what was cut off has certainly not been done. */
+  readonly afterwards: 'unknown' | 'dead' | 'undone'
+  /** Nobody uses it any more, and nobody closes it: so do programs that die. */
+  drop(): Promise<void>
+}
+
+export interface CutPlace extends AsyncDisposable {
+  open(): Promise<Cuttable>
+  /** A handle that is not cut. */
+  observe(): Promise<Backend>
+  /** What is left where all jobs are gone, and all gates open. */
+  leftovers(): Promise<readonly string[]>
+}
+
+interface Move {
+  readonly step: Step
+  /** Which of two handles. */
+  readonly who: number
+  readonly cut: { readonly way: 'there' | 'back', readonly after: number } | undefined
+  /** The handle closes while this is under way, or is given up after it, and another is opened. */
+  readonly drop: 'closed' | 'dropped' | undefined
+}
+
+const gated = true
+
+function moves(): fc.Arbitrary<readonly Move[]> {
+  const onceIn = <T>(times: number, value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.oneof({ weight: times - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value })
+  return fc.array(fc.record({
+    step: stepsOf(fc, { gated, linked: true }),
+    who: fc.nat(1),
+    cut: onceIn(6, fc.record({ way: fc.constantFrom('there' as const, 'back' as const), after: fc.oneof(fc.nat(40), fc.nat(1_500)) })),
+    drop: onceIn(15, fc.constantFrom('closed' as const, 'dropped' as const))
+  }), { minLength: 20, maxLength: 50, size: 'max' })
+}
+
+/**
+ * Replays random histories whose calls are cut off at any byte or statement, and whose handles go. Whoever asked cannot tell then whether it was done; but it was, once and as a whole, or it
+ * was not: what is seen afterwards is what one of both models shows, and so it goes on.
+ *
+ * @param lanes so many histories at a time, since they wait for connections
+ */
+export async function replayCut(open: (clock: VirtualClock) => CutPlace, { runs, seed, lanes = 1 }: { readonly runs: number, readonly seed?: number | undefined, readonly lanes?: number }): Promise<Tally> {
+  const tally: Tally = { histories: 0, cuts: 0, lost: 0, done: 0, drops: 0 }
+  const random = Math.floor(Math.random() * 2 ** 31)
+  const lane = fc.asyncProperty(moves(), (history) => replay(history, open, tally))
+  const all = Array.from({ length: lanes }, (_, at) => fc.assert(lane, { numRuns: Math.ceil(runs / lanes), seed: (seed ?? random) + at, endOnFailure: seed === undefined }))
+  await Promise.allSettled(all)
+  await Promise.all(all)
+  return tally
+}
+
+export interface Tally {
+  histories: number
+  cuts: number
+  /** Calls that were not answered; and how many of these were seen to have been done. */
+  lost: number
+  done: number
+  drops: number
+}
+
+async function replay(history: readonly Move[], open: (clock: VirtualClock) => CutPlace, tally: Tally): Promise<void> {
+  const clock = new VirtualClock()
+  await using place = open(clock)
+  const observer = await place.observe()
+  const handles = [await place.open(), await place.open()]
+  const seen: Seen = { ids: [], deliveries: [] }
+  let worlds = [new BackendModel(clock.now())]
+  for (const [at, { step, who, cut, drop }] of history.entries()) {
+    const story = `step ${at + 1}, ${step.does}`
+    const handle = handles[who]!
+    const ask = askOf(step, { seen, known: worlds[0]!.jobs, clock, gated, linked: true })
+    if (cut) handle.cut(cut.way, cut.after)
+    const { cuts } = handle
+    const asked = ask.backend(handle.backend).then((answer) => ({ answer }), (error: unknown) => ({ error }))
+    if (drop === 'closed') await handle.backend.close().catch(() => {})
+    const heard = await asked
+    const before = worlds
+    if ('answer' in heard) worlds = matching(worlds, (model) => expect(heard.answer, `${story}: what it was answered`).toEqual(ask.model(model)))
+    else {
+      expect(heard.error, story).toMatchObject({ code: 'BACKEND_FAILED' })
+      expect(handle.cuts, `${story}: it was cut`).toBeGreaterThan(cuts)
+      tally.lost++
+      if (handle.afterwards !== 'undone') worlds = [...worlds, ...worlds.map((model) => {
+        const done = model.copy()
+        ask.model(done)
+        return done
+      })]
+    }
+    if (drop || (handle.afterwards === 'dead' && handle.cuts > 0)) {
+      if (drop) tally.drops++
+      tally.cuts += handle.cuts
+      if (drop !== 'closed') await handle.drop()
+      handles[who] = await place.open()
+    }
+    const found = await lookAt(observer, seen, gated)
+    worlds = matching(worlds, (model) => expect(found, `${story}: what is there after it`).toEqual(lookAtModel(model, seen, gated)))
+    if (!('answer' in heard) && worlds.every((model) => !before.includes(model))) tally.done++
+  }
+  for (const handle of handles) {
+    tally.cuts += handle.cuts
+    await handle.drop()
+  }
+  tally.histories++
+  await drain(observer, place, clock, seen, worlds[0]!)
+}
+
+/** Those of which it holds; one, at least. */
+function matching(worlds: readonly BackendModel[], holds: (model: BackendModel) => void): BackendModel[] {
+  const errors: unknown[] = []
+  const left = worlds.filter((model) => {
+    try {
+      holds(model)
+      return true
+    } catch (error) {
+      errors.push(error)
+      return false
+    }
+  })
+  if (left.length === 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors, `none of ${worlds.length} ways in which it may have gone is how it is: ${errors.map((error) => (error as Error).message).join('; ')}`, { cause: errors[0] })
+  return left
+}
+
+/** All that is there comes to one end, and leaves nothing behind. */
+async function drain(backend: Backend, place: CutPlace, clock: VirtualClock, { ids }: Seen, model: BackendModel): Promise<void> {
+  await backend.gate(['a', 'b'].flatMap((queue) => [{}, { task: 'task' }, { key: 'k' }, { key: 'l' }, { key: '*' }].map((name) => ({ queue, ...name, rule: null, paused: false }))))
+  await clock.advance(10_000)
+  for (let idle = 0; idle < 3;) {
+    const { deliveries, nextDue } = await backend.reserve({ worker: 'after', queues: ['a', 'b', 'linked'], room: Object.fromEntries(lines.map((line) => [line, 100])), lease: 60_000 })
+    const { stale } = await backend.settle(deliveries.map(({ job, token }) => ({ job, token, outcome: { event: 'succeed', result, spent } })))
+    expect(stale).toEqual([])
+    const { rescued, buried } = await backend.sweep(Infinity)
+    if (nextDue > 0 && nextDue < Infinity) await clock.advance(nextDue)
+    idle = deliveries.length + rescued.length + buried.length === 0 && nextDue === Infinity ? idle + 1 : 0
+  }
+  const all = await backend.list({ limit: 1_000 })
+  for (const job of all) expect(isFinal(job.state), `${job.id} is ${job.state}`).toBe(true)
+  const had = new Set(model.jobs.map(({ id }) => id))
+  expect(ids.filter((id) => had.has(id) && !all.some((job) => job.id === id)), 'what was there is not lost').toEqual([])
+  const { queues } = await backend.stats()
+  for (const [queue, counts] of Object.entries(queues)) {
+    expect(counts, queue).toEqual(Object.fromEntries(jobStates.map((state) => [state, all.filter((job) => job.queue === queue && job.state === state).length])))
+  }
+  await backend.leave('after')
+  await backend.purge({ states: finalStates, olderThan: 0, limit: 1_000 })
+  await clock.advance(2_000)
+  await backend.sweep(Infinity)
+  expect(await backend.list({ limit: 10 })).toEqual([])
+  expect(await backend.gates()).toEqual([])
+  expect(await place.leftovers()).toEqual([])
+}
