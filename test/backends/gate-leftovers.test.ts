@@ -7,7 +7,7 @@ import { sqlite } from '../../src/backends/sqlite/sqlite-backend.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { newJob, request, succeed } from '../../src/testing/backend-conformance/bench.ts'
 import { RedisServer } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 /** A hundred keys under a rate, each with two jobs that run and are removed, and a gate that is opened again; then time passes. */
@@ -44,7 +44,7 @@ test('of keys that have come and gone nothing stays in a file', async () => {
   expect(Object.fromEntries(rows)).toEqual({ gates: 1, turns: 0, gate_active: 0, holders: 0, ordered: 0, keyed: 0, parked: 0, opening: 0 })
 })
 
-testWith(['redis-server', '--version'], 'apt-get install redis-server')('of keys that have come and gone nothing stays on a server', async () => {
+testWithRedis()('of keys that have come and gone nothing stays on a server', async () => {
   await using server = await RedisServer.start()
   const clock = new VirtualClock()
   const backend = await redis(server.url, { clock })

@@ -3,10 +3,10 @@ import { connectShared } from '../../src/client/shared/connect-shared.ts'
 import type { LeasedPermit } from '../../src/client/shared/leased.ts'
 import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
 import { sleep } from '../../src/concurrency/sleep.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { sharedPlaces } from './shared-places.ts'
 
-const withRedis = testWith(['redis-server', '--version'], 'apt-get install redis-server')
+const withRedis = testWithRedis()
 const places = sharedPlaces()
 
 /** Settled by now, or still open. */

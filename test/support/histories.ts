@@ -10,5 +10,5 @@ export const histories: { readonly runs: number, readonly seed: number | undefin
   seed: process.env['HISTORIES_SEED'] === undefined ? undefined : Number(process.env['HISTORIES_SEED'])
 }
 
-/** Those in which calls are cut off, which take longer: 100, or as HISTORIES says. */
-export const cutHistories: typeof histories = { ...histories, runs: Number(asked ?? 100) }
+/** Those in which calls are cut off, which take longer: 80, or as HISTORIES says. */
+export const cutHistories: typeof histories = { ...histories, runs: Number(asked ?? 80) }

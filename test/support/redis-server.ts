@@ -4,6 +4,9 @@ import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { temporaryFolder } from './temporary-folder.ts'
 
+/** Redis, or Valkey with REDIS_SERVER=valkey-server: what is said of one holds for the other. */
+export const redisProgram: string = process.env['REDIS_SERVER'] ?? 'redis-server'
+
 /** A server of the test's own, on the loopback, with a port and a folder of its own. */
 export class RedisServer implements AsyncDisposable {
   readonly url: string
@@ -26,10 +29,10 @@ export class RedisServer implements AsyncDisposable {
 
   /** Resolves when it answers as given: by default, when it has loaded its data. */
   async start(answer = /^(\+PONG|-NOAUTH)/): Promise<void> {
-    const child = spawn('redis-server', ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder.path, '--save', '', ...this.#flags], { stdio: 'ignore' })
+    const child = spawn(redisProgram, ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder.path, '--save', '', ...this.#flags], { stdio: 'ignore' })
     this.#process = child
     while (!answer.test(await this.say('PING').catch(String))) {
-      if (child.exitCode !== null) throw new Error(`redis-server ${this.#flags.join(' ')} ended with ${child.exitCode}`)
+      if (child.exitCode !== null) throw new Error(`${redisProgram} ${this.#flags.join(' ')} ended with ${child.exitCode}`)
       await wait(10)
     }
   }

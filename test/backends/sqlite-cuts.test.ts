@@ -1,48 +1,16 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, test } from 'vitest'
 import type { Backend } from '../../src/backends/backend.ts'
-import { redis } from '../../src/backends/redis/redis-backend.ts'
 import { sqlite } from '../../src/backends/sqlite/sqlite-backend.ts'
-import type { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { BackendError } from '../../src/kernel/errors.ts'
+import type { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import type { Asked } from '../fixtures/backends/dying-thread.ts'
-import { cutHistories as histories } from '../support/histories.ts'
-import { Fuse, RedisServer, relay } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { cutHistories } from '../support/histories.ts'
 import { Fate, fated, letFatesHappen } from '../support/sqlite-faults.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
-import { type CutPlace, type Cuttable, type Tally, replayCut } from './cut-histories.ts'
-
-let places = 0
-const timeout = 60_000 + histories.runs * 1_000
-
-function redisPlace(server: RedisServer, clock: VirtualClock): CutPlace {
-  const prefix = `cut-${++places}`
-  const opened = new AsyncDisposableStack()
-  return {
-    async open(): Promise<Cuttable> {
-      const fuse = new Fuse()
-      const line = opened.use(await relay(fuse.to(server)))
-      const backend = await redis(line.url, { prefix, clock })
-      opened.defer(() => backend.close())
-      return {
-        backend, afterwards: 'unknown',
-        cut: (way, after) => fuse.arm(way, after),
-        get cuts() { return fuse.blown },
-        drop: () => line.cut()
-      }
-    },
-    async observe() {
-      const backend = await redis(server.url, { prefix, clock })
-      opened.defer(() => backend.close())
-      return backend
-    },
-    leftovers: async () => (await server.say(`KEYS ${prefix}:*`)).split('\r\n').filter((line) => line.startsWith(prefix) && !/:(gated|queues|counts)$/.test(line)),
-    [Symbol.asyncDispose]: () => opened.disposeAsync()
-  }
-}
+import { type CutPlace, type Cuttable, replayCut } from './cut-histories.ts'
 
 letFatesHappen()
 
@@ -115,27 +83,14 @@ async function inThread(path: string, clock: VirtualClock): Promise<Cuttable> {
   }
 }
 
-/** So that a run in which nothing was cut shows. */
-function report({ histories: runs, cuts, lost, done, drops }: Tally): void {
-  console.log(`${runs} histories, ${cuts} cuts: ${lost} calls were not answered, of which ${done} had been done; ${drops} handles went`)
-  expect(cuts).toBeGreaterThan(runs)
-}
-
 describe('random histories, cut off', () => {
-  let server: Promise<RedisServer> | undefined
-  afterAll(async () => (await server)?.[Symbol.asyncDispose]())
-
-  testWith(['redis-server', '--version'], 'apt-get install redis-server')('connections to a server break at any byte, and handles go', { timeout }, async () => {
-    const started = await (server ??= RedisServer.start())
-    report(await replayCut((clock) => redisPlace(started, clock), { ...histories, lanes: 8 }))
-  })
-
   const files = { 'a statement in a file fails': here('fails'), 'who uses a file dies between any two statements': here('dies'), 'a thread that uses a file ends between any two statements': inThread }
   for (const [name, open] of Object.entries(files)) {
-    test(`${name}, and handles go`, { timeout }, async () => {
+    test(`${name}, and handles go`, { timeout: 60_000 + cutHistories.runs * 1_000 }, async () => {
       using folder = temporaryFolder()
-      const runs = open === inThread ? Math.ceil(histories.runs / 20) : histories.runs
-      report(await replayCut((clock) => filePlace(join(folder.path, `${++places}.db`), clock, open), { ...histories, runs }))
+      let places = 0
+      const runs = open === inThread ? Math.ceil(cutHistories.runs / 20) : cutHistories.runs
+      await replayCut((clock) => filePlace(join(folder.path, `${++places}.db`), clock, open), { ...cutHistories, runs })
     })
   }
 })
