@@ -6,6 +6,7 @@ import { finalStates, isFinal, jobStates } from '../../src/jobs/states.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { BackendModel } from '../../src/testing/backend-model.ts'
 import { result, spent } from '../../src/testing/backend-conformance/bench.ts'
+import { events, lastOf } from '../../src/testing/backend-conformance/bus.ts'
 import { type Seen, type Step, askOf, lookAt, lookAtModel, stepsOf } from '../../src/testing/backend-conformance/steps.ts'
 
 /** A handle whose way to what it stands for can be cut. */
@@ -52,14 +53,14 @@ function moves(): fc.Arbitrary<readonly Move[]> {
 
 /**
  * Replays random histories whose calls are cut off at any byte or statement, and whose handles go. Whoever asked cannot tell then whether it was done; but it was, once and as a whole, or it
- * was not: what is seen afterwards is what one of both models shows, and so it goes on.
+ * was not: what is seen afterwards, and told, is what one of both models shows, and so it goes on.
  *
  * @param lanes so many histories at a time, since they wait for connections
  */
 export async function replayCut(open: (clock: VirtualClock) => CutPlace, { runs, seed, lanes = 1 }: { readonly runs: number, readonly seed?: number | undefined, readonly lanes?: number }): Promise<void> {
   const tally = { histories: 0, cuts: 0, lost: 0, done: 0, drops: 0 }
   const random = Math.floor(Math.random() * 2 ** 31)
-  const lane = fc.asyncProperty(moves(), (history) => replay(history, open, tally))
+  const lane = fc.asyncProperty(moves(), fc.boolean(), (history, isHeard) => replay(history, isHeard, open, tally))
   const all = Array.from({ length: lanes }, (_, at) => fc.assert(lane, { numRuns: Math.ceil(runs / lanes), seed: (seed ?? random) + at, endOnFailure: seed === undefined }))
   await Promise.allSettled(all)
   await Promise.all(all)
@@ -69,10 +70,11 @@ export async function replayCut(open: (clock: VirtualClock) => CutPlace, { runs,
 
 type Tally = Record<'histories' | 'cuts' | 'lost' | 'done' | 'drops', number>
 
-async function replay(history: readonly Move[], open: (clock: VirtualClock) => CutPlace, tally: Tally): Promise<void> {
+async function replay(history: readonly Move[], isHeard: boolean, open: (clock: VirtualClock) => CutPlace, tally: Tally): Promise<void> {
   const clock = new VirtualClock()
   await using place = open(clock)
   const observer = await place.observe()
+  using ear = isHeard ? await events(observer) : undefined
   const handles = [await place.open(), await place.open()]
   const seen: Seen = { ids: [], deliveries: [] }
   let worlds = [new BackendModel(clock.now())]
@@ -111,6 +113,12 @@ async function replay(history: readonly Move[], open: (clock: VirtualClock) => C
     tally.cuts += handle.cuts
     await handle.drop()
   }
+  if (ear) {
+    const told = (await ear.until(await lastOf(observer))).filter((event) => 'job' in event).slice(0, -1)
+    const byJob = Object.groupBy(told, ({ job }) => job)
+    worlds = matching(worlds, (model) => expect(byJob, 'what was told of each job, in order').toEqual(Object.groupBy(model.news, ({ job }) => job)))
+    ear[Symbol.dispose]()
+  }
   tally.histories++
   await drain(observer, place, clock, seen, worlds[0]!)
 }
@@ -136,7 +144,7 @@ async function drain(backend: Backend, place: CutPlace, clock: VirtualClock, { i
   await backend.gate(['a', 'b'].flatMap((queue) => [{}, { task: 'task' }, { key: 'k' }, { key: 'l' }, { key: '*' }].map((name) => ({ queue, ...name, rule: null, paused: false }))))
   await clock.advance(10_000)
   for (let idle = 0; idle < 3;) {
-    const { deliveries, nextDue } = await backend.reserve({ worker: 'after', queues: ['a', 'b', 'linked'], room: Object.fromEntries(lines.map((line) => [line, 100])), lease: 60_000 })
+    const { deliveries, nextDue } = await backend.reserve({ worker: 'after', queues: ['a', 'b', 'linked', 'the last'], room: Object.fromEntries(lines.map((line) => [line, 100])), lease: 60_000 })
     const { stale } = await backend.settle(deliveries.map(({ job, token }) => ({ job, token, outcome: { event: 'succeed', result, spent } })))
     expect(stale).toEqual([])
     const { rescued, buried } = await backend.sweep(Infinity)
