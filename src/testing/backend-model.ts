@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import {
   type AttemptRef, type BrokerStats, type Delivery, type QueueStats, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, type Taken, unknownWorker
 } from '../backends/broker.ts'
@@ -60,6 +61,17 @@ export class BackendModel {
     for (const [key, id] of this.#holders) copy.#holders.set(key, id)
     for (const queue of this.#queues) copy.#queues.add(queue)
     return copy
+  }
+
+  /** Nobody can ever tell one from the other. */
+  isLike(other: BackendModel): boolean {
+    return isDeepStrictEqual(this.#all(), other.#all())
+  }
+
+  #all(): readonly unknown[] {
+    return [
+      [...this.#jobs], this.news, this.#payloads, this.#links, this.#holds, this.#history, this.#leases, this.#ending, this.#gates, this.#turns, this.#ranks, this.#holders, this.#queues
+    ]
   }
 
   get jobs(): readonly Job[] {

@@ -32,6 +32,8 @@ export interface CutPlace extends AsyncDisposable {
 
 interface Move {
   readonly step: Step
+  /** Asked in the same moment. */
+  readonly also: Step | undefined
   /** Which of two handles. */
   readonly who: number
   readonly cut: { readonly way: 'there' | 'back', readonly after: number } | undefined
@@ -41,10 +43,15 @@ interface Move {
 
 const gated = true
 
+/** Steps with which none is asked at the same time: an id that is removed is not published again. */
+const alone: ReadonlySet<Step['does']> = new Set(['pass', 'purge'])
+
 function moves(): fc.Arbitrary<readonly Move[]> {
   const onceIn = <T>(times: number, value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.oneof({ weight: times - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value })
+  const step = stepsOf(fc, { gated, linked: true })
   return fc.array(fc.record({
-    step: stepsOf(fc, { gated, linked: true }),
+    step,
+    also: onceIn(4, step.filter(({ does }) => !alone.has(does))),
     who: fc.nat(1),
     cut: onceIn(6, fc.record({ way: fc.constantFrom('there' as const, 'back' as const), after: fc.oneof(fc.nat(40), fc.nat(1_500)) })),
     drop: onceIn(15, fc.constantFrom('closed' as const, 'dropped' as const))
@@ -77,28 +84,31 @@ async function replay(history: readonly Move[], isHeard: boolean, open: (clock: 
   using ear = isHeard ? await events(observer) : undefined
   const handles = [await place.open(), await place.open()]
   const seen: Seen = { ids: [], deliveries: [] }
-  let worlds = [new BackendModel(clock.now())]
-  for (const [at, { step, who, cut, drop }] of history.entries()) {
-    const story = `step ${at + 1}, ${step.does}`
+  let worlds = [{ model: new BackendModel(clock.now()), done: [] as readonly number[] }]
+  for (const [at, { step, also, who, cut, drop }] of history.entries()) {
+    const steps = also && !alone.has(step.does) ? [step, also] : [step]
+    const story = `step ${at + 1}, ${steps.map(({ does }) => does).join(' and ')}`
     const handle = handles[who]!
-    const ask = askOf(step, { seen, known: worlds[0]!.jobs, clock, gated, linked: true })
+    const asks = steps.map((one) => askOf(one, { seen, known: worlds[0]!.model.jobs, clock, gated, linked: true }))
     if (cut) handle.cut(cut.way, cut.after)
     const { cuts } = handle
-    const asked = ask.backend(handle.backend).then((answer) => ({ answer }), (error: unknown) => ({ error }))
+    const asked = asks.map((ask) => ask.backend(handle.backend).then((answer) => ({ answer }), (error: unknown) => ({ error })))
     if (drop === 'closed') await handle.backend.close().catch(() => {})
-    const heard = await asked
-    const before = worlds
-    if ('answer' in heard) worlds = matching(worlds, (model) => expect(heard.answer, `${story}: what it was answered`).toEqual(ask.model(model)))
-    else {
-      expect(heard.error, story).toMatchObject({ code: 'BACKEND_FAILED' })
+    const heard = await Promise.all(asked)
+    const lost = heard.flatMap((one, index) => 'error' in one ? [index] : [])
+    for (const index of lost) {
+      expect(heard[index], story).toMatchObject({ error: { code: 'BACKEND_FAILED' } })
       expect(handle.cuts, `${story}: it was cut`).toBeGreaterThan(cuts)
-      tally.lost++
-      if (handle.afterwards !== 'undone') worlds = [...worlds, ...worlds.map((model) => {
-        const done = model.copy()
-        ask.model(done)
-        return done
-      })]
     }
+    tally.lost += lost.length
+    const ways = orders(asks.map((_, index) => index)).filter((way) => heard.every((one, index) => 'error' in one ? handle.afterwards !== 'undone' || !way.includes(index) : way.includes(index)))
+    worlds = matching(worlds.flatMap(({ model }) => ways.map((done) => ({ model: model.copy(), done }))), ({ model, done }) => {
+      for (const index of done) {
+        const expected = asks[index]!.model(model)
+        const one = heard[index]!
+        if ('answer' in one) expect(one.answer, `${story}: what it was answered`).toEqual(expected)
+      }
+    })
     if (drop || (handle.afterwards === 'dead' && handle.cuts > 0)) {
       if (drop) tally.drops++
       tally.cuts += handle.cuts
@@ -106,8 +116,10 @@ async function replay(history: readonly Move[], isHeard: boolean, open: (clock: 
       handles[who] = await place.open()
     }
     const found = await lookAt(observer, seen, gated)
-    worlds = matching(worlds, (model) => expect(found, `${story}: what is there after it`).toEqual(lookAtModel(model, seen, gated)))
-    if (!('answer' in heard) && worlds.every((model) => !before.includes(model))) tally.done++
+    worlds = matching(worlds, ({ model }) => expect(found, `${story}: what is there after it`).toEqual(lookAtModel(model, seen, gated)))
+    // Of those that are alike one is enough: else they would become very many.
+    worlds = worlds.filter(({ model }, index) => !worlds.slice(0, index).some((before) => before.model.isLike(model)))
+    tally.done += Math.min(...worlds.map(({ done }) => done.filter((index) => lost.includes(index)).length))
   }
   for (const handle of handles) {
     tally.cuts += handle.cuts
@@ -116,19 +128,24 @@ async function replay(history: readonly Move[], isHeard: boolean, open: (clock: 
   if (ear) {
     const told = (await ear.until(await lastOf(observer))).filter((event) => 'job' in event).slice(0, -1)
     const byJob = Object.groupBy(told, ({ job }) => job)
-    worlds = matching(worlds, (model) => expect(byJob, 'what was told of each job, in order').toEqual(Object.groupBy(model.news, ({ job }) => job)))
+    worlds = matching(worlds, ({ model }) => expect(byJob, 'what was told of each job, in order').toEqual(Object.groupBy(model.news, ({ job }) => job)))
     ear[Symbol.dispose]()
   }
   tally.histories++
-  await drain(observer, place, clock, seen, worlds[0]!)
+  await drain(observer, place, clock, seen, worlds[0]!.model)
+}
+
+/** Every order of every part of them. */
+function orders(all: readonly number[]): number[][] {
+  return [[], ...all.flatMap((first) => orders(all.filter((one) => one !== first)).map((rest) => [first, ...rest]))]
 }
 
 /** Those of which it holds; one, at least. */
-function matching(worlds: readonly BackendModel[], holds: (model: BackendModel) => void): BackendModel[] {
+function matching<T>(worlds: readonly T[], holds: (world: T) => void): T[] {
   const errors: unknown[] = []
-  const left = worlds.filter((model) => {
+  const left = worlds.filter((world) => {
     try {
-      holds(model)
+      holds(world)
       return true
     } catch (error) {
       errors.push(error)
