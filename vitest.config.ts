@@ -2,12 +2,16 @@ import { type ViteUserConfig, defineConfig } from 'vitest/config'
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'forks',
     // Two cores: tests start threads and processes of their own, and a stall must not be our own doing.
     maxWorkers: 2,
     testTimeout: 30_000,
-    hookTimeout: 30_000
+    hookTimeout: 30_000,
+    projects: [
+      { extends: true, test: { name: 'all', include: ['test/**/*.test.ts'] } },
+      // What is a server's own is said of Valkey as well.
+      { extends: true, test: { name: 'valkey', include: ['test/backends/redis*.test.ts', 'test/backends/gate-leftovers.test.ts', 'test/worker/redis-away.test.ts'], env: { REDIS_SERVER: 'valkey-server', HISTORIES: process.env['HISTORIES'] ?? '60' } } }
+    ]
   }
 })
 

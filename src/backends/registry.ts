@@ -18,7 +18,7 @@ export interface OpenOptions {
   readonly durability?: 'process' | 'disk'
 }
 
-const forms = ['memory:', 'sqlite:app.db', 'sqlite:/data/app.db?durability=disk', 'redis://localhost:6379', 'rediss://user:password@host/0?prefix=shop']
+const forms = ['memory:', 'sqlite:app.db', 'sqlite:/data/app.db?durability=disk', 'redis://localhost:6379', 'rediss://user:password@host/0?prefix=shop', 'valkey://localhost:6379']
 
 /**
  * Opens the backend that a URL names. Loads only that one's code. `connect` and `startWorker` take the URL too; a backend that is handed to
@@ -52,7 +52,9 @@ export async function openBackend(url: string, options: OpenOptions = {}): Promi
       return sqlite(path, { clock, log, durability })
     }
     case 'redis':
-    case 'rediss': {
+    case 'rediss':
+    case 'valkey':
+    case 'valkeys': {
       const { server, prefix = options.prefix } = redisParts(url)
       const { redis } = await import('./redis/redis-backend.ts').catch((error: unknown) => {
         throw (error as { code?: unknown }).code === 'ERR_MODULE_NOT_FOUND' ? new MissingPackageError('A redis: URL', '@redis/client') : error

@@ -14,8 +14,9 @@ export function sqliteParts(rest: string): { path: string, durability?: 'process
   return { path, durability }
 }
 
-/** The server's own URL, and what is ours: `?prefix=`, which lets applications share a server. */
-export function redisParts(url: string): { server: string, prefix?: string } {
+/** The server's own URL, as Redis has it, and what is ours: `?prefix=`, which lets applications share a server. */
+export function redisParts(given: string): { server: string, prefix?: string } {
+  const url = given.replace(/^valkey/i, 'redis')
   const mark = url.indexOf('?')
   if (mark < 0) return { server: url }
   const query = new URLSearchParams(url.slice(mark + 1))

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import {
   type AttemptRef, type BrokerStats, type Delivery, type QueueStats, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, type Taken, unknownWorker
 } from '../backends/broker.ts'
@@ -41,6 +42,36 @@ export class BackendModel {
 
   constructor(now: number) {
     this.now = now
+  }
+
+  /** Another one, which has come to where this is. */
+  copy(): BackendModel {
+    const copy = new BackendModel(this.now)
+    copy.news.push(...this.news)
+    for (const [id, job] of this.#jobs) copy.#jobs.set(id, job)
+    for (const [id, payload] of this.#payloads) copy.#payloads.set(id, payload)
+    for (const [id, links] of this.#links) copy.#links.set(id, links)
+    for (const [key, hold] of this.#holds) copy.#holds.set(key, hold)
+    for (const [id, entries] of this.#history) copy.#history.set(id, entries)
+    for (const [worker, until] of this.#leases) copy.#leases.set(worker, until)
+    for (const worker of this.#ending) copy.#ending.add(worker)
+    for (const [queue, gates] of this.#gates) copy.#gates.set(queue, new Map(gates))
+    for (const [queue, { reached, keys }] of this.#turns) copy.#turns.set(queue, { reached, keys: new Map(keys) })
+    for (const [id, rank] of this.#ranks) copy.#ranks.set(id, rank)
+    for (const [key, id] of this.#holders) copy.#holders.set(key, id)
+    for (const queue of this.#queues) copy.#queues.add(queue)
+    return copy
+  }
+
+  /** Nobody can ever tell one from the other. */
+  isLike(other: BackendModel): boolean {
+    return isDeepStrictEqual(this.#all(), other.#all())
+  }
+
+  #all(): readonly unknown[] {
+    return [
+      [...this.#jobs], this.news, this.#payloads, this.#links, this.#holds, this.#history, this.#leases, this.#ending, this.#gates, this.#turns, this.#ranks, this.#holders, this.#queues
+    ]
   }
 
   get jobs(): readonly Job[] {

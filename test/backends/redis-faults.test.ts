@@ -4,14 +4,15 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Backend } from '../../src/backends/backend.ts'
 import { type RedisOptions, redis } from '../../src/backends/redis/redis-backend.ts'
+import { openBackend } from '../../src/backends/registry.ts'
 import type { ServerTimes } from '../../src/backends/redis/line.ts'
 import { Server } from '../../src/backends/redis/server.ts'
 import { type LogFields, lineLogger, silentLogger } from '../../src/kernel/logger.ts'
 import { deliver, ids, newJob, read, request, settlement, succeed, watched, woken } from '../../src/testing/backend-conformance/bench.ts'
 import { RedisServer, relay, to } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 
-const test = testWith(['redis-server', '--version'], 'apt-get install redis-server')
+const test = testWithRedis()
 
 test('a server that may evict keys is refused, with what to set', async () => {
   await using server = await RedisServer.start('--maxmemory-policy', 'allkeys-lru')
@@ -43,6 +44,14 @@ test('a password that is missing, wrong or not a URL is told without it', async 
   expect(broken).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringMatching(/written as %XX/) })
   expect(broken.message).not.toContain('100%')
   await (await redis(url('secret'))).close()
+})
+
+test('a valkey: URL means what the same redis: URL does', async () => {
+  await using server = await RedisServer.start()
+  const [one, same] = await Promise.all([`${server.url}?prefix=shop`, `${server.url.replace('redis:', 'Valkey:')}?prefix=shop`].map((url) => openBackend(url)))
+  const { job } = await deliver(one!)
+  expect(await read(same!, job)).toMatchObject({ state: 'active' })
+  await Promise.all([one!.close(), same!.close()])
 })
 
 test('a user needs the rights that the error names, each of them, and no more', async () => {

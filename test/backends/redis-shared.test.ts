@@ -4,9 +4,9 @@ import { redis } from '../../src/backends/redis/redis-backend.ts'
 import { connectShared } from '../../src/client/shared/connect-shared.ts'
 import { Session, attending, textOf } from '../../src/testing/backend-conformance/shared-bench.ts'
 import { RedisServer } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 
-const test = testWith(['redis-server', '--version'], 'apt-get install redis-server')
+const test = testWithRedis()
 
 async function open(url: string): Promise<Backend & AsyncDisposable> {
   const backend = await redis(url)

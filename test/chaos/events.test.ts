@@ -5,10 +5,10 @@ import { connect } from '../../src/client/connect.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
 import { WorkerProcess } from '../support/processes.ts'
 import { RedisServer } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
-const test = testWith(['redis-server', '--version'], 'apt-get install redis-server')
+const test = testWithRedis()
 const tasksFile = fileURLToPath(new URL('../fixtures/queue/tasks.ts', import.meta.url))
 
 for (const kind of ['sqlite', 'redis']) {

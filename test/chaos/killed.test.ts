@@ -6,7 +6,7 @@ import { lines } from '../../src/jobs/job.ts'
 import { isFinal, jobStates } from '../../src/jobs/states.ts'
 import { TestProcess } from '../support/processes.ts'
 import { RedisServer } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const program = fileURLToPath(new URL('../fixtures/chaos/random-user.ts', import.meta.url))
@@ -81,7 +81,7 @@ describe('a process is killed at any moment of what it does', () => {
     }
   })
 
-  testWith(['redis-server', '--version'], 'apt-get install redis-server')('with a Redis server', { timeout: 10_000 + kills * 5_000 }, async () => {
+  testWithRedis()('with a Redis server', { timeout: 10_000 + kills * 5_000 }, async () => {
     const { url } = await (server ??= RedisServer.start())
     for (const seed of seeds) await killOne(`${url}?prefix=killed-${seed}`, seed)
   })

@@ -9,7 +9,7 @@ import { limited } from '../fixtures/chaos/tasks.ts'
 import { type Note, readNotes } from '../support/journal.ts'
 import { WorkerProcess } from '../support/processes.ts'
 import { RedisServer } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const tasks = fileURLToPath(new URL('../fixtures/chaos/tasks.ts', import.meta.url))
@@ -24,7 +24,7 @@ test('on SQLite limits are exact and orders kept, though workers are killed, job
   await underLimits(`sqlite:${join(folder.path, 'jobs.db')}`, join(folder.path, 'journal'))
 })
 
-testWith(['redis-server', '--version'], 'apt-get install redis-server')('on Redis limits are exact and orders kept, though workers are killed, jobs fail and are cancelled', { timeout: 120_000 }, async () => {
+testWithRedis()('on Redis limits are exact and orders kept, though workers are killed, jobs fail and are cancelled', { timeout: 120_000 }, async () => {
   using folder = temporaryFolder()
   await using server = await RedisServer.start()
   await underLimits(server.url, join(folder.path, 'journal'))

@@ -7,7 +7,7 @@ import { journaled } from '../fixtures/chaos/tasks.ts'
 import { expectOneCompletionEach } from '../support/journal.ts'
 import { WorkerProcess } from '../support/processes.ts'
 import { RedisServer } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const tasks = fileURLToPath(new URL('../fixtures/chaos/tasks.ts', import.meta.url))
@@ -15,7 +15,7 @@ const tasks = fileURLToPath(new URL('../fixtures/chaos/tasks.ts', import.meta.ur
 /** By hand also 100,000: `CHAOS_JOBS=100000 npx vitest run test/chaos/redis.test.ts`. */
 const count = Number(process.env['CHAOS_JOBS'] ?? 20_000)
 
-testWith(['redis-server', '--version'], 'apt-get install redis-server')('three workers, one killed every two seconds, the server killed twice: each job has one accepted completion', { timeout: 600_000 }, async () => {
+testWithRedis()('three workers, one killed every two seconds, the server killed twice: each job has one accepted completion', { timeout: 600_000 }, async () => {
   using folder = temporaryFolder()
   const journal = join(folder.path, 'journal')
   await using server = await RedisServer.start('--appendonly', 'yes')

@@ -6,7 +6,7 @@ import { systemClock } from '../../src/kernel/clock.ts'
 import { journaled } from '../fixtures/chaos/tasks.ts'
 import { WorkerProcess } from '../support/processes.ts'
 import { RedisServer } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const tasksFile = fileURLToPath(new URL('../fixtures/chaos/tasks.ts', import.meta.url))
@@ -52,7 +52,7 @@ test('SQLite: workers are killed, and one has its clock off: each slot has one j
   await killedWorkers(`sqlite:${join(folder.path, 'jobs.db')}`, folder.path)
 })
 
-testWith(['redis-server', '--version'], 'apt-get install redis-server')('Redis: workers are killed, and one has its clock off: each slot has one job', { timeout: 60_000 }, async () => {
+testWithRedis()('Redis: workers are killed, and one has its clock off: each slot has one job', { timeout: 60_000 }, async () => {
   using folder = temporaryFolder()
   await using server = await RedisServer.start()
   await killedWorkers(server.url, folder.path)

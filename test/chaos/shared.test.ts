@@ -6,11 +6,11 @@ import { connectShared } from '../../src/client/shared/connect-shared.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
 import { TestProcess } from '../support/processes.ts'
 import { RedisServer, relay, to } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const sharer = fileURLToPath(new URL('../fixtures/chaos/sharer.ts', import.meta.url))
-const withRedis = testWith(['redis-server', '--version'], 'apt-get install redis-server')
+const withRedis = testWithRedis()
 const lease = 2_000
 
 interface Ground extends AsyncDisposable {

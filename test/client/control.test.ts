@@ -12,10 +12,10 @@ import { type WorkerOptions, startWorker } from '../../src/worker/start-worker.t
 import type { Worker } from '../../src/worker/worker.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
 import { RedisServer } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
-const test = testWith(['redis-server', '--version'], 'apt-get install redis-server')
+const test = testWithRedis()
 
 let server: Promise<RedisServer> | undefined
 let places = 0

@@ -14,7 +14,7 @@ import { Semaphore } from '../../src/concurrency/semaphore.ts'
 import type { WaitOptions } from '../../src/concurrency/suspend.ts'
 import { serve } from '../../src/concurrency/threads/serve.ts'
 import { RedisServer } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { sharedFolder } from '../support/temporary-folder.ts'
 
 /** What code needs of a lock, a semaphore or an event that may be of any reach. */
@@ -59,7 +59,7 @@ const reaches: Readonly<Record<string, Reach>> = {
   },
   'in memory': through(async () => memory()),
   'in a SQLite file': through(() => sqlite(path)),
-  'in Redis': through(async () => redis(open.use(await RedisServer.start()).url), testWith(['redis-server', '--version'], 'apt-get install redis-server'))
+  'in Redis': through(async () => redis(open.use(await RedisServer.start()).url), testWithRedis())
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

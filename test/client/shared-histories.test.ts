@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { LeasedItem, LeasedPermit } from '../../src/client/shared/leased.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { type Place, sharedPlaces } from './shared-places.ts'
 
 const places = sharedPlaces()
@@ -122,7 +122,7 @@ async function replay(place: Place, history: readonly Move[]): Promise<void> {
 }
 
 describe.each(Object.entries(places))('random histories of programs that share through %s', (name, open) => {
-  const it = name === 'redis' ? testWith(['redis-server', '--version'], 'apt-get install redis-server') : test
+  const it = name === 'redis' ? testWithRedis() : test
 
   it('nobody believes that it holds what another does; nothing is lost, done twice, or held up for ever', { timeout: 120_000 }, async () => {
     await fc.assert(fc.asyncProperty(moves, (history) => replay(open(), history)), { numRuns: runs[name as keyof typeof runs], timeout: 4_000 })

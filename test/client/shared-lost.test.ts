@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { LeasedPermit } from '../../src/client/shared/leased.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { sharedPlaces } from './shared-places.ts'
 
-const withRedis = testWith(['redis-server', '--version'], 'apt-get install redis-server')
+const withRedis = testWithRedis()
 const places = sharedPlaces()
 
 /** Settled by now, or still open. */

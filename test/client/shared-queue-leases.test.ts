@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { sharedPlaces } from './shared-places.ts'
 
-const withRedis = testWith(['redis-server', '--version'], 'apt-get install redis-server')
+const withRedis = testWithRedis()
 const places = sharedPlaces()
 
 describe.each(Object.entries(places))('queues shared through %s', (name, open) => {

@@ -7,7 +7,7 @@ import { threadedSqlite } from '../../src/backends/sqlite/threaded-sqlite.ts'
 import { connectShared } from '../../src/client/shared/connect-shared.ts'
 import { type OpenReach, queueLaw } from '../concurrency/queue-law.ts'
 import { RedisServer } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { sharedFolder } from '../support/temporary-folder.ts'
 
 const path = join(sharedFolder(), 'queues.db')
@@ -35,4 +35,4 @@ function through(open: () => Promise<Backend>): OpenReach {
 const one = memory()
 queueLaw('in memory', through(async () => one))
 queueLaw('in a SQLite file', through(() => threadedSqlite(path)))
-queueLaw('in Redis', through(async () => redis((await (server ??= RedisServer.start())).url)), testWith(['redis-server', '--version'], 'apt-get install redis-server'))
+queueLaw('in Redis', through(async () => redis((await (server ??= RedisServer.start())).url)), testWithRedis())

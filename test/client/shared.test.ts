@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { connectShared } from '../../src/client/shared/connect-shared.ts'
 import { CancelScope } from '../../src/concurrency/cancel-scope.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 import { sharedPlaces } from './shared-places.ts'
 
-const withRedis = testWith(['redis-server', '--version'], 'apt-get install redis-server')
+const withRedis = testWithRedis()
 const places = sharedPlaces()
 
 describe.each(Object.entries(places))('shared through %s', (name, open) => {

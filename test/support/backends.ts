@@ -6,7 +6,7 @@ import { redis } from '../../src/backends/redis/redis-backend.ts'
 import { sqlite } from '../../src/backends/sqlite/sqlite-backend.ts'
 import type { Clock } from '../../src/kernel/clock.ts'
 import { RedisServer } from './redis-server.ts'
-import { testWith } from './requirements.ts'
+import { testWithRedis } from './requirements.ts'
 import { sharedFolder } from './temporary-folder.ts'
 
 export interface BackendKind {
@@ -42,7 +42,7 @@ export function backendKinds(): readonly BackendKind[] {
       }
     },
     {
-      name: 'redis', test: testWith(['redis-server', '--version'], 'apt-get install redis-server'),
+      name: 'redis', test: testWithRedis(),
       place() {
         const prefix = `place-${++places}`
         return { open: async (clock) => redis((await (server ??= RedisServer.start())).url, { prefix, clock }) }

@@ -4,7 +4,7 @@ import { afterAll, describe, onTestFinished, test } from 'vitest'
 import type { Backend } from '../../src/backends/backend.ts'
 import { openBackend } from '../../src/backends/registry.ts'
 import { RedisServer } from './redis-server.ts'
-import { testWith } from './requirements.ts'
+import { testWithRedis } from './requirements.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 /** Opens handles on an empty place of one test; they are closed when it ends. */
@@ -31,7 +31,7 @@ export function onEachBackend(title: string, tests: (test: (name: string, body: 
       }
     },
     redis: {
-      run: testWith(['redis-server', '--version'], 'apt-get install redis-server'),
+      run: testWithRedis(),
       async open() {
         const { url } = await (server ??= RedisServer.start())
         const prefix = randomUUID()

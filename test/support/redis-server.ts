@@ -4,6 +4,9 @@ import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { temporaryFolder } from './temporary-folder.ts'
 
+/** Redis, or Valkey with REDIS_SERVER=valkey-server: what is said of one holds for the other. */
+export const redisProgram: string = process.env['REDIS_SERVER'] ?? 'redis-server'
+
 /** A server of the test's own, on the loopback, with a port and a folder of its own. */
 export class RedisServer implements AsyncDisposable {
   readonly url: string
@@ -26,10 +29,10 @@ export class RedisServer implements AsyncDisposable {
 
   /** Resolves when it answers as given: by default, when it has loaded its data. */
   async start(answer = /^(\+PONG|-NOAUTH)/): Promise<void> {
-    const child = spawn('redis-server', ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder.path, '--save', '', ...this.#flags], { stdio: 'ignore' })
+    const child = spawn(redisProgram, ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder.path, '--save', '', ...this.#flags], { stdio: 'ignore' })
     this.#process = child
     while (!answer.test(await this.say('PING').catch(String))) {
-      if (child.exitCode !== null) throw new Error(`redis-server ${this.#flags.join(' ')} ended with ${child.exitCode}`)
+      if (child.exitCode !== null) throw new Error(`${redisProgram} ${this.#flags.join(' ')} ended with ${child.exitCode}`)
       await wait(10)
     }
   }
@@ -96,6 +99,45 @@ export function to({ port }: RedisServer): (socket: Socket) => void {
   return (socket) => {
     const onward = connect(port, '127.0.0.1').on('error', () => socket.destroy()).on('close', () => socket.destroy())
     socket.on('close', () => onward.destroy()).pipe(onward).pipe(socket)
+  }
+}
+
+/** Breaks connections where it is told, by what has passed and not by time: so a test breaks them at the same place each time. */
+export class Fuse {
+  #way: 'there' | 'back' = 'there'
+  #left = Infinity
+  /** How often it has broken one. */
+  blown = 0
+
+  /** After so many bytes more of what goes there, or comes back, the connection breaks. */
+  arm(way: 'there' | 'back', bytes: number): void {
+    this.#way = way
+    this.#left = bytes
+  }
+
+  /** Passes on what comes and goes, for a `relay`. */
+  to({ port }: RedisServer): (socket: Socket) => void {
+    return (socket) => {
+      const onward = connect(port, '127.0.0.1').on('error', () => {}).on('close', () => socket.destroy())
+      let broken = false
+      const pass = (way: 'there' | 'back', chunk: Buffer, target: Socket): void => {
+        if (broken) return
+        if (way !== this.#way || chunk.length <= this.#left) {
+          if (way === this.#way) this.#left -= chunk.length
+          target.write(chunk)
+          return
+        }
+        broken = true
+        this.blown++
+        const last = chunk.subarray(0, this.#left)
+        this.#left = Infinity
+        if (way === 'back') socket.end(last)
+        // Whoever asked hears of it once the server has: so nothing of it is done later than is looked for.
+        onward.end(way === 'there' ? last : '')
+      }
+      socket.on('close', () => onward.destroy()).on('data', (chunk: Buffer) => pass('there', chunk, onward))
+      onward.on('data', (chunk: Buffer) => pass('back', chunk, socket))
+    }
   }
 }
 

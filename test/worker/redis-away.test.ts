@@ -3,9 +3,9 @@ import { connect } from '../../src/client/connect.ts'
 import { startWorker } from '../../src/worker/start-worker.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
 import { RedisServer } from '../support/redis-server.ts'
-import { testWith } from '../support/requirements.ts'
+import { testWithRedis } from '../support/requirements.ts'
 
-const test = testWith(['redis-server', '--version'], 'apt-get install redis-server')
+const test = testWithRedis()
 
 test('a worker is unready while its server is away, and goes on by itself when that is back', { timeout: 60_000 }, async () => {
   await using server = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always')

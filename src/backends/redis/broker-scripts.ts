@@ -102,7 +102,8 @@ for _, queue in ipairs(queues()) do
   end
 end
 writeSets()
-for _, queue in ipairs(queues()) do if isGated(queue) then gates().trim(queue) end end
+-- Also of queues that never had a job.
+for _, queue in ipairs(redis.call('HKEYS', P .. ':gated')) do if isGated(queue) then gates().trim(queue) end end
 finish()
 return { rescued, buried }
 `, { full: true })

@@ -61,8 +61,8 @@ export function mayPass(error: unknown): boolean {
   return error instanceof BackendError && (!(error.cause instanceof ErrorReply) || hasNotBegun(error.cause))
 }
 
-/** Of what the server says; within a script Redis 7 names the lack of a right by a sentence. */
+/** Of what the server says; within a script Redis 7 and Valkey name the lack of a right by a sentence. */
 function firstWord(error: unknown): string {
   if (!(error instanceof ErrorReply)) return ''
-  return error.message.startsWith('ERR The user executing the script') ? 'NOPERM' : /^[A-Z]+/.exec(error.message)?.[0] ?? ''
+  return /^ERR (The user executing the script|ACL failure in script)/.test(error.message) ? 'NOPERM' : /^[A-Z]+/.exec(error.message)?.[0] ?? ''
 }

@@ -23,7 +23,7 @@ import { askedUsual, publishUsual } from './publish-usual.ts'
 import type { Script } from './script.ts'
 import * as replies from './replies.ts'
 import * as schedule from './schedule-scripts.ts'
-import { Server } from './server.ts'
+import { Server, type ServerCalls } from './server.ts'
 import { share, shareFull } from './shared-script.ts'
 import * as store from './store-scripts.ts'
 
@@ -77,13 +77,15 @@ class RedisBackend implements Backend {
       this.#server.checkOpen()
       return []
     }
-    const usual = jobs.some(({ queue }) => this.#gated.has(queue)) ? undefined : askedUsual(jobs)
-    const answer = usual && await this.#run<replies.Bulk>(publishUsual, { groups: usual.groups }, usual.blob)
-    if (answer === 1) return []
-    if (Buffer.isBuffer(answer)) this.#gated.add(String(answer))
-    const blob = new Blob()
-    const taken = await this.#run<replies.TakenReply[]>(broker.publish, { jobs: jobs.map((job) => published(job, blob)) }, blob)
-    return taken.map(([at, how, holder]) => ({ job: jobs[at]!.id, admission: String(how) as Taken['admission'], holder: String(holder) }))
+    return this.#server.whole(async (calls) => {
+      const usual = jobs.some(({ queue }) => this.#gated.has(queue)) ? undefined : askedUsual(jobs)
+      const answer = usual && await this.#run<replies.Bulk>(publishUsual, { groups: usual.groups }, usual.blob, calls)
+      if (answer === 1) return []
+      if (Buffer.isBuffer(answer)) this.#gated.add(String(answer))
+      const blob = new Blob()
+      const taken = await this.#run<replies.TakenReply[]>(broker.publish, { jobs: jobs.map((job) => published(job, blob)) }, blob, calls)
+      return taken.map(([at, how, holder]) => ({ job: jobs[at]!.id, admission: String(how) as Taken['admission'], holder: String(holder) }))
+    })
   }
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
@@ -116,13 +118,15 @@ class RedisBackend implements Backend {
     return (await this.#run<number[]>(broker.extend, { worker, lease, ...(info ? { info: JSON.stringify(info) } : {}), held: held.map(({ job, token }) => ({ job, token })) })).map((at) => held[at]!)
   }
 
-  async sweep(patience: number): Promise<Sweep> {
-    const began = this.#clock.elapsed()
-    await this.#server.ping()
-    const stalled = this.#clock.elapsed() - began > patience
-    const blob = new Blob()
-    const asked = { stalled, rescueLimit, expired: blob.add(expiredBytes), whyExpired, lost: blob.add(lostBytes), whyLost, mostAtOnce }
-    return replies.sweepOf(await this.#run(broker.sweep, asked, blob), stalled)
+  sweep(patience: number): Promise<Sweep> {
+    return this.#server.whole(async (calls) => {
+      const began = this.#clock.elapsed()
+      await calls.ping()
+      const stalled = this.#clock.elapsed() - began > patience
+      const blob = new Blob()
+      const asked = { stalled, rescueLimit, expired: blob.add(expiredBytes), whyExpired, lost: blob.add(lostBytes), whyLost, mostAtOnce }
+      return replies.sweepOf(await this.#run(broker.sweep, asked, blob, calls), stalled)
+    })
   }
 
   async announce(worker: string): Promise<void> {
@@ -170,14 +174,16 @@ class RedisBackend implements Backend {
     return found.map((job) => job === null ? undefined : replies.jobOf(job))
   }
 
-  async list({ limit, ...filter }: JobFilter): Promise<readonly Job[]> {
-    const jobs: Job[] = []
-    for (let { after } = filter; ;) {
-      const [found, last] = await this.#run<[replies.JobReply[], replies.Bulk]>(store.list, { ...filter, after, limit: limit - jobs.length, looksAt: mostAtOnce })
-      jobs.push(...found.map(replies.jobOf))
-      if (last === null || jobs.length >= limit) return jobs
-      after = String(last)
-    }
+  list({ limit, ...filter }: JobFilter): Promise<readonly Job[]> {
+    return this.#server.whole(async (calls) => {
+      const jobs: Job[] = []
+      for (let { after } = filter; ;) {
+        const [found, last] = await this.#run<[replies.JobReply[], replies.Bulk]>(store.list, { ...filter, after, limit: limit - jobs.length, looksAt: mostAtOnce }, undefined, calls)
+        jobs.push(...found.map(replies.jobOf))
+        if (last === null || jobs.length >= limit) return jobs
+        after = String(last)
+      }
+    })
   }
 
   async purge({ states, olderThan, from, ...filter }: PurgeFilter): Promise<Purged> {
@@ -270,9 +276,9 @@ class RedisBackend implements Backend {
     })
   }
 
-  #run<T>(script: Script, asked: object, blob?: Blob): Promise<T> {
+  #run<T>(script: Script, asked: object, blob?: Blob, calls: ServerCalls = this.#server): Promise<T> {
     const now = this.#clock === systemClock ? {} : { now: this.#clock.now() }
-    return this.#server.run<T>(script, { ...now, historyLimit, ...asked }, blob?.whole)
+    return calls.run<T>(script, { ...now, historyLimit, ...asked }, blob?.whole)
   }
 
   /** The usual way; undefined where something is unusual: then nothing was done. */

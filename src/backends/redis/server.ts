@@ -1,4 +1,4 @@
-import { RESP_TYPES, type RedisClientType } from '@redis/client'
+import { RESP_TYPES } from '@redis/client'
 import { ClosedError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import { Line, type ServerTimes } from './line.ts'
@@ -16,10 +16,17 @@ export interface ServerListener {
   connected(): void
 }
 
+/** What a server is asked. */
+export interface ServerCalls {
+  ping(): Promise<void>
+  run<T>(script: Script, asked: object, blob?: Buffer): Promise<T>
+}
+
 /** The connections to a server: one for scripts, and one, where somebody listens, for what others tell. Both are made again where they are lost. */
-export class Server {
+export class Server implements ServerCalls {
   readonly #line: Line
   readonly #prefix: string
+  readonly #own: ServerCalls
   readonly #calls = new Set<Promise<unknown>>()
   readonly #topics = new Map<string, Topic>()
   #subscriber: Line | undefined
@@ -30,6 +37,22 @@ export class Server {
   private constructor(line: Line, prefix: string) {
     this.#line = line
     this.#prefix = prefix
+    this.#own = {
+      ping: async () => void await line.say((client) => client.ping()),
+      run: <T>({ text, sha1 }: Script, asked: object, blob?: Buffer): Promise<T> => {
+        const rest = ['1', prefix, JSON.stringify(asked), ...(blob ? [blob] : [])]
+        return line.say(async (client) => {
+          const send = (...first: string[]): Promise<T> => client.sendCommand<T>([...first, ...rest], { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } })
+          try {
+            return await send('EVALSHA', sha1)
+          } catch (error) {
+            // The server was restarted, or has never seen it.
+            if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return await send('EVAL', text)
+            throw error
+          }
+        })
+      }
+    }
   }
 
   static async connect(url: string, prefix: string, log: Logger, times: Partial<ServerTimes> = {}): Promise<Server> {
@@ -43,23 +66,25 @@ export class Server {
     if (this.#closed) throw new ClosedError(this.#line.where)
   }
 
-  async ping(): Promise<void> {
-    await this.#say((client) => client.ping())
+  ping(): Promise<void> {
+    return this.whole((calls) => calls.ping())
   }
 
   /** Runs a script: see job-lua.ts. */
-  run<T>({ text, sha1 }: Script, asked: object, blob?: Buffer): Promise<T> {
-    const rest = ['1', this.#prefix, JSON.stringify(asked), ...(blob ? [blob] : [])]
-    return this.#say(async (client) => {
-      const send = (...first: string[]): Promise<T> => client.sendCommand<T>([...first, ...rest], { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } })
-      try {
-        return await send('EVALSHA', sha1)
-      } catch (error) {
-        // The server was restarted, or has never seen it.
-        if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return await send('EVAL', text)
-        throw error
-      }
-    })
+  run<T>(script: Script, asked: object, blob?: Buffer): Promise<T> {
+    return this.whole((calls) => calls.run<T>(script, asked, blob))
+  }
+
+  /** Calls that are one to whoever asked: once begun they come to their end, though it closes meanwhile. */
+  async whole<T>(work: (calls: ServerCalls) => Promise<T>): Promise<T> {
+    this.checkOpen()
+    const done = work(this.#own)
+    this.#calls.add(done)
+    try {
+      return await done
+    } finally {
+      this.#calls.delete(done)
+    }
   }
 
   /** Hears what others tell, from soon on. Only the first listener is heard. */
@@ -80,7 +105,7 @@ export class Server {
   }
 
   async post(topic: string, message: string): Promise<void> {
-    await this.#say((client) => client.publish(this.#channel(topic), message))
+    await this.whole(() => this.#line.say((client) => client.publish(this.#channel(topic), message)))
   }
 
   /** Needs somebody who attends. */
@@ -115,16 +140,5 @@ export class Server {
 
   #channel(topic: string): string {
     return `${this.#prefix}:bus:${topic}`
-  }
-
-  async #say<T>(what: (client: RedisClientType) => Promise<T>): Promise<T> {
-    this.checkOpen()
-    const call = this.#line.say(what)
-    this.#calls.add(call)
-    try {
-      return await call
-    } finally {
-      this.#calls.delete(call)
-    }
   }
 }

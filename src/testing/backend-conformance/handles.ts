@@ -63,6 +63,18 @@ export const handleCases: Cases = {
     expect((await read(await another(), job.id)).state).toBe('ready')
   },
 
+  async 'also what takes a backend more than one turn'({ another, expect }) {
+    const [first, second] = [await another(), await another()]
+    await first.gate([{ queue: 'default', rule: { concurrency: 1 } }])
+    const job = newJob()
+    // Through a handle that has not seen the gate.
+    const [published, swept, listed] = [second.publish([job]), second.sweep(Infinity), second.list({ limit: 10 })]
+    await second.close()
+    expect(await Promise.all([published, swept])).toEqual([[], { rescued: [], buried: [], stalled: false }])
+    await listed
+    expect((await read(first, job.id)).state).toBe('ready')
+  },
+
   async 'leases, and what was announced, hold for every handle'({ backend, another, clock, expect }) {
     const other = await another()
     const [renewed, announced] = [await deliver(backend, {}, { lease: 1_000 }), await deliver(backend, {}, { worker: 'worker-2', lease: 1_000 })]
