@@ -53,6 +53,23 @@ export interface Purged {
   readonly next?: string
 }
 
+/** What a job that has ended holds. */
+export interface Holding {
+  /** In milliseconds since the epoch of the backend's clock. */
+  readonly finishedAt: number
+  /** Of what it was called with, its result and its error, as they are kept: also in a payload store. */
+  readonly bytes: number
+}
+
+/** Some of the jobs that have ended, in the order of their arrival. */
+export interface Weighed {
+  /** When that was. */
+  readonly now: number
+  readonly ended: readonly Holding[]
+  /** Where to go on, of the backend's own making; undefined once all jobs were looked at. */
+  readonly next?: string
+}
+
 /** The jobs whose ends somebody waits for. */
 export interface Watch extends Disposable {
   add(job: string): void
@@ -67,6 +84,12 @@ export interface Store {
    * many that stay would be looked at: others wait meanwhile.
    */
   purge(filter: PurgeFilter): Promise<Purged>
+  /**
+   * What jobs that have ended hold, of some at a time: many are looked at, and each only for as long as that takes.
+   *
+   * @param from `next` of the go before. Default: at the beginning
+   */
+  weigh(from?: string): Promise<Weighed>
   /** In the order asked; undefined for one that is not known. */
   read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]>
   /** In the order of arrival. */

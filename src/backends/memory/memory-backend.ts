@@ -1,6 +1,7 @@
 import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
 import { type HistoryEntry, type JobLogLine, type KeptStory, entryOf, historyLimit, historyOf, logLimit } from '../../jobs/history.ts'
 import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../../jobs/job.ts'
+import { errorBytes } from '../../jobs/kept-error.ts'
 import { expired } from '../../jobs/limits.ts'
 import { type Link, type Parent, linkedBy, parentOf } from '../../jobs/link.ts'
 import { enqueued, progressed, told as newsOf } from '../../jobs/queue-event.ts'
@@ -16,12 +17,13 @@ import {
   type WorkerInfo, unknownWorker
 } from '../broker.ts'
 import type { Hearer, Hearing } from '../bus.ts'
+import { bytesBehind } from '../held-bytes.ts'
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
 import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
 import { shareOn } from '../shared/share.ts'
 import type { SharedReply, SharedRequest } from '../shared-store.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch, Weighed } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
 import { Gatekeeper, isBefore, mostHeldBack } from './gatekeeper.ts'
 import { MemorySharedTables } from './shared-tables.ts'
@@ -212,6 +214,14 @@ class MemoryBackend implements Backend {
     }
     // What was passed over is passed over again: it costs little here.
     return { jobs: gone.map(({ id }) => id), ...(gone.length === limit ? { next: '' } : {}) }
+  }
+
+  async weigh(): Promise<Weighed> {
+    const now = this.#open()
+    return { now, ended: [...this.#entries.values()].filter(({ job }) => isFinal(job.state)).map(({ payload, job: { finishedAt, result, error } }) => ({
+      finishedAt: finishedAt!,
+      bytes: payload.length + (result?.length ?? 0) + (error ? errorBytes(error).length : 0) + bytesBehind(payload, result)
+    })) }
   }
 
   async read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]> {

@@ -13,7 +13,7 @@ import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { SharedReply, SharedRequest, SharedStep } from '../shared-store.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch, Weighed } from '../store.ts'
 import { Blob } from './blob.ts'
 import * as broker from './broker-scripts.ts'
 import { Detour } from './detour.ts'
@@ -37,6 +37,9 @@ export interface RedisOptions {
 
 /** A script never moves more than this many jobs of itself (those that fell due, those that expired), nor looks at more: others wait meanwhile. */
 const mostAtOnce = 1_000
+
+/** Where jobs are large, a script that weighs them reads about so many bytes of them. */
+const readsAbout = 2 ** 22
 
 /** The oldest that is ready is looked for among so many of each line: nobody waits longer for a look than for a few jobs. */
 const looksForOldest = 100
@@ -184,6 +187,10 @@ class RedisBackend implements Backend {
     const asked = { ...filter, states: Object.fromEntries(states.map((state) => [state, true])), endedBefore: olderThan, after: from, looksAt: mostAtOnce }
     const [found, last] = await this.#run<[Buffer[], replies.Bulk]>(store.purge, asked)
     return { jobs: found.map(String), ...(last === null ? {} : { next: String(last) }) }
+  }
+
+  async weigh(from?: string): Promise<Weighed> {
+    return replies.weighedOf(await this.#run(store.weigh, { after: from, looksAt: mostAtOnce, readsAbout }))
   }
 
   async story(job: string): Promise<KeptStory | undefined> {

@@ -1,3 +1,4 @@
+import { referenceLength } from '../../wire/claim-check.ts'
 import { type Script, script } from './script.ts'
 
 export const commit: Script = script(String.raw`
@@ -40,14 +41,20 @@ local function fits(job)
   return false
 end
 
-local function scan()
+local function following()
   local some = {}
-  for _, queue in ipairs(asked.queue and { asked.queue } or queues()) do
+  local all = asked.queue and { asked.queue } or queues()
+  for _, queue in ipairs(all) do
     for _, id in ipairs(redis.call('ZRANGEBYLEX', at(queue, 'ids'), asked.after and '(' .. asked.after or '-', '+', 'LIMIT', 0, asked.looksAt)) do
       some[#some + 1] = { queue = queue, id = id }
     end
   end
-  table.sort(some, function(a, b) return a.id < b.id end)
+  if #all > 1 then table.sort(some, function(a, b) return a.id < b.id end) end
+  return some
+end
+
+local function scan()
+  local some = following()
   local found = {}
   for index = 1, math.min(#some, asked.looksAt) do
     local job = load(some[index].queue, some[index].id)
@@ -78,6 +85,39 @@ end
 finish()
 return { found, last }
 `, { full: true })
+
+/** What jobs that have ended hold: those that may be, or end with, a reference are told as they are. */
+export const weigh: Script = script(scanLua + String.raw`
+local some, ended, read, index = following(), {}, 0, 0
+local last = math.min(#some, asked.looksAt)
+
+-- There may be very many: no jobs are made of them.
+local function take(queue, ids)
+  local jobs, moved = redis.call('HMGET', at(queue, 'jobs'), unpack(ids)), redis.call('HMGET', at(queue, 'moved'), unpack(ids))
+  for place = 1, #ids do
+    local state, _, _, _, _, finishedAt, result, _, _, why = unpack(cmsgpack.unpack(moved[place] or '\144'))
+    read = read + #(jobs[place] or '') + #(moved[place] or '')
+    if jobs[place] and final[state] then
+      local payload = cmsgpack.unpack(jobs[place])[8]
+      ended[#ended + 1] = {
+        number(finishedAt), #payload + #(result or '') + #(why or ''),
+        string.byte(payload, -${referenceLength}) == 0xc1 and payload or false, result and #result == ${referenceLength} and result or false
+      }
+    end
+  end
+end
+
+-- Few at a time, and no more than a few megabytes: they are read as they are.
+while index < last and read < asked.readsAbout do
+  local ids, queue = {}, some[index + 1].queue
+  while #ids < 50 and index < last and some[index + 1].queue == queue do
+    index = index + 1
+    ids[#ids + 1] = some[index].id
+  end
+  take(queue, ids)
+end
+return { number(now), ended, index > 0 and (index < last or #some >= asked.looksAt) and some[index].id or false }
+`)
 
 export const story: Script = script(String.raw`
 local job = find(asked.job, asked.queue)

@@ -9,10 +9,11 @@ import { canHappen, isFinal } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { encode } from '../../wire/codec.ts'
 import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
+import { bytesBehind } from '../held-bytes.ts'
 import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
 import { type Shared, shareOn } from '../shared/share.ts'
 import type { SharedRequest } from '../shared-store.ts'
-import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged } from '../store.ts'
+import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged, Weighed } from '../store.ts'
 import { type Claim, type ClaimedJob, Claims } from './claims.ts'
 import { stateCodes, stateNames } from './codes.ts'
 import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile } from './file.ts'
@@ -34,7 +35,7 @@ const mostAtOnce = 1_000
 /** To read a list in a statement costs as much as so many rows: fewer are dropped one by one. */
 const droppedOneByOne = 10
 
-/** So many endings one go of a purge looks at: whoever else writes waits for it. */
+/** So many endings one go of a purge looks at: whoever else writes waits for it. As many are weighed in one go. */
 const looksAt = 10_000
 
 /**
@@ -227,6 +228,17 @@ export class SqliteEngine {
         this.#tables.count(name, stateNames[state]!, -1)
       }
       return { jobs: rows.map(([, id]) => id), next: String(rows.length === limit ? rows.at(-1)![0] : last) }
+    })
+  }
+
+  weigh(from = '0'): Weighed {
+    return this.#read(() => {
+      const now = this.#start()
+      const after = Number(from)
+      const last = this.#sql.someEndings.get(after, looksAt)![0] as number | null
+      if (last === null) return { now, ended: [] }
+      const rows = this.#sql.weighed.all(after, last) as [number, number, Uint8Array | null, Uint8Array | null][]
+      return { now, ended: rows.map(([finishedAt, own, payload, result]) => ({ finishedAt, bytes: own + bytesBehind(payload, result) })), next: String(last) }
     })
   }
 

@@ -12,7 +12,7 @@ import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { SharedReply, SharedRequest } from '../shared-store.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch, Weighed } from '../store.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { EndingWatch } from './ending-watch.ts'
 import { SqliteEngine } from './engine.ts'
@@ -119,6 +119,10 @@ class SqliteBackend implements Backend {
 
   purge(filter: PurgeFilter): Promise<Purged> {
     return this.#ask(() => this.#engine.purge(filter))
+  }
+
+  weigh(from?: string): Promise<Weighed> {
+    return this.#ask(() => this.#engine.weigh(from))
   }
 
   commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {

@@ -12,7 +12,7 @@ import type { AttemptRef, BrokerCapabilities, BrokerStats, Enlisted, Report, Res
 import type { Hearer, Hearing } from '../bus.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { SharedReply, SharedRequest } from '../shared-store.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch, Weighed } from '../store.ts'
 import { startThread } from '../../tasks/own-thread.ts'
 import { sqliteEntry } from './entry.ts'
 import { enlist } from './enlisted.ts'
@@ -160,6 +160,10 @@ class ThreadedSqlite implements Backend {
 
   purge(filter: PurgeFilter): Promise<Purged> {
     return this.#call('purge', filter)
+  }
+
+  weigh(from?: string): Promise<Weighed> {
+    return this.#call('weigh', from)
   }
 
   commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {
