@@ -7,7 +7,7 @@ import type { PortableError } from '../wire/portable-error.ts'
 export interface Change {
   readonly job: string
   readonly event: 'cancel' | 'revive'
-  /** What a revived job is called with from now on. Default: what it was called with. */
+  /** What a revived job is called with from now on; what it was called with first is kept beside it. Default: what it was called with. */
   readonly payload?: Uint8Array
 }
 

@@ -90,6 +90,20 @@ describe.each(['memory', 'sqlite'])('payloads beside %s', (kind) => {
     expect(files()).toEqual([`${left.id}.args`])
   })
 
+  test('large arguments that were mended are told until their job is purged', async () => {
+    const backend = await opened(kind)
+    const queue = await connected(backend)
+    const job = await queue.enqueue(onLoop, large)
+    await job.cancel()
+    expect(await queue.retry(job.id, { args: ['mended'] })).toBe('ready')
+    expect(await job.story()).toMatchObject({ args: ['mended'], originalArgs: [large] })
+    await working(backend)
+    expect(await job.result()).toBe('mended')
+    expect((await job.story()).originalArgs).toEqual([large])
+    await queue.purge({ states: ['succeeded'], olderThan: 0 })
+    expect(files()).toEqual([])
+  })
+
   test('a large argument that waits survives a retry and is fetched again', async () => {
     const backend = await opened(kind)
     const queue = await connected(backend)

@@ -44,6 +44,8 @@ interface Entry {
   /** The order of arrival. */
   readonly seq: number
   readonly payload: Uint8Array
+  /** What it came with, where that was mended. */
+  readonly original?: Uint8Array
   readonly links: readonly Link[]
   job: Job
   rank: number
@@ -195,7 +197,7 @@ class MemoryBackend implements Backend {
       let entry = this.#entries.get(job)
       if (!entry || !canHappen(entry.job.state, event)) return entry?.job.state
       // Heaps may still hold the entry where it stood before it ended: what is revived must not move there.
-      if (event === 'revive') this.#entries.set(job, entry = { ...entry, ...(payload ? { payload } : {}) })
+      if (event === 'revive') this.#entries.set(job, entry = { ...entry, ...(payload ? { payload, original: entry.original ?? entry.payload } : {}) })
       this.#happen(entry, { event }, now)
       return entry.job.state
     })
@@ -245,7 +247,7 @@ class MemoryBackend implements Backend {
   async story(job: string): Promise<KeptStory | undefined> {
     this.#open()
     const entry = this.#entries.get(job)
-    return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [], payload: entry.payload }
+    return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [], payload: entry.payload, ...(entry.original ? { original: entry.original } : {}) }
   }
 
   async schedules({ name, after, limit }: ScheduleFilter): Promise<ScheduleList> {

@@ -29,7 +29,7 @@ export type ScheduleListReply = readonly [now: Buffer, schedules: readonly Buffe
 export type DueSchedulesReply = readonly [...ScheduleListReply, nextDue: Buffer | null]
 export type JobReply = readonly Bulk[]
 export type WeighedReply = readonly [now: Buffer, ended: readonly (readonly [finishedAt: Buffer, bytes: number, payload: Buffer | null, result: Buffer | null])[], last: Bulk]
-export type StoryReply = readonly [job: JobReply, history: readonly (readonly Bulk[])[], logs: readonly Buffer[], payload: Buffer] | null
+export type StoryReply = readonly [job: JobReply, history: readonly (readonly Bulk[])[], logs: readonly Buffer[], payload: Buffer, original: Buffer | null] | null
 
 export type SharedReplies = readonly [lost: number, outcomes: readonly SharedOutcomeReply[], nextEnd: Buffer | null]
 type SharedOutcomeReply = readonly [is: Buffer, number?: Buffer | null, item?: Buffer | null, statistics?: readonly number[]]
@@ -96,8 +96,8 @@ export function scheduleListOf([now, schedules]: ScheduleListReply): ScheduleLis
 
 export function storyOf(reply: StoryReply): KeptStory | undefined {
   if (reply === null) return undefined
-  const [job, history, logs, payload] = reply
-  return { history: historyOf(jobOf(job), history.map(entryOf)), logs: logs.map((line) => JSON.parse(String(line)) as JobLogLine), payload: bytesOf(payload) }
+  const [job, history, logs, payload, original] = reply
+  return { history: historyOf(jobOf(job), history.map(entryOf)), logs: logs.map((line) => JSON.parse(String(line)) as JobLogLine), payload: bytesOf(payload), ...(original === null ? {} : { original: bytesOf(original) }) }
 }
 
 export function weighedOf([now, ended, last]: WeighedReply): Weighed {

@@ -9,6 +9,8 @@ for index, one in ipairs(asked.changes) do
   if job and transitions[job.state][one.event] then
     change(job, { event = one.event })
     if one.payload then
+      local originals = at(job.queue, 'originals')
+      if redis.call('HEXISTS', originals, job.id) == 0 then note(fields, originals, job.id, job.payload) end
       job.payload = bytes(one.payload)
       writeFixed(job)
     end
@@ -74,7 +76,7 @@ return { found, last }
 export const purge: Script = script(scanLua + String.raw`
 local found, last = scan()
 for index, job in ipairs(found) do
-  for _, name in ipairs({ 'jobs', 'moved', 'progress' }) do redis.call('HDEL', at(job.queue, name), job.id) end
+  for _, name in ipairs({ 'jobs', 'moved', 'progress', 'originals' }) do redis.call('HDEL', at(job.queue, name), job.id) end
   redis.call('ZREM', at(job.queue, 'ids'), job.id)
   redis.call('DEL', at(job.queue, 'history:' .. job.id), at(job.queue, 'logs:' .. job.id))
   count(job.queue, job.state, -1)
@@ -128,7 +130,7 @@ for index, packed in ipairs(entries) do
   for place, value in ipairs(values) do if type(value) == 'number' then values[place] = number(value) end end
   entries[index] = values
 end
-return { shown(job), entries, redis.call('LRANGE', at(job.queue, 'logs:' .. job.id), 0, -1), job.payload }
+return { shown(job), entries, redis.call('LRANGE', at(job.queue, 'logs:' .. job.id), 0, -1), job.payload, redis.call('HGET', at(job.queue, 'originals'), job.id) }
 `)
 
 /** How jobs ended, of those that have. */

@@ -209,13 +209,16 @@ export class SqliteEngine {
     return this.#write((now) => changes.map(({ job, event, payload }) => {
       const stored = this.#tables.byId(job)
       if (!stored || !canHappen(stored.job.state, event)) return stored?.job.state
-      if (payload) this.#sql.writePayload.run(payload, stored.seq)
+      if (payload) {
+        this.#sql.keepOriginal.run(stored.seq)
+        this.#sql.writePayload.run(payload, stored.seq)
+      }
       return this.#tables.happen(stored, { event }, now).state
     }))
   }
 
   purge({ states, queue, tag, olderThan, limit, from = '0' }: PurgeFilter): Purged {
-    const { someEndings, purgeable, purgeJob, dropEnding, purgeStory, purgeParent, purgeHistory, purgeProgress, purgeLogs, purgeKeyed, orphanHold } = this.#sql
+    const { someEndings, purgeable, purgeJob, dropEnding, purgeStory, purgeParent, purgeOriginal, purgeHistory, purgeProgress, purgeLogs, purgeKeyed, orphanHold } = this.#sql
     return this.#write((now) => {
       const codes = JSON.stringify(states.map((state) => stateCodes[state]))
       const after = Number(from)
@@ -223,7 +226,7 @@ export class SqliteEngine {
       if (last === null) return { jobs: [] }
       const rows = purgeable.all(after, queue ?? null, null, tag ?? null, codes, now - olderThan, limit, last) as [number, string, string, number][]
       for (const [seq, id, name, state] of rows) {
-        for (const drop of [purgeJob, dropEnding, purgeStory, purgeParent, purgeHistory, purgeProgress, purgeLogs, purgeKeyed]) drop.run(seq)
+        for (const drop of [purgeJob, dropEnding, purgeStory, purgeParent, purgeOriginal, purgeHistory, purgeProgress, purgeLogs, purgeKeyed]) drop.run(seq)
         orphanHold.run(id)
         this.#tables.count(name, stateNames[state]!, -1)
       }
@@ -265,10 +268,12 @@ export class SqliteEngine {
   story(job: string): KeptStory | undefined {
     return this.#read(() => {
       const stored = this.#tables.byId(job)
+      const [original] = stored ? (this.#sql.original.get(stored.seq) ?? []) as [Uint8Array?] : []
       return stored && {
         history: historyOf(stored.job, this.#sql.history.all(stored.seq).map(historyEntryOf)),
         logs: this.#sql.logs.all(stored.seq).map(logLineOf),
-        payload: this.#sql.payload.get(stored.seq)![0] as Uint8Array
+        payload: this.#sql.payload.get(stored.seq)![0] as Uint8Array,
+        ...(original ? { original } : {})
       }
     })
   }

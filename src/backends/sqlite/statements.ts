@@ -36,6 +36,7 @@ export const commands = {
   mergeJob: 'UPDATE treadle_jobs SET priority = ?, due_at = ?, expires_at = ? WHERE seq = ?',
   replaceJob: `UPDATE treadle_jobs SET task = ?, place = ?, priority = ?, due_at = ?, expires_at = ?, tags = ?, payload = ?, links = ? WHERE seq = ?`,
   writePayload: 'UPDATE treadle_jobs SET payload = ? WHERE seq = ?',
+  keepOriginal: 'INSERT OR IGNORE INTO treadle_originals SELECT seq, payload FROM treadle_jobs WHERE seq = ?',
   insertParent: 'INSERT INTO treadle_parents (seq, job, token, state, outcome) VALUES (?, ?, ?, ?, ?)',
   writeHold: 'INSERT OR REPLACE INTO treadle_unique (queue, key, job, until) VALUES (?, ?, ?, ?)',
   orphanHold: 'UPDATE treadle_unique SET orphaned = 1 WHERE job = ?',
@@ -67,6 +68,7 @@ export const commands = {
   purgeJob: 'DELETE FROM treadle_jobs WHERE seq = ?',
   purgeStory: 'DELETE FROM treadle_stories WHERE seq = ?',
   purgeParent: 'DELETE FROM treadle_parents WHERE seq = ?',
+  purgeOriginal: 'DELETE FROM treadle_originals WHERE seq = ?',
   purgeHistory: 'DELETE FROM treadle_history WHERE seq = ?',
   purgeProgress: 'DELETE FROM treadle_progress WHERE seq = ?',
   purgeLogs: 'DELETE FROM treadle_logs WHERE seq = ?',
@@ -105,6 +107,7 @@ export const queries = {
     WHERE r.queue = ? AND r.line = ? ORDER BY r.rank, r.seq LIMIT ? + 0`,
   readyRanks: 'SELECT rank, seq FROM treadle_ready WHERE queue = ? AND line = ? ORDER BY rank, seq LIMIT ? + 0',
   payload: 'SELECT payload FROM treadle_jobs WHERE seq = ?',
+  original: 'SELECT payload FROM treadle_originals WHERE seq = ?',
   hold: 'SELECT job, until FROM treadle_unique WHERE queue = ? AND key = ?',
   setbacks: 'SELECT deaths, deferrals FROM treadle_stories WHERE seq = ?',
   due: `SELECT s.seq, s.due_at, j.queue, iif(t.suspect, 4, j.place), -j.priority * ${turns}, s.attempt, s.token
