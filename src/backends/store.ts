@@ -80,7 +80,7 @@ export interface Watch extends Disposable {
 export interface Store {
   commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]>
   /**
-   * Removes jobs that have ended, in the order of their arrival, with all that is kept of them. A go ends at the limit, or earlier where
+   * Removes jobs that have ended, in the order of their arrival, with all that is kept of them; not those whose large result one still needs that they published (`readersOf`). A go ends at the limit, or earlier where
    * many that stay would be looked at: others wait meanwhile.
    */
   purge(filter: PurgeFilter): Promise<Purged>

@@ -346,7 +346,7 @@ export class Client extends Service {
   }
 
   /**
-   * Removes jobs that have ended, oldest first, with their results, errors and payloads. A key whose value is undefined is an error, not
+   * Removes jobs that have ended, oldest first, with their results, errors and payloads; one whose large result a linked job still needs stays until that has ended. A key whose value is undefined is an error, not
    * a key left out.
    *
    * @returns how many

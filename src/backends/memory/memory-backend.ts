@@ -3,7 +3,7 @@ import { type HistoryEntry, type JobLogLine, type KeptStory, entryOf, historyLim
 import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../../jobs/job.ts'
 import { errorBytes } from '../../jobs/kept-error.ts'
 import { expired } from '../../jobs/limits.ts'
-import { type Link, type Parent, linkedBy, parentOf } from '../../jobs/link.ts'
+import { type Link, type Parent, linkedBy, parentOf, readersOf } from '../../jobs/link.ts'
 import { enqueued, progressed, told as newsOf } from '../../jobs/queue-event.ts'
 import { hasExpired, rescue } from '../../jobs/rescue.ts'
 import type { Schedule } from '../../jobs/schedule.ts'
@@ -205,7 +205,9 @@ class MemoryBackend implements Backend {
 
   async purge({ states, queue, tag, olderThan, limit }: PurgeFilter): Promise<Purged> {
     const now = this.#open()
+    const isRead = ({ job, links }: Entry): boolean => readersOf(job, links).some(({ id }) => !isFinal(this.#entries.get(id)?.job.state ?? 'succeeded'))
     const gone = this.#entries.values()
+      .filter((entry) => !isRead(entry))
       .map(({ job }) => job)
       .filter((job) => (states as readonly JobState[]).includes(job.state) && (queue === undefined || job.queue === queue)
         && (tag === undefined || job.tags.includes(tag)) && job.finishedAt! <= now - olderThan)

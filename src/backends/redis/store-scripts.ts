@@ -33,11 +33,12 @@ return jobs
 
 /** Of the jobs after an id, in the order of arrival: as many as the limit says that fit, and up to which it has looked where there may be more. */
 const scanLua = String.raw`
+local isRead
 local function fits(job)
   if asked.state and job.state ~= asked.state then return false end
   if asked.states and not asked.states[job.state] then return false end
   if asked.task and job.task ~= asked.task then return false end
-  if asked.endedBefore and job.finishedAt > now - asked.endedBefore then return false end
+  if asked.endedBefore and (job.finishedAt > now - asked.endedBefore or isRead(job)) then return false end
   if not asked.tag then return true end
   for _, tag in ipairs(cjson.decode(job.tags)) do if tag == asked.tag then return true end end
   return false
@@ -74,6 +75,17 @@ return { found, last }
 `)
 
 export const purge: Script = script(scanLua + String.raw`
+-- See readersOf in jobs/link.ts.
+function isRead(job)
+  if not job.links or not job.result or string.byte(job.result) ~= 0xc1 then return false end
+  for _, link in ipairs(job.links) do
+    local linked = link.on == ends[job.state] and cmsgpack.unpack(link.job)
+    local reader = linked and load(linked.queue, linked.id)
+    if reader and not final[reader.state] then return true end
+  end
+  return false
+end
+
 local found, last = scan()
 for index, job in ipairs(found) do
   for _, name in ipairs({ 'jobs', 'moved', 'progress', 'originals' }) do redis.call('HDEL', at(job.queue, name), job.id) end

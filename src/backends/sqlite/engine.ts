@@ -3,11 +3,12 @@ import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
 import { type KeptStory, historyOf, logLimit } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
+import { type Link, readersOf } from '../../jobs/link.ts'
 import { type QueueEvent, progressed } from '../../jobs/queue-event.ts'
 import { rescue } from '../../jobs/rescue.ts'
 import { canHappen, isFinal } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { encode } from '../../wire/codec.ts'
+import { decode, encode } from '../../wire/codec.ts'
 import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
 import { bytesBehind } from '../held-bytes.ts'
 import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
@@ -224,13 +225,14 @@ export class SqliteEngine {
       const after = Number(from)
       const last = someEndings.get(after, looksAt)![0] as number | null
       if (last === null) return { jobs: [] }
-      const rows = purgeable.all(after, queue ?? null, null, tag ?? null, codes, now - olderThan, limit, last) as [number, string, string, number][]
-      for (const [seq, id, name, state] of rows) {
+      const rows = purgeable.all(after, queue ?? null, null, tag ?? null, codes, now - olderThan, limit, last) as PurgeableRow[]
+      const gone = rows.filter((row) => !this.#isRead(row))
+      for (const [seq, id, name, state] of gone) {
         for (const drop of [purgeJob, dropEnding, purgeStory, purgeParent, purgeOriginal, purgeHistory, purgeProgress, purgeLogs, purgeKeyed]) drop.run(seq)
         orphanHold.run(id)
         this.#tables.count(name, stateNames[state]!, -1)
       }
-      return { jobs: rows.map(([, id]) => id), next: String(rows.length === limit ? rows.at(-1)![0] : last) }
+      return { jobs: gone.map(([, id]) => id), next: String(rows.length === limit ? rows.at(-1)![0] : last) }
     })
   }
 
@@ -422,6 +424,15 @@ export class SqliteEngine {
     }
   }
 
+  /** Whether a job that its end published, and that has not ended, needs its result. */
+  #isRead([, , , state, result, links]: PurgeableRow): boolean {
+    if (result === null || links === null) return false
+    return readersOf({ state: stateNames[state]!, result }, decode(links) as readonly Link[]).some(({ id }) => {
+      const [seq, ended] = this.#sql.find.get(id) ?? []
+      return seq !== undefined && ended === null
+    })
+  }
+
   #listed(seqs: readonly (readonly unknown[])[]): Job[] {
     return seqs.map(([seq]) => this.#tables.bySeq(seq as number).job)
   }
@@ -484,4 +495,5 @@ export function lastEnded(sql: Statements): number {
   return Number(sql.lastEnded.get()?.[0] ?? 0)
 }
 
+type PurgeableRow = [seq: number, id: string, queue: string, state: number, result: Uint8Array | null, links: Uint8Array | null]
 type DueRow = [seq: number, dueAt: number, queue: string, line: number, rank: number, attempt: number, token: number]

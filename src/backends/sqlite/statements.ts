@@ -133,7 +133,7 @@ export const queries = {
   unsuccessfulSeqs: `SELECT j.seq FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
     WHERE e.state = ?5 AND e.state <> 4 AND e.seq > ?1 AND ${matching} ORDER BY e.seq LIMIT ?6 + 0`,
   find: 'SELECT j.seq, e.seq FROM treadle_jobs j LEFT JOIN treadle_endings e ON e.seq = j.seq WHERE j.id = ?',
-  purgeable: `SELECT e.seq, j.id, j.queue, e.state FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
+  purgeable: `SELECT e.seq, j.id, j.queue, e.state, iif(j.links IS NULL, NULL, e.result), j.links FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
     WHERE e.seq > ?1 AND e.seq <= ?8 AND ${matching} AND e.state IN (SELECT value FROM json_each(?5)) AND e.finished_at <= ?6 ORDER BY e.seq LIMIT ?7 + 0`,
   // Those that may be, or end with, a reference are told as they are.
   weighed: `SELECT e.finished_at, length(j.payload) + coalesce(length(e.result), 0) + coalesce(length(t.error), 0),
