@@ -46,7 +46,10 @@ export interface CallOptions {
    * each call: `task.with({ key })`. Default: false.
    */
   ordered?: boolean
-  /** What the job takes of the rates that limit it; more than 0. Default: 1. */
+  /**
+   * What the job takes of the rates that limit it; more than 0. One that costs more than there is just now waits until there is enough, or all of a rate that it exceeds, and holds back
+   * cheaper ones behind it: else it might wait for ever. Default: 1.
+   */
   cost?: number
   /**
    * What is enqueued in the same breath in which the job succeeds: up to 100 calls. No middleware is asked of them then, and each must fit into a message. In place of what the task
