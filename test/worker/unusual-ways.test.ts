@@ -116,6 +116,8 @@ onEachBackend('what jobs can do besides succeeding', (test) => {
   test('options that say nothing sensible are refused where they are written', async () => {
     for (const [options, message] of [
       [{ unique: { key: '' } }, /unique\.key .*1 to 200 characters/],
+      ...['key', 'idempotencyKey'].map((name) => [{ [name]: 'half a \ud83d pair' }, new RegExp(`^${name} takes .*without lone surrogates`)] as const),
+      [{ unique: { key: '\udc00' } }, /^unique\.key .*without lone surrogates/],
       [{ unique: { taken: 'kill' } }, /unique\.taken .*'merge', 'reject' or 'replace'/],
       [{ unique: { keys: 'x' } }, /keys/],
       [{ unique: true, idempotencyKey: 'x' }, /without unique/],
