@@ -11,6 +11,7 @@ import { type FinalState, type JobState, canHappen, isFinal } from '../../jobs/s
 import { type KeyHold, type UniqueRule, admissionOf, amended, hasNotBegun } from '../../jobs/unique.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { ClosedError } from '../../kernel/errors.ts'
+import { checkOptions } from '../../kernel/options.ts'
 import type { Backend } from '../backend.ts'
 import {
   type AttemptRef, type BrokerCapabilities, type BrokerStats, type Delivery, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, type Taken,
@@ -35,9 +36,13 @@ export interface MemoryOptions {
   clock?: Clock
 }
 
-/** A backend in this process's memory, for tests and for one program alone: it and its jobs end together. */
+/**
+ * A backend in this process's memory, for tests and for one program alone: it and its jobs end together.
+ *
+ * @throws InvalidOptionError
+ */
 export function memory(options: MemoryOptions = {}): Backend {
-  return new MemoryBackend(options.clock ?? systemClock)
+  return new MemoryBackend(checkOptions('memory()', options, { clock: true }).clock ?? systemClock)
 }
 
 interface Entry {
@@ -203,21 +208,19 @@ class MemoryBackend implements Backend {
     })
   }
 
-  async purge({ states, queue, tag, olderThan, limit }: PurgeFilter): Promise<Purged> {
+  async purge({ states, queue, tag, olderThan, limit, from: after }: PurgeFilter): Promise<Purged> {
     const now = this.#open()
     const isRead = ({ job, links }: Entry): boolean => readersOf(job, links).some(({ id }) => !isFinal(this.#entries.get(id)?.job.state ?? 'succeeded'))
     const gone = this.#entries.values()
-      .filter((entry) => !isRead(entry))
-      .map(({ job }) => job)
-      .filter((job) => (states as readonly JobState[]).includes(job.state) && (queue === undefined || job.queue === queue)
+      .filter((entry) => (after === undefined || entry.seq > Number(after)) && !isRead(entry))
+      .filter(({ job }) => (states as readonly JobState[]).includes(job.state) && (queue === undefined || job.queue === queue)
         && (tag === undefined || job.tags.includes(tag)) && job.finishedAt! <= now - olderThan)
       .take(limit).toArray()
-    for (const { id, queue: from, state } of gone) {
+    for (const { job: { id, queue: own, state } } of gone) {
       this.#entries.delete(id)
-      this.#counts.add(from, state, -1)
+      this.#counts.add(own, state, -1)
     }
-    // What was passed over is passed over again: it costs little here.
-    return { jobs: gone.map(({ id }) => id), ...(gone.length === limit ? { next: '' } : {}) }
+    return { jobs: gone.map(({ job }) => job.id), ...(gone.length === limit ? { next: String(gone.at(-1)!.seq) } : {}) }
   }
 
   async weigh(): Promise<Weighed> {

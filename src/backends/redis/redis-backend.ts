@@ -6,6 +6,7 @@ import { expired, rescueLimit, workerLost } from '../../jobs/limits.ts'
 import { briefly } from '../../jobs/queue-event.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
+import { checkOptions } from '../../kernel/options.ts'
 import { encode } from '../../wire/codec.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
@@ -51,7 +52,7 @@ const looksForOldest = 100
  * @throws BackendError where nothing answers there, or it may evict keys; InvalidOptionError where that is no URL
  */
 export async function redis(url: string, options: RedisOptions = {}): Promise<Backend> {
-  const { prefix = 'treadle', clock = systemClock, log = silentLogger } = options
+  const { prefix = 'treadle', clock = systemClock, log = silentLogger } = checkOptions('redis()', options, { prefix: true, clock: true, log: true })
   return new RedisBackend(await Server.connect(url, prefix, log), clock)
 }
 

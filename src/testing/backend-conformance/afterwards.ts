@@ -107,6 +107,15 @@ export const afterwardsCases: Cases = {
     expect((await read(backend, running.job)).state).toBe('active')
   },
 
+  async 'a purge goes on where it was, and does not look again at what it has passed over'({ backend, expect }) {
+    const [first, second, third] = [await deliver(backend), await deliver(backend), await deliver(backend)]
+    await backend.settle([succeed(first), settlement(second, { event: 'fail', error }), succeed(third)])
+    const { jobs, next } = await backend.purge({ states: ['failed'], olderThan: 0, limit: 1 })
+    expect(jobs).toEqual([second.job])
+    expect((await backend.purge({ states: ['succeeded'], olderThan: 0, limit: 10, from: next! })).jobs).toEqual([third.job])
+    expect((await backend.purge({ states: ['succeeded'], olderThan: 0, limit: 10 })).jobs).toEqual([first.job])
+  },
+
   async 'an end that comes after everything was purged is told'({ backend, expect }) {
     const first = await deliver(backend)
     await backend.settle([succeed(first)])
