@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { InvalidOptionError, MissingPackageError, UnknownBackendError } from '../kernel/errors.ts'
 import { type Logger, silentLogger } from '../kernel/logger.ts'
+import { checkOptions } from '../kernel/options.ts'
 import type { Backend } from './backend.ts'
 import { redisParts, sqliteParts, withoutPassword } from './urls.ts'
 import './sqlite/entry.ts'
@@ -33,7 +34,7 @@ const forms = ['memory:', 'sqlite:app.db', 'sqlite:/data/app.db?durability=disk'
  * @throws UnknownBackendError, InvalidOptionError, BackendError
  */
 export async function openBackend(url: string, options: OpenOptions = {}): Promise<Backend> {
-  const { clock = systemClock, log = silentLogger } = options
+  const { clock = systemClock, log = silentLogger } = checkOptions('openBackend()', options, { clock: true, log: true, threaded: true, prefix: true, durability: true })
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? []
   const kind = scheme?.toLowerCase()
   if (options.prefix !== undefined && (kind === 'sqlite' || kind === 'memory')) throw new InvalidOptionError('prefix', options.prefix, `not given with ${kind}: it is for servers that applications share; give each a file of its own`)

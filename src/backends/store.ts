@@ -7,7 +7,7 @@ import type { PortableError } from '../wire/portable-error.ts'
 export interface Change {
   readonly job: string
   readonly event: 'cancel' | 'revive'
-  /** What a revived job is called with from now on. Default: what it was called with. */
+  /** What a revived job is called with from now on; what it was called with first is kept beside it. Default: what it was called with. */
   readonly payload?: Uint8Array
 }
 
@@ -53,6 +53,23 @@ export interface Purged {
   readonly next?: string
 }
 
+/** What a job that has ended holds. */
+export interface Holding {
+  /** In milliseconds since the epoch of the backend's clock. */
+  readonly finishedAt: number
+  /** Of what it was called with, its result and its error, as they are kept: also in a payload store. */
+  readonly bytes: number
+}
+
+/** Some of the jobs that have ended, in the order of their arrival. */
+export interface Weighed {
+  /** When that was. */
+  readonly now: number
+  readonly ended: readonly Holding[]
+  /** Where to go on, of the backend's own making; undefined once all jobs were looked at. */
+  readonly next?: string
+}
+
 /** The jobs whose ends somebody waits for. */
 export interface Watch extends Disposable {
   add(job: string): void
@@ -63,10 +80,16 @@ export interface Watch extends Disposable {
 export interface Store {
   commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]>
   /**
-   * Removes jobs that have ended, in the order of their arrival, with all that is kept of them. A go ends at the limit, or earlier where
+   * Removes jobs that have ended, in the order of their arrival, with all that is kept of them; not those whose large result one still needs that they published (`readersOf`). A go ends at the limit, or earlier where
    * many that stay would be looked at: others wait meanwhile.
    */
   purge(filter: PurgeFilter): Promise<Purged>
+  /**
+   * What jobs that have ended hold, of some at a time: many are looked at, and each only for as long as that takes.
+   *
+   * @param from `next` of the go before. Default: at the beginning
+   */
+  weigh(from?: string): Promise<Weighed>
   /** In the order asked; undefined for one that is not known. */
   read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]>
   /** In the order of arrival. */

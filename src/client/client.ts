@@ -33,6 +33,7 @@ import { type EnqueuedTask, JobMaker, listOf } from './job-maker.ts'
 import { ResultWaiter } from './result-waiter.ts'
 import type { checkRoutes } from './routes.ts'
 import { Transaction } from './transaction.ts'
+import { withoutIdempotencyKeys } from './unique-rule.ts'
 import { ScheduleBook } from './schedule-book.ts'
 import type { ScheduleOptions, ScheduleRecord } from './schedule-options.ts'
 
@@ -152,7 +153,8 @@ export class Client extends Service {
    * or changes the one of that name; one that is the same already stays as it is, so it may be said at every start. Who paused it must resume it.
    *
    * The schedule is kept, with the arguments, until it is removed, also where no slot comes any more. Its jobs have the tags `schedule:NAME` and `slot:TIME`, the time as
-   * in `2026-03-29T01:00:00.000Z`. Schemas check the arguments now; what middleware does around an enqueue is not done around theirs.
+   * in `2026-03-29T01:00:00.000Z`. Schemas check the arguments now; what middleware does around an enqueue is not done around theirs, and an
+   * `idempotencyKey` does not count: each slot has one job as it is.
    *
    * @param name 1 to 90 letters, digits, or . : - _
    * @throws InvalidOptionError, and what `enqueue` throws; PayloadTooLargeError also where there are `payloads`
@@ -344,7 +346,7 @@ export class Client extends Service {
   }
 
   /**
-   * Removes jobs that have ended, oldest first, with their results, errors and payloads. A key whose value is undefined is an error, not
+   * Removes jobs that have ended, oldest first, with their results, errors and payloads; one whose large result a linked job still needs stays until that has ended. A key whose value is undefined is an error, not
    * a key left out.
    *
    * @returns how many
@@ -427,7 +429,7 @@ export class Client extends Service {
     const { payloadLimit } = this.#parts
     if (job.payload.length > payloadLimit) throw new PayloadTooLargeError(`The scheduled call of '${definition.name}'`, job.payload.length, payloadLimit, 'Payloads are kept of jobs, not of schedules: raise')
     if (this.closing) throw new ClosedError('The client')
-    return callOf(job)
+    return callOf(withoutIdempotencyKeys(job))
   }
 
   async #keep(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<JobHandle[]> {

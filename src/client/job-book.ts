@@ -57,9 +57,10 @@ export class JobBook {
   }
 
   async story(id: string): Promise<ToldStory> {
-    const { history, logs, payload } = await this.#story(id)
+    const { history, logs, payload, original } = await this.#story(id)
     const args = await this.#argsOf(id, payload).catch(() => undefined)
-    return { history, logs, ...(args ? { args } : {}) }
+    const originalArgs = original && await this.#argsOf(id, original).catch(() => undefined)
+    return { history, logs, ...(args ? { args } : {}), ...(originalArgs ? { originalArgs } : {}) }
   }
 
   async cancel(id: string): Promise<CancelOutcome> {

@@ -34,11 +34,13 @@ export type JobRecord = Omit<Job, 'result' | 'parent'> & {
 export interface ToldStory extends JobStory {
   /** Absent where they are large, and their payload is gone or not to be had here. */
   readonly args?: readonly unknown[]
+  /** What it was enqueued with, where `retry` has given it other arguments since; absent as `args` are. */
+  readonly originalArgs?: readonly unknown[]
 }
 
 /** What of a job that begins anew is to be another. */
 export interface RetryChanges {
-  /** What it is called with. Default: what it was called with. */
+  /** What it is called with. Default: what it was called with. What it was first called with is kept: see `ToldStory`. */
   readonly args?: readonly unknown[]
 }
 

@@ -85,6 +85,7 @@ export class JobMaker {
     const { name: task, version, runs: place, rules, ownRules } = definition
     const { routes, nextId, payloadLimit, hasPayloads } = this.#parts
     const { priority, delay, expires, tags, unique, key, ordered, cost, link, linkError } = rules
+    if (ordered && key === undefined) throw new InvalidOptionError(`A call of '${task}', which is ordered,`, key, "a key, such as with({ key: 'tenant-7' }): jobs are ordered among those of their key")
     const lead = leadOf({ ...headerOf(rules, ownRules, version), ...(linked ? { linked } : {}) })
     const whose = `The arguments of '${task}'`
     const queue = rules.queue === ruleDefaults.queue ? routes.find(([pattern]) => pattern.test(task))?.[1] ?? rules.queue : rules.queue

@@ -18,7 +18,7 @@ export interface Limited {
 export interface Limits {
   /** How many at the same time, 1 or more. */
   readonly concurrency?: number
-  /** How much in a time, longer than 0 and up to 1,000 years: a job takes 1, or its `cost`. After a quiet time as much may start at once. */
+  /** How much in a time, longer than 0 and up to 1,000 years: a job takes 1, or its `cost`: the next one waits until there is so much, and those behind it with it. After a quiet time as much may start at once. */
   readonly rate?: { readonly limit: number, readonly per: Duration }
   /** Of a key: its share among the keys that wait, from 0.01 to 60. Default: 1. */
   readonly weight?: number

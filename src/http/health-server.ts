@@ -1,6 +1,7 @@
 import { type Server, createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { checkOptions } from '../kernel/options.ts'
 import { Service } from '../kernel/service.ts'
 import type { Worker } from '../worker/worker.ts'
 import { metricsText } from './metrics.ts'
@@ -27,10 +28,11 @@ export class HealthServer extends Service {
   readonly #options: HealthServerOptions
   readonly #server: Server
 
+  /** @throws InvalidOptionError */
   constructor(worker: Worker, options: HealthServerOptions) {
     super()
     this.#worker = worker
-    this.#options = options
+    this.#options = checkOptions('HealthServer', options, { port: true, host: true })
     this.#server = createServer((request, response) => {
       void this.#answer(request.method ?? '', request.url ?? '').then(({ status, type, body }) => {
         response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body)

@@ -38,6 +38,8 @@ export interface JobStory {
 /** As a store keeps it: with the envelope that the job is called with. */
 export interface KeptStory extends JobStory {
   readonly payload: Uint8Array
+  /** The envelope that it was enqueued with, where it was revived with another. */
+  readonly original?: Uint8Array
 }
 
 /** No more than this many entries, and lines, are kept of one job: the newest. */

@@ -1,3 +1,4 @@
+import { isReference } from '../wire/claim-check.ts'
 import type { Job, NewJob } from './job.ts'
 import { errorBytes } from './kept-error.ts'
 import type { FinalState, JobState } from './states.ts'
@@ -25,6 +26,11 @@ const publishes: Readonly<Partial<Record<JobState, Link['on']>>> = { succeeded: 
 /** What of a job's links its end publishes. */
 export function linkedBy(state: JobState, links: readonly Link[]): readonly NewJob[] {
   return links.filter(({ on }) => on === publishes[state]).map(({ job }) => job)
+}
+
+/** The jobs that a job's end published and that look for its result where that is kept, since it is large: until they have ended it must stay. */
+export function readersOf({ state, result }: Pick<Job, 'state' | 'result'>, links: readonly Link[]): readonly NewJob[] {
+  return links.length > 0 && result && isReference(result) ? linkedBy(state, links) : []
 }
 
 /** What is told those whom a job's end publishes. */

@@ -30,7 +30,10 @@ export interface CallOptions {
    * of another, `UniqueOptions.taken` says. Default: any number.
    */
   unique?: boolean | UniqueOptions
-  /** A job of the task that was enqueued with the same key less than 24 hours ago, or has not ended, stands for this one. Up to 200 characters. In place of `unique`. */
+  /**
+   * A job of the task that was enqueued with the same key less than 24 hours ago, or has not ended, stands for this one. Up to 200 characters. In place of `unique`. The slots of a schedule
+   * have a job each, whatever it is.
+   */
   idempotencyKey?: string
   /**
    * On whose behalf the job is, such as a tenant: the keys of a queue take turns, so that one's million jobs do not hold up another's one, and may have limits. Up to 200
@@ -39,10 +42,14 @@ export interface CallOptions {
   key?: string
   /**
    * It begins only when all jobs of its key before it that are ordered too have ended, retries and all: wherever they run, and whatever limits hold those back. One of a higher
-   * priority is before the others, and one with a delay comes when that is over. Needs a `key`. Default: false.
+   * priority is before the others, and one with a delay comes when that is over. Needs a `key`, which may be given with
+   * each call: `task.with({ key })`. Default: false.
    */
   ordered?: boolean
-  /** What the job takes of the rates that limit it; more than 0. Default: 1. */
+  /**
+   * What the job takes of the rates that limit it; more than 0. One that costs more than there is just now waits until there is enough, or all of a rate that it exceeds, and holds back
+   * cheaper ones behind it: else it might wait for ever. Default: 1.
+   */
   cost?: number
   /**
    * What is enqueued in the same breath in which the job succeeds: up to 100 calls. No middleware is asked of them then, and each must fit into a message. In place of what the task
@@ -157,7 +164,7 @@ export function rulesWith(options: CallOptions, base: CallRules): CallRules {
   if (expires !== Infinity) waitable(expires, 'expires')
   const { key = base.key, ordered = base.ordered, cost = base.cost } = options
   if (key !== undefined && checkKey('key', key) === '*') throw new InvalidOptionError('key', key, "other than '*', which means all of them")
-  if (checkBoolean('ordered', ordered) && key === undefined) throw new InvalidOptionError('ordered', ordered, 'given with a key: jobs are ordered among those of their key')
+  checkBoolean('ordered', ordered)
   if (typeof cost !== 'number' || !(cost > 0 && cost < Infinity)) throw new InvalidOptionError('cost', cost, 'a number, more than 0')
   return {
     queue,
@@ -181,10 +188,13 @@ export function rulesWith(options: CallOptions, base: CallRules): CallRules {
 /** How long an idempotency key is remembered, in milliseconds: as long as who asks again is likely to. */
 const idempotencyWindow = 24 * 3_600_000
 
+/** Tells an idempotency key from a unique one. */
+export const idempotencyPrefix = 'id '
+
 function checkUnique({ unique, idempotencyKey }: CallOptions, base: UniqueCallRule | undefined): UniqueCallRule | undefined {
   if (idempotencyKey !== undefined) {
     if (unique !== undefined) throw new InvalidOptionError('idempotencyKey', idempotencyKey, 'given without unique: it is another word for a unique key with a time')
-    return { key: `id ${checkKey('idempotencyKey', idempotencyKey)}`, window: idempotencyWindow, taken: 'merge' }
+    return { key: `${idempotencyPrefix}${checkKey('idempotencyKey', idempotencyKey)}`, window: idempotencyWindow, taken: 'merge' }
   }
   if (unique === undefined) return base
   if (unique === false) return undefined

@@ -9,7 +9,7 @@ import {
 import { type HistoryEntry, entryOf, historyOf } from '../jobs/history.ts'
 import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../jobs/job.ts'
 import { expired } from '../jobs/limits.ts'
-import { type Link, type Parent, linkedBy, parentOf } from '../jobs/link.ts'
+import { type Link, type Parent, linkedBy, parentOf, readersOf } from '../jobs/link.ts'
 import { type JobNews, enqueued, progressed, told } from '../jobs/queue-event.ts'
 import { hasExpired, rescue } from '../jobs/rescue.ts'
 import { type JobState, canHappen, isFinal, jobStates } from '../jobs/states.ts'
@@ -176,7 +176,7 @@ export class BackendModel {
 
   purge({ states, queue, olderThan, limit }: PurgeFilter): string[] {
     const gone = this.jobs
-      .filter((job) => isFinal(job.state) && states.includes(job.state) && (queue === undefined || job.queue === queue) && job.finishedAt! <= this.now - olderThan)
+      .filter((job) => isFinal(job.state) && states.includes(job.state) && !readersOf(job, this.#links.get(job.id)!).some(({ id }) => !isFinal(this.#jobs.get(id)?.state ?? 'succeeded')) && (queue === undefined || job.queue === queue) && job.finishedAt! <= this.now - olderThan)
       .slice(0, limit)
     for (const { id } of gone) {
       this.#jobs.delete(id)

@@ -5,7 +5,8 @@
 
 const mark = 0xc1
 const digestAt = 9
-const referenceLength = digestAt + 32
+/** In bytes. */
+export const referenceLength: number = digestAt + 32
 
 /** The digest is made off this thread: however large the bytes, no loop is held up. */
 export async function referenceTo(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
@@ -18,6 +19,12 @@ export async function referenceTo(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8
 
 export function isReference(bytes: Uint8Array): boolean {
   return bytes[0] === mark
+}
+
+/** How long is what a reference stands for, in bytes; 0 where it is none. */
+export function lengthBehind(bytes: Uint8Array): number {
+  if (!isReference(bytes) || bytes.length !== referenceLength) return 0
+  return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(1))
 }
 
 /** Whether `bytes` are what the reference was made to. */

@@ -1,4 +1,5 @@
 import { InvalidOptionError, MalformedMessageError } from '../kernel/errors.ts'
+import { lengthBehind } from './claim-check.ts'
 import { decode, encode } from './codec.ts'
 
 /** What a call's message carries besides its arguments; what is absent is as the worker's own task has it. */
@@ -116,4 +117,9 @@ export function openEnvelope(bytes: Uint8Array): { header: EnvelopeHeader, args:
   const header = length === 0 ? {} : decode(bytes.subarray(3, 3 + length))
   if (!isHeader(header)) throw new MalformedMessageError("A job's envelope")
   return { header, args: bytes.subarray(3 + length) }
+}
+
+/** How long the arguments are to which an envelope only refers, in bytes; 0 where it holds them, or is no envelope. */
+export function argsBehind(bytes: Uint8Array): number {
+  return bytes[0] === formVersion ? lengthBehind(bytes.subarray(3 + (((bytes[1] ?? 0) << 8) | (bytes[2] ?? 0)))) : 0
 }

@@ -7,6 +7,7 @@ import { checkPrefix, checkWhere, openBackend } from '../backends/registry.ts'
 import type { ResizableExecutor } from '../executors/executor.ts'
 import type { FinalState } from '../jobs/states.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
+import { type ByteSize, byteSize } from '../kernel/byte-size.ts'
 import { byteCount, count } from '../kernel/count.ts'
 import { type Duration, milliseconds, waitable } from '../kernel/duration.ts'
 import { InvalidOptionError } from '../kernel/errors.ts'
@@ -52,7 +53,7 @@ export interface WorkerOptions {
    * Default: false; then it does not answer either.
    */
   control?: boolean
-  /** How long jobs are kept that have ended, by state, and how many of all together; older ones are removed about once a minute. Default: all, for ever. */
+  /** How long jobs are kept that have ended, by state, and how many and how many bytes of all together; others are removed about once a minute. Default: all, for ever. */
   keep?: KeepOptions
   /** What all keys begin with, where applications share a server: as for `connect`. Default: `'treadle'`. */
   prefix?: string
@@ -124,20 +125,29 @@ export async function startWorker(where: string | Backend, options: WorkerOption
 }
 
 /**
- * How long jobs are kept that have ended, from their end on, by how they ended. What is absent is kept for ever.
+ * How long jobs are kept that have ended, from their end on, by how they ended, and how many and how much of them. What is absent is kept for ever.
  *
  * @example
- * await using worker = await startWorker(backend, { tasks, keep: { succeeded: '7d', cancelled: '1d', count: 100_000 } })
+ * await using worker = await startWorker(backend, { tasks, keep: { succeeded: '7d', cancelled: '1d', count: 100_000, bytes: '2gb' } })
  */
 export type KeepOptions = Readonly<Partial<Record<FinalState, Duration>>> & {
   /** How many, of all queues and states together, 1 or more: what was enqueued first goes first. Default: any number. */
   readonly count?: number
+  /**
+   * How much they may hold, of all queues and states together: a number of bytes, or `'500mb'`. Counted are arguments, results and errors, also those in `payloads`. What ended first
+   * goes first, and about a hundredth more than need be; a job that alone is larger is removed as well. Default: any size.
+   */
+  readonly bytes?: ByteSize
 }
 
 function checkKeep(keep: KeepOptions): Keeping {
-  const { count: most, ...ages } = checkOptions('keep', keep, { succeeded: true, failed: true, cancelled: true, dead: true, count: true })
+  const { count: most, bytes, ...ages } = checkOptions('keep', keep, { succeeded: true, failed: true, cancelled: true, dead: true, count: true, bytes: true })
   if (most !== undefined) count('keep.count', most)
-  return { count: most ?? Infinity, ages: Object.fromEntries(Object.entries(ages).map(([state, age]) => [state, waitable(milliseconds(age, `keep.${state}`), `keep.${state}`)])) }
+  return {
+    count: most ?? Infinity,
+    bytes: bytes === undefined ? Infinity : byteSize(bytes, 'keep.bytes'),
+    ages: Object.fromEntries(Object.entries(ages).map(([state, age]) => [state, waitable(milliseconds(age, `keep.${state}`), `keep.${state}`)]))
+  }
 }
 
 /** The queues with their weights; 1 where none were given. */

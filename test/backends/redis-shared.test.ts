@@ -78,6 +78,33 @@ test('scripts that the server has forgotten are sent again, and what is shared l
   expect(keys.toSorted()).toEqual(['treadle:1:shared:counter:{a}', 'treadle:1:shared:event:{a}', 'treadle:1:shared:number', 'treadle:1:shared:queue:{a}'])
 })
 
+test('of a queue and a semaphore that nobody uses the bounds stay for a day; then their names are as new', async () => {
+  await using server = await RedisServer.start()
+  await using shared = await connectShared(server.url)
+  const expiry = async (kind: string): Promise<number> => Number((await server.say(`TTL treadle:1:shared:${kind}:{a}`)).slice(1))
+  const [forEver, noKey] = [-1, -2]
+  const queue = shared.queue<string>('a', { maxSize: 1 })
+  await queue.put('item')
+  expect(await expiry('queue')).toBe(forEver)
+  const item = await queue.take()
+  expect(await expiry('queue')).toBe(forEver)
+  await item.done()
+  expect(await expiry('queue')).toBeGreaterThan(86_000)
+  await queue.put('again')
+  expect(await expiry('queue')).toBe(forEver)
+  await (await queue.take()).done()
+  const permit = await shared.semaphore('a', 2).acquire()
+  expect(await expiry('semaphore')).toBe(forEver)
+  permit.release()
+  await expect.poll(() => expiry('semaphore')).toBeGreaterThan(86_000)
+  // The day is over.
+  await server.say('DEL treadle:1:shared:queue:{a} treadle:1:shared:semaphore:{a}')
+  expect([await expiry('queue'), await expiry('semaphore')]).toEqual([noKey, noKey])
+  await queue.putNow('as before')
+  await expect(queue.putNow('too many')).rejects.toMatchObject({ code: 'QUEUE_FULL' })
+  expect(await queue.get()).toBe('as before')
+})
+
 test('two applications on one server share nothing, by their prefixes', async () => {
   await using server = await RedisServer.start()
   await using one = await connectShared(`${server.url}?prefix=one`)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -19,15 +20,20 @@ const firstSeed = Number(process.env['KILLS_SEED'] ?? Math.floor(Math.random() *
 async function killOne(url: string, seed: number): Promise<void> {
   await using user = new TestProcess(program, [url, String(seed)])
   await user.line(() => user.lines.length > 3 + seed % 37)
+  // All that it wrote is read, also what comes after it has ended: what it had removed is not lost.
+  const closed = once(user.child, 'close')
   user.child.kill('SIGKILL')
-  await user.ended()
+  await closed
   const said = user.lines.map(answerOf)
   const published = said.flatMap((answer) => answer.published ?? [])
   const succeeded = new Map(said.flatMap((answer) => answer.succeeded ?? []))
+  const purged = new Set(said.flatMap((answer) => answer.purged ?? []))
   const backend = await openBackend(url)
   try {
     const kept = await backend.read(published)
-    for (const [at, job] of kept.entries()) expect(job, `seed ${seed}: ${published[at]} was acknowledged`).toBeDefined()
+    const unanswered = said.findLast(({ purging, purged: answered }) => purging !== undefined || answered !== undefined)
+    const lost = published.filter((job, at) => kept[at] === undefined && !purged.has(job))
+    expect(lost.length, `seed ${seed}: ${lost.join()} were acknowledged, and nobody removed them`).toBeLessThanOrEqual(unanswered?.purging ?? 0)
     await backend.gate([{}, { key: 'k' }, { task: 'task' }].map((name) => ({ queue: 'a', ...name, rule: null, paused: false })))
     // Its worker is gone.
     await backend.leave(`killed-${seed}`)
@@ -45,6 +51,7 @@ async function killOne(url: string, seed: number): Promise<void> {
       expect(counts, `seed ${seed}: queue ${queue}`).toEqual(found)
     }
     for (const job of all) {
+      expect(purged.has(job.id), `seed ${seed}: ${job.id} had been removed`).toBe(false)
       expect(isFinal(job.state), `seed ${seed}: ${job.id} is ${job.state}`).toBe(true)
       const token = succeeded.get(job.id)
       if (token !== undefined) expect([job.state, job.token], `seed ${seed}: ${job.id} had succeeded`).toEqual(['succeeded', token])
@@ -57,6 +64,9 @@ async function killOne(url: string, seed: number): Promise<void> {
 interface Answer {
   readonly published?: readonly string[]
   readonly succeeded?: readonly (readonly [job: string, token: number])[]
+  /** Up to so many are about to be removed. */
+  readonly purging?: number
+  readonly purged?: readonly string[]
 }
 
 /** The last line may have been cut off: that answer nobody has. */

@@ -138,11 +138,12 @@ describe('with a worker', () => {
     expect(JSON.parse(treadle('cancel', waiting, '--json').out)).toEqual({ [waiting]: 'finished' })
     expect(treadle('inspect').out).toMatch(/fail +default +failed +1 .*QuotaError: quota used up[\s\S]*add +default +succeeded[\s\S]*add +default +cancelled/)
     expect(JSON.parse(treadle('inspect', '--state', 'cancelled', '--json').out)).toMatchObject([{ id: waiting, state: 'cancelled' }])
-    expect(treadle('retry', waiting).out).toMatch(/ready/)
+    expect(treadle('retry', waiting, '--args', '[2, 3]').out).toMatch(/ready/)
     expect(treadle('retry', '--state', 'failed').out).toBe('1 job is ready again\n')
     const misused = treadle('retry')
     expect([misused.code, misused.err]).toEqual([2, expect.stringContaining('either the ids of jobs, or --state')])
     while (JSON.parse(treadle('status', waiting, '--json').out).state !== 'succeeded') { /* the worker is at it */ }
+    expect(treadle('status', waiting).out).toMatch(/arguments\n2\n3\n\nenqueued with\n1\n2\n\nresult\n5\n/)
     expect(treadle('purge', '--older-than', '0').out).toMatch(/^2 jobs removed \(.*, ended 0 ms ago or more\)/)
     expect(treadle('status').out).toMatch(/default +0 +0 +0 +0 +0 +1 +0 +0/)
     const unknown = treadle('cancel', 'nowhere')

@@ -67,8 +67,8 @@ test('a variable holds a whole list', () => {
 })
 
 test('queues may have weights, in each form', () => {
-  config("defineConfig({ queues: { urgent: 6, bulk: 1 }, keep: '7d' })")
-  expect(settings()).toMatchObject({ queues: { value: ['urgent=6', 'bulk=1'] }, keep: { value: '7d' } })
+  config("defineConfig({ queues: { urgent: 6, bulk: 1 }, keep: '7d', keepBytes: '2gb' })")
+  expect(settings()).toMatchObject({ queues: { value: ['urgent=6', 'bulk=1'] }, keep: { value: '7d' }, keepBytes: { value: '2gb' } })
   expect(settings(['-q', 'urgent=3', '-q', 'other'])).toMatchObject({ queues: { value: ['urgent=3', 'other'] } })
   expect(settings([], { TREADLE_QUEUES: 'urgent=3,other', TREADLE_KEEP: '1d' })).toMatchObject({ queues: { value: ['urgent=3', 'other'] }, keep: { value: '1d' } })
 })

@@ -52,9 +52,9 @@ test('what is paused waits, and a worker that runs starts it when it is resumed'
   expect([await paused.result(), await queue.job(job).result()]).toEqual([3, 'hello you'])
 })
 
-test('a worker has weights and a time for which it keeps jobs by its flags', { timeout: 60_000 }, async () => {
+test('a worker has weights, and a time and a size for which it keeps jobs, by its flags', { timeout: 60_000 }, async () => {
   await using queue = await connect(broker, { tasks })
-  await using _worker = await new WorkerProcess(broker, tasksFile, '--threads', '1', '-q', 'urgent=6', '-q', 'bulk', '--keep', '7d').ready()
+  await using _worker = await new WorkerProcess(broker, tasksFile, '--threads', '1', '-q', 'urgent=6', '-q', 'bulk', '--keep', '7d', '--keep-bytes', '2gb').ready()
   expect(await (await queue.enqueue(tasks.add.with({ queue: 'bulk' }), 1, 2)).result()).toBe(3)
   expect(await (await queue.enqueue(tasks.add.with({ queue: 'urgent' }), 1, 2)).result()).toBe(3)
 })
@@ -70,6 +70,7 @@ test.each([
   [['worker', '--tasks', tasksFile, '-q', 'urgent=much'], 2, /queues\.urgent takes a weight, more than 0/],
   [['worker', '--tasks', tasksFile, '-q', 'urgent='], 2, /queues\.urgent takes a weight, more than 0/],
   [['worker', '--tasks', tasksFile, '--keep', 'long'], 2, /or a duration such as/],
+  [['worker', '--tasks', tasksFile, '--keep-bytes', '2 gigs'], 2, /or a size such as 500mb/],
   [['worker', '--tasks', tasksFile, '--keep', '999999d'], 2, /keep\.succeeded takes no more than 1,000 years/]
 ])('%j is refused, and says what to write', async (args, code, message) => {
   await (await connect(broker)).close()

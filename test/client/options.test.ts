@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { memory } from '../../src/backends/memory/memory-backend.ts'
+import { redis } from '../../src/backends/redis/redis-backend.ts'
+import { openBackend } from '../../src/backends/registry.ts'
+import { sqlite } from '../../src/backends/sqlite/sqlite-backend.ts'
+import { threadedSqlite } from '../../src/backends/sqlite/threaded-sqlite.ts'
 import { connect } from '../../src/client/connect.ts'
 import { local } from '../../src/client/local.ts'
+import { HealthServer } from '../../src/http/health-server.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
 import { InvalidOptionError } from '../../src/kernel/errors.ts'
 import { resource } from '../../src/tasks/resource.ts'
 import { task } from '../../src/tasks/task.ts'
@@ -107,6 +114,18 @@ test('a filter is what it was when it was given', async () => {
 
 test.each([null, { name: 'db', opn: () => {} }, { name: '', open: () => {} }, { name: 'db' }, { name: 'db', open: () => {}, close: 5 }])('resource(%j) is refused', (options) => {
   expect(() => resource(any(options))).toThrow(InvalidOptionError)
+})
+
+test.each<[string, () => unknown]>([
+  ['memory()', async () => memory(any({ clok: systemClock }))],
+  ['sqlite()', () => sqlite(':memory:', any({ durabilty: 'disk' }))],
+  ['sqlite() in a thread', () => threadedSqlite(':memory:', any({ busyTimout: 5 }))],
+  ['redis()', () => redis('redis://localhost:1', any({ prefx: 'shop' }))],
+  ['openBackend()', () => openBackend('memory:', any({ treaded: true }))],
+  ['HealthServer', async () => new HealthServer(any({}), any({ prt: 80 }))],
+  ['HealthServer without any', async () => new HealthServer(any({}), any(undefined))]
+])('%s refuses an option that there is not', async (_, act) => {
+  await expect(act()).rejects.toThrow(InvalidOptionError)
 })
 
 test('close() and local() refuse options that there are not', async () => {

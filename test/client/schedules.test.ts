@@ -50,6 +50,27 @@ describe.each(backendKinds())('schedules of a client on $name', ({ test, place }
     expect((await queue.schedules()).map(({ name, nextSlot }) => [name, nextSlot])).toEqual([['hourly', start + 600_000], ['nightly', made.nextSlot], ['then', start + 5]])
   })
 
+  test('an idempotency key does not make one of its slots, nor of what they link; what is unique in another way stays so', async () => {
+    const linked = call(tasks.parentOf.with({ idempotencyKey: 'after' }), 'after')
+    await queue.schedule('often', { every: '1h' }, tasks.add.with({ idempotencyKey: 'report', link: linked }), 1, 2)
+    await queue.schedule('one', { every: '1h' }, tasks.greet.with({ unique: true }), 'you')
+    const stop = new AbortController()
+    const running = new Scheduler(backend, clock, silentLogger).run(stop.signal)
+    for (let slot = 1; slot <= 3; slot++) {
+      await clock.advance(3_600_000)
+      while ((await backend.dueSchedules(1)).schedules.length > 0) await clock.advance(100)
+    }
+    expect(await queue.list({ tag: 'schedule:often' })).toHaveLength(3)
+    expect(await queue.list({ tag: 'schedule:one' })).toHaveLength(1)
+    for (const { id } of [await queue.triggerSchedule('often'), await queue.triggerSchedule('often')]) expect(await queue.job(id).state()).toBe('ready')
+    expect(await queue.list({ tag: 'schedule:often' })).toHaveLength(5)
+    const { deliveries } = await backend.reserve(request())
+    await backend.settle(deliveries.map((one) => settlement(one, { event: 'succeed', result: encode(3), spent })))
+    expect(await queue.list({ task: 'parentOf' })).toHaveLength(5)
+    stop.abort()
+    await running
+  })
+
   test('said again it stays as it is: its slot, its interval, its revision', async () => {
     const say = async (): Promise<unknown> => queue.schedule('often', { every: '10m' }, tasks.add, 1, 2)
     const made = await say()

@@ -165,6 +165,7 @@ test('the types of the public surface', () => {
       "BriefError",
       "BrokerStats",
       "Bus",
+      "ByteSize",
       "CallInfo",
       "CallOptions",
       "CallRules",

@@ -3,7 +3,8 @@ import type { Backend } from '../../src/backends/backend.ts'
 import { connect } from '../../src/client/connect.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { silentLogger } from '../../src/kernel/logger.ts'
-import { bytes, deliver, error, newJob, request, settlement, succeed } from '../../src/testing/backend-conformance/bench.ts'
+import type { Job } from '../../src/jobs/job.ts'
+import { bytes, deliver, error, newJob, request, settlement, spent, succeed } from '../../src/testing/backend-conformance/bench.ts'
 import { directoryPayloads } from '../../src/backends/payloads/directory-payloads.ts'
 import { JobPruner } from '../../src/worker/maintenance/job-pruner.ts'
 import { startWorker } from '../../src/worker/start-worker.ts'
@@ -22,7 +23,7 @@ onEachBackend('jobs that have ended', (test) => {
     const clock = new VirtualClock()
     const look = async (ages: object, count: number, left: readonly (string | undefined)[]): Promise<void> => {
       const stop = new AbortController()
-      const run = new JobPruner(backend, payloads, { ages, count }, clock, silentLogger).run(stop.signal)
+      const run = new JobPruner(backend, payloads, { ages, count, bytes: Infinity }, clock, silentLogger).run(stop.signal)
       await clock.advance(80_000)
       await expect.poll(async () => (await backend.read([done, failed, more, running].map(({ job }) => job))).map((job) => job?.state)).toEqual(left)
       stop.abort()
@@ -42,20 +43,49 @@ onEachBackend('jobs that have ended', (test) => {
     const clock = new VirtualClock()
     const stop = new AbortController()
     let goes = 0
-    const beside: Pick<Backend, 'purge' | 'stats'> = {
+    const beside: Pick<Backend, 'purge' | 'stats' | 'weigh'> = {
       stats: () => backend.stats(),
+      weigh: (from) => backend.weigh(from),
       async purge(filter) {
         // Another worker is done with all that is too much but for this go.
         if (goes++ === 0) await backend.purge({ states: ['succeeded'], olderThan: 0, limit: 500 })
         return backend.purge(filter)
       }
     }
-    const run = new JobPruner(beside, undefined, { ages: {}, count: 200 }, clock, silentLogger).run(stop.signal)
+    const run = new JobPruner(beside, undefined, { ages: {}, count: 200, bytes: Infinity }, clock, silentLogger).run(stop.signal)
     await clock.advance(80_000)
     await expect.poll(async () => (await backend.stats()).queues['default']!.succeeded).toBe(200)
     stop.abort()
     await run
     expect((await backend.stats()).queues['default']!.succeeded).toBe(200)
+  })
+
+  test('hold no more bytes than are kept: what ended first goes first, whoever came first, and by however many', async (open) => {
+    const backend = await open()
+    const held = 'payload'.length + 1_000
+    const jobs = [await deliver(backend), await deliver(backend), await deliver(backend), await deliver(backend)]
+    const running = await deliver(backend)
+    // The first to come is the last to end. Each is a tick of the coarsest clock older.
+    for (const job of [jobs[1]!, jobs[2]!, jobs[3]!, jobs[0]!]) {
+      await backend.settle([settlement(job, { event: 'succeed', result: new Uint8Array(1_000), spent })])
+      const [{ finishedAt }] = await backend.read([job.job]) as [Job]
+      await expect.poll(async () => (await backend.weigh()).now).toBeGreaterThan(finishedAt! + 5)
+    }
+    const clock = new VirtualClock()
+    const look = async (bytes: number, left: readonly string[]): Promise<void> => {
+      const stop = new AbortController()
+      // Two at the same time remove no more than one.
+      const runs = [1, 2].map(() => new JobPruner(backend, undefined, { ages: {}, count: Infinity, bytes }, clock, silentLogger).run(stop.signal))
+      await clock.advance(80_000)
+      await expect.poll(async () => (await backend.list({ limit: 10 })).map(({ id }) => id)).toEqual(left)
+      stop.abort()
+      await Promise.all(runs)
+      expect((await backend.list({ limit: 10 })).map(({ id }) => id)).toEqual(left)
+    }
+    await look(4 * held, [...jobs.map(({ job }) => job), running.job])
+    await look(3 * held, [jobs[0]!, jobs[2]!, jobs[3]!, running].map(({ job }) => job))
+    await look(2 * held - 1, [jobs[0]!, running].map(({ job }) => job))
+    await look(1, [running.job])
   })
 
   test('a worker that is to keep none long removes them', async (open) => {
@@ -68,6 +98,6 @@ onEachBackend('jobs that have ended', (test) => {
     await clock.advance(80_000)
     while (await job.state().then(() => true, () => false)) await clock.advance(80_000)
     await clock.runUntil(worker.close())
-    for (const keep of [{ succeeded: -1 }, { count: 0.5 }, { forever: true }]) await expect(startWorker(backend, { tasks, keep })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    for (const keep of [{ succeeded: -1 }, { count: 0.5 }, { forever: true }, { bytes: 0 }, { bytes: '2 gigs' as '2gb' }]) await expect(startWorker(backend, { tasks, keep })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
   })
 })

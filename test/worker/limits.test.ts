@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { connect } from '../../src/client/connect.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
+import { call } from '../../src/tasks/task-call.ts'
 import { startWorker } from '../../src/worker/start-worker.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
 import { onEachBackend } from '../support/each-backend.ts'
@@ -60,6 +61,26 @@ onEachBackend('limits', (test) => {
     expect(first[1]! - first[0]!).toBeGreaterThanOrEqual(150)
   })
 
+  test('a task that is ordered takes its key with each call, and jobs of a key run one after another', async (open) => {
+    const backend = await open()
+    await using queue = await connect(backend, { tasks })
+    const inOrder = tasks.sleep.with({ ordered: true })
+    const refused = { code: 'INVALID_OPTION', message: expect.stringMatching(/^A call of 'sleep', which is ordered, takes a key, such as with\(\{ key: 'tenant-7' \}\)/) as string }
+    await expect(queue.enqueue(inOrder, 1)).rejects.toMatchObject(refused)
+    await expect(queue.enqueueMany(inOrder, [[1]])).rejects.toMatchObject(refused)
+    await expect(queue.enqueue(tasks.add.with({ link: call(inOrder, 1) }), 1, 2)).rejects.toMatchObject(refused)
+    await expect(queue.schedule('each', { every: '1h' }, inOrder, 1)).rejects.toMatchObject(refused)
+    const jobs = await Promise.all(['a', 'b', 'a', 'b', 'a'].map((key) => queue.enqueue(inOrder.with({ key }), 15)))
+    await using _worker = await startWorker(backend, { tasks, threads: 2 })
+    await Promise.all(jobs.map((job) => job.result()))
+    const read = await Promise.all(jobs.map((job) => job.read()))
+    for (const key of ['a', 'b']) {
+      const own = read.filter((job) => job.key === key)
+      expect(own.every(({ ordered }) => ordered)).toBe(true)
+      for (const [at, { startedAt }] of own.entries()) if (at > 0) expect(startedAt).toBeGreaterThanOrEqual(own[at - 1]!.finishedAt!)
+    }
+  })
+
   test('limits that say nothing sensible are refused', async (open) => {
     await using queue = await connect(await open(), { tasks })
     for (const [of, limits, message] of [
@@ -74,7 +95,6 @@ onEachBackend('limits', (test) => {
       [{}, { rate: { limit: 1, per: 0 } }, /rate\.per/]
     ] as const) await expect(queue.limit(of as never, limits as never)).rejects.toMatchObject({ code: 'INVALID_OPTION', message: expect.stringMatching(message) as string })
     await expect(queue.pause({ key: '*' })).rejects.toThrow(/pause their queue/)
-    expect(() => tasks.add.with({ ordered: true })).toThrow(/given with a key/)
     expect(() => tasks.add.with({ key: '*' })).toThrow(/other than/)
     expect(() => tasks.add.with({ cost: 0 })).toThrow(/cost/)
   })

@@ -13,6 +13,7 @@ import { ClosedError, JobNotKeptError, PayloadMissingError, PayloadTooLargeError
 import { type LogFields, lineLogger } from '../../src/kernel/logger.ts'
 import { type WorkerOptions, startWorker } from '../../src/worker/start-worker.ts'
 import type { Worker } from '../../src/worker/worker.ts'
+import { call } from '../../src/tasks/task-call.ts'
 import { referenceTo } from '../../src/wire/claim-check.ts'
 import { encode } from '../../src/wire/codec.ts'
 import { sealEnvelope } from '../../src/wire/envelope.ts'
@@ -24,7 +25,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 const mebibyte = 2 ** 20
 /** Arguments and results of it are over the limit. */
 const large = { bytes: new Uint8Array(mebibyte).fill(7), date: new Date(5) }
-const { onLoop } = tasks
+const { fromParent, onLoop } = tasks
 /** Its retry comes at once. */
 const again = onLoop.with({ retry: { limit: 1, initial: 0 } })
 
@@ -88,6 +89,35 @@ describe.each(['memory', 'sqlite'])('payloads beside %s', (kind) => {
     expect(files()).toHaveLength(11)
     expect(await queue.purge({ states: ['succeeded'], olderThan: 0 })).toBe(20)
     expect(files()).toEqual([`${left.id}.args`])
+  })
+
+  test('large arguments that were mended are told until their job is purged', async () => {
+    const backend = await opened(kind)
+    const queue = await connected(backend)
+    const job = await queue.enqueue(onLoop, large)
+    await job.cancel()
+    expect(await queue.retry(job.id, { args: ['mended'] })).toBe('ready')
+    expect(await job.story()).toMatchObject({ args: ['mended'], originalArgs: [large] })
+    await working(backend)
+    expect(await job.result()).toBe('mended')
+    expect((await job.story()).originalArgs).toEqual([large])
+    await queue.purge({ states: ['succeeded'], olderThan: 0 })
+    expect(files()).toEqual([])
+  })
+
+  test('a large result stays as long as a linked job needs it, though its job is to be purged', async () => {
+    const backend = await opened(kind)
+    const queue = await connected(backend)
+    await working(backend)
+    await queue.pause({ task: 'fromParent' })
+    const job = await queue.enqueue(onLoop.with({ link: call(fromParent.with({ tags: ['linked'] })) }), large)
+    expect(await job.result()).toEqual(large)
+    const [linked] = await queue.list({ tag: 'linked' })
+    expect(await queue.purge({ states: ['succeeded'], olderThan: 0 })).toBe(0)
+    await queue.resume({ task: 'fromParent' })
+    expect(await queue.job(linked!.id).result()).toEqual(large.date)
+    expect(await queue.purge({ states: ['succeeded'], olderThan: 0 })).toBe(2)
+    expect(files()).toEqual([])
   })
 
   test('a large argument that waits survives a retry and is fetched again', async () => {

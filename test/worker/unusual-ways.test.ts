@@ -70,7 +70,7 @@ onEachBackend('what jobs can do besides succeeding', (test) => {
     expect(await (await queue.enqueue(order, 9, 9)).result()).toBe(2)
   })
 
-  test('a job that failed is tried again with other arguments', async (open) => {
+  test('a job that failed is tried again with other arguments, and keeps those that it came with', async (open) => {
     const backend = await open()
     await using queue = await connect(backend, { tasks })
     await using _worker = await startWorker(backend, { tasks, threads: 1 })
@@ -78,7 +78,15 @@ onEachBackend('what jobs can do besides succeeding', (test) => {
     await expect(job.result()).rejects.toMatchObject({ name: 'RangeError' })
     expect(await queue.retry(job.id, { args: [2] })).toBe('ready')
     expect(await job.result()).toHaveLength(2)
-    expect((await job.story()).args).toEqual([2])
+    expect(await job.story()).toMatchObject({ args: [2], originalArgs: [-1] })
+    const again = await queue.enqueue(tasks.bytes, -1)
+    for (const length of [-2, -3]) {
+      await expect(again.result()).rejects.toMatchObject({ name: 'RangeError' })
+      expect((await again.story()).originalArgs).toEqual(length === -2 ? undefined : [-1])
+      await queue.retry(again.id, { args: [length] })
+    }
+    await expect(again.result()).rejects.toMatchObject({ name: 'RangeError' })
+    expect(await again.story()).toMatchObject({ args: [-3], originalArgs: [-1] })
     await expect(queue.retry(job.id, { args: [1n, () => 1] })).rejects.toMatchObject({ code: 'UNCLONEABLE' })
     await expect(queue.retry(job.id, { args: 'x' as never })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
     await expect(queue.retry('nobody', { args: [] })).rejects.toMatchObject({ code: 'UNKNOWN_JOB' })
@@ -108,6 +116,8 @@ onEachBackend('what jobs can do besides succeeding', (test) => {
   test('options that say nothing sensible are refused where they are written', async () => {
     for (const [options, message] of [
       [{ unique: { key: '' } }, /unique\.key .*1 to 200 characters/],
+      ...['key', 'idempotencyKey'].map((name) => [{ [name]: 'half a \ud83d pair' }, new RegExp(`^${name} takes .*without lone surrogates`)] as const),
+      [{ unique: { key: '\udc00' } }, /^unique\.key .*without lone surrogates/],
       [{ unique: { taken: 'kill' } }, /unique\.taken .*'merge', 'reject' or 'replace'/],
       [{ unique: { keys: 'x' } }, /keys/],
       [{ unique: true, idempotencyKey: 'x' }, /without unique/],

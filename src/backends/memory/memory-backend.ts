@@ -1,8 +1,9 @@
 import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
 import { type HistoryEntry, type JobLogLine, type KeptStory, entryOf, historyLimit, historyOf, logLimit } from '../../jobs/history.ts'
 import { type Happening, type Job, type Line, type NewJob, born, happen, lineOf, lines } from '../../jobs/job.ts'
+import { errorBytes } from '../../jobs/kept-error.ts'
 import { expired } from '../../jobs/limits.ts'
-import { type Link, type Parent, linkedBy, parentOf } from '../../jobs/link.ts'
+import { type Link, type Parent, linkedBy, parentOf, readersOf } from '../../jobs/link.ts'
 import { enqueued, progressed, told as newsOf } from '../../jobs/queue-event.ts'
 import { hasExpired, rescue } from '../../jobs/rescue.ts'
 import type { Schedule } from '../../jobs/schedule.ts'
@@ -10,18 +11,20 @@ import { type FinalState, type JobState, canHappen, isFinal } from '../../jobs/s
 import { type KeyHold, type UniqueRule, admissionOf, amended, hasNotBegun } from '../../jobs/unique.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { ClosedError } from '../../kernel/errors.ts'
+import { checkOptions } from '../../kernel/options.ts'
 import type { Backend } from '../backend.ts'
 import {
   type AttemptRef, type BrokerCapabilities, type BrokerStats, type Delivery, type Report, type Reservation, type ReserveRequest, type Settled, type Settlement, type Sweep, type Taken,
   type WorkerInfo, unknownWorker
 } from '../broker.ts'
 import type { Hearer, Hearing } from '../bus.ts'
+import { bytesBehind } from '../held-bytes.ts'
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
 import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
 import { shareOn } from '../shared/share.ts'
 import type { SharedReply, SharedRequest } from '../shared-store.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch, Weighed } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
 import { Gatekeeper, isBefore, mostHeldBack } from './gatekeeper.ts'
 import { MemorySharedTables } from './shared-tables.ts'
@@ -33,15 +36,21 @@ export interface MemoryOptions {
   clock?: Clock
 }
 
-/** A backend in this process's memory, for tests and for one program alone: it and its jobs end together. */
+/**
+ * A backend in this process's memory, for tests and for one program alone: it and its jobs end together.
+ *
+ * @throws InvalidOptionError
+ */
 export function memory(options: MemoryOptions = {}): Backend {
-  return new MemoryBackend(options.clock ?? systemClock)
+  return new MemoryBackend(checkOptions('memory()', options, { clock: true }).clock ?? systemClock)
 }
 
 interface Entry {
   /** The order of arrival. */
   readonly seq: number
   readonly payload: Uint8Array
+  /** What it came with, where that was mended. */
+  readonly original?: Uint8Array
   readonly links: readonly Link[]
   job: Job
   rank: number
@@ -193,25 +202,33 @@ class MemoryBackend implements Backend {
       let entry = this.#entries.get(job)
       if (!entry || !canHappen(entry.job.state, event)) return entry?.job.state
       // Heaps may still hold the entry where it stood before it ended: what is revived must not move there.
-      if (event === 'revive') this.#entries.set(job, entry = { ...entry, ...(payload ? { payload } : {}) })
+      if (event === 'revive') this.#entries.set(job, entry = { ...entry, ...(payload ? { payload, original: entry.original ?? entry.payload } : {}) })
       this.#happen(entry, { event }, now)
       return entry.job.state
     })
   }
 
-  async purge({ states, queue, tag, olderThan, limit }: PurgeFilter): Promise<Purged> {
+  async purge({ states, queue, tag, olderThan, limit, from: after }: PurgeFilter): Promise<Purged> {
     const now = this.#open()
+    const isRead = ({ job, links }: Entry): boolean => readersOf(job, links).some(({ id }) => !isFinal(this.#entries.get(id)?.job.state ?? 'succeeded'))
     const gone = this.#entries.values()
-      .map(({ job }) => job)
-      .filter((job) => (states as readonly JobState[]).includes(job.state) && (queue === undefined || job.queue === queue)
+      .filter((entry) => (after === undefined || entry.seq > Number(after)) && !isRead(entry))
+      .filter(({ job }) => (states as readonly JobState[]).includes(job.state) && (queue === undefined || job.queue === queue)
         && (tag === undefined || job.tags.includes(tag)) && job.finishedAt! <= now - olderThan)
       .take(limit).toArray()
-    for (const { id, queue: from, state } of gone) {
+    for (const { job: { id, queue: own, state } } of gone) {
       this.#entries.delete(id)
-      this.#counts.add(from, state, -1)
+      this.#counts.add(own, state, -1)
     }
-    // What was passed over is passed over again: it costs little here.
-    return { jobs: gone.map(({ id }) => id), ...(gone.length === limit ? { next: '' } : {}) }
+    return { jobs: gone.map(({ job }) => job.id), ...(gone.length === limit ? { next: String(gone.at(-1)!.seq) } : {}) }
+  }
+
+  async weigh(): Promise<Weighed> {
+    const now = this.#open()
+    return { now, ended: [...this.#entries.values()].filter(({ job }) => isFinal(job.state)).map(({ payload, job: { finishedAt, result, error } }) => ({
+      finishedAt: finishedAt!,
+      bytes: payload.length + (result?.length ?? 0) + (error ? errorBytes(error).length : 0) + bytesBehind(payload, result)
+    })) }
   }
 
   async read(jobs: readonly string[]): Promise<readonly (Job | undefined)[]> {
@@ -235,7 +252,7 @@ class MemoryBackend implements Backend {
   async story(job: string): Promise<KeptStory | undefined> {
     this.#open()
     const entry = this.#entries.get(job)
-    return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [], payload: entry.payload }
+    return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [], payload: entry.payload, ...(entry.original ? { original: entry.original } : {}) }
   }
 
   async schedules({ name, after, limit }: ScheduleFilter): Promise<ScheduleList> {

@@ -6,6 +6,7 @@ import { expired, rescueLimit, workerLost } from '../../jobs/limits.ts'
 import { briefly } from '../../jobs/queue-event.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
+import { checkOptions } from '../../kernel/options.ts'
 import { encode } from '../../wire/codec.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
@@ -13,7 +14,7 @@ import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { SharedReply, SharedRequest, SharedStep } from '../shared-store.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch, Weighed } from '../store.ts'
 import { Blob } from './blob.ts'
 import * as broker from './broker-scripts.ts'
 import { Detour } from './detour.ts'
@@ -38,6 +39,9 @@ export interface RedisOptions {
 /** A script never moves more than this many jobs of itself (those that fell due, those that expired), nor looks at more: others wait meanwhile. */
 const mostAtOnce = 1_000
 
+/** Where jobs are large, a script that weighs them reads about so many bytes of them. */
+const readsAbout = 2 ** 22
+
 /** The oldest that is ready is looked for among so many of each line: nobody waits longer for a look than for a few jobs. */
 const looksForOldest = 100
 
@@ -48,7 +52,7 @@ const looksForOldest = 100
  * @throws BackendError where nothing answers there, or it may evict keys; InvalidOptionError where that is no URL
  */
 export async function redis(url: string, options: RedisOptions = {}): Promise<Backend> {
-  const { prefix = 'treadle', clock = systemClock, log = silentLogger } = options
+  const { prefix = 'treadle', clock = systemClock, log = silentLogger } = checkOptions('redis()', options, { prefix: true, clock: true, log: true })
   return new RedisBackend(await Server.connect(url, prefix, log), clock)
 }
 
@@ -190,6 +194,10 @@ class RedisBackend implements Backend {
     const asked = { ...filter, states: Object.fromEntries(states.map((state) => [state, true])), endedBefore: olderThan, after: from, looksAt: mostAtOnce }
     const [found, last] = await this.#run<[Buffer[], replies.Bulk]>(store.purge, asked)
     return { jobs: found.map(String), ...(last === null ? {} : { next: String(last) }) }
+  }
+
+  async weigh(from?: string): Promise<Weighed> {
+    return replies.weighedOf(await this.#run(store.weigh, { after: from, looksAt: mostAtOnce, readsAbout }))
   }
 
   async story(job: string): Promise<KeptStory | undefined> {

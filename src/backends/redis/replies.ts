@@ -11,7 +11,8 @@ import { noJobs } from '../queue-counts.ts'
 import { type AttemptRef, type BrokerStats, type Delivery, type QueueStats, type Reservation, type Sweep, type WorkerInfo, unknownWorker } from '../broker.ts'
 import type { ScheduleList } from '../schedules.ts'
 import type { SharedOutcome, SharedReply } from '../shared-store.ts'
-import type { Ending } from '../store.ts'
+import { bytesBehind } from '../held-bytes.ts'
+import type { Ending, Weighed } from '../store.ts'
 
 /** A text or bytes; null where there is none. Counts are numbers. */
 export type Bulk = Buffer | number | null
@@ -27,7 +28,8 @@ export type EndingReply = readonly [job: Buffer, state: Buffer, result: Buffer |
 export type ScheduleListReply = readonly [now: Buffer, schedules: readonly Buffer[]]
 export type DueSchedulesReply = readonly [...ScheduleListReply, nextDue: Buffer | null]
 export type JobReply = readonly Bulk[]
-export type StoryReply = readonly [job: JobReply, history: readonly (readonly Bulk[])[], logs: readonly Buffer[], payload: Buffer] | null
+export type WeighedReply = readonly [now: Buffer, ended: readonly (readonly [finishedAt: Buffer, bytes: number, payload: Buffer | null, result: Buffer | null])[], last: Bulk]
+export type StoryReply = readonly [job: JobReply, history: readonly (readonly Bulk[])[], logs: readonly Buffer[], payload: Buffer, original: Buffer | null] | null
 
 export type SharedReplies = readonly [lost: number, outcomes: readonly SharedOutcomeReply[], nextEnd: Buffer | null]
 type SharedOutcomeReply = readonly [is: Buffer, number?: Buffer | null, item?: Buffer | null, statistics?: readonly number[]]
@@ -94,8 +96,16 @@ export function scheduleListOf([now, schedules]: ScheduleListReply): ScheduleLis
 
 export function storyOf(reply: StoryReply): KeptStory | undefined {
   if (reply === null) return undefined
-  const [job, history, logs, payload] = reply
-  return { history: historyOf(jobOf(job), history.map(entryOf)), logs: logs.map((line) => JSON.parse(String(line)) as JobLogLine), payload: bytesOf(payload) }
+  const [job, history, logs, payload, original] = reply
+  return { history: historyOf(jobOf(job), history.map(entryOf)), logs: logs.map((line) => JSON.parse(String(line)) as JobLogLine), payload: bytesOf(payload), ...(original === null ? {} : { original: bytesOf(original) }) }
+}
+
+export function weighedOf([now, ended, last]: WeighedReply): Weighed {
+  return {
+    now: Number(now),
+    ended: ended.map(([finishedAt, own, payload, result]) => ({ finishedAt: Number(finishedAt), bytes: own + bytesBehind(payload, result) })),
+    ...(last === null ? {} : { next: String(last) })
+  }
 }
 
 function entryOf([at, event, attempt, token, worker, startedAt, error, wall, cpu]: readonly Bulk[]): HistoryEntry {

@@ -37,14 +37,22 @@ local function thingOf(kind, name)
   return thing
 end
 
+-- Of a semaphore or queue that nobody uses only these stay, for a day: the newest handle's word outlives its users, and names do not gather for ever.
+local bounds = { limit = true, maxSize = true, maxBytes = true }
+
 local function finish()
   for key, thing in pairs(things) do
+    local isUsed, wasUsed, isChanged = false, false, false
     for _, count in ipairs(countNames) do
       local is, was = thing[count], thing.was[count] or 0
+      isUsed = isUsed or is ~= 0 and not bounds[count]
+      wasUsed = wasUsed or was ~= 0 and not bounds[count]
       if is ~= was then
+        isChanged = true
         if is == 0 then redis.call('HDEL', key, count) else redis.call('HSET', key, count, number(is)) end
       end
     end
+    if isUsed and not wasUsed then redis.call('PERSIST', key) elseif isChanged and not isUsed then redis.call('EXPIRE', key, 86400) end
   end
   if last then redis.call('SET', S .. 'number', number(last)) end
   local sessions = {}

@@ -3,16 +3,18 @@ import type { Gate, GateChange, GateName } from '../../jobs/gates.ts'
 import { type KeptStory, historyOf, logLimit } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { expired } from '../../jobs/limits.ts'
+import { type Link, readersOf } from '../../jobs/link.ts'
 import { type QueueEvent, progressed } from '../../jobs/queue-event.ts'
 import { rescue } from '../../jobs/rescue.ts'
 import { canHappen, isFinal } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { encode } from '../../wire/codec.ts'
+import { decode, encode } from '../../wire/codec.ts'
 import type { AttemptRef, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
+import { bytesBehind } from '../held-bytes.ts'
 import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
 import { type Shared, shareOn } from '../shared/share.ts'
 import type { SharedRequest } from '../shared-store.ts'
-import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged } from '../store.ts'
+import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged, Weighed } from '../store.ts'
 import { type Claim, type ClaimedJob, Claims } from './claims.ts'
 import { stateCodes, stateNames } from './codes.ts'
 import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile } from './file.ts'
@@ -34,7 +36,7 @@ const mostAtOnce = 1_000
 /** To read a list in a statement costs as much as so many rows: fewer are dropped one by one. */
 const droppedOneByOne = 10
 
-/** So many endings one go of a purge looks at: whoever else writes waits for it. */
+/** So many endings one go of a purge looks at: whoever else writes waits for it. As many are weighed in one go. */
 const looksAt = 10_000
 
 /**
@@ -208,25 +210,40 @@ export class SqliteEngine {
     return this.#write((now) => changes.map(({ job, event, payload }) => {
       const stored = this.#tables.byId(job)
       if (!stored || !canHappen(stored.job.state, event)) return stored?.job.state
-      if (payload) this.#sql.writePayload.run(payload, stored.seq)
+      if (payload) {
+        this.#sql.keepOriginal.run(stored.seq)
+        this.#sql.writePayload.run(payload, stored.seq)
+      }
       return this.#tables.happen(stored, { event }, now).state
     }))
   }
 
   purge({ states, queue, tag, olderThan, limit, from = '0' }: PurgeFilter): Purged {
-    const { someEndings, purgeable, purgeJob, dropEnding, purgeStory, purgeParent, purgeHistory, purgeProgress, purgeLogs, purgeKeyed, orphanHold } = this.#sql
+    const { someEndings, purgeable, purgeJob, dropEnding, purgeStory, purgeParent, purgeOriginal, purgeHistory, purgeProgress, purgeLogs, purgeKeyed, orphanHold } = this.#sql
     return this.#write((now) => {
       const codes = JSON.stringify(states.map((state) => stateCodes[state]))
       const after = Number(from)
       const last = someEndings.get(after, looksAt)![0] as number | null
       if (last === null) return { jobs: [] }
-      const rows = purgeable.all(after, queue ?? null, null, tag ?? null, codes, now - olderThan, limit, last) as [number, string, string, number][]
-      for (const [seq, id, name, state] of rows) {
-        for (const drop of [purgeJob, dropEnding, purgeStory, purgeParent, purgeHistory, purgeProgress, purgeLogs, purgeKeyed]) drop.run(seq)
+      const rows = purgeable.all(after, queue ?? null, null, tag ?? null, codes, now - olderThan, limit, last) as PurgeableRow[]
+      const gone = rows.filter((row) => !this.#isRead(row))
+      for (const [seq, id, name, state] of gone) {
+        for (const drop of [purgeJob, dropEnding, purgeStory, purgeParent, purgeOriginal, purgeHistory, purgeProgress, purgeLogs, purgeKeyed]) drop.run(seq)
         orphanHold.run(id)
         this.#tables.count(name, stateNames[state]!, -1)
       }
-      return { jobs: rows.map(([, id]) => id), next: String(rows.length === limit ? rows.at(-1)![0] : last) }
+      return { jobs: gone.map(([, id]) => id), next: String(rows.length === limit ? rows.at(-1)![0] : last) }
+    })
+  }
+
+  weigh(from = '0'): Weighed {
+    return this.#read(() => {
+      const now = this.#start()
+      const after = Number(from)
+      const last = this.#sql.someEndings.get(after, looksAt)![0] as number | null
+      if (last === null) return { now, ended: [] }
+      const rows = this.#sql.weighed.all(after, last) as [number, number, Uint8Array | null, Uint8Array | null][]
+      return { now, ended: rows.map(([finishedAt, own, payload, result]) => ({ finishedAt, bytes: own + bytesBehind(payload, result) })), next: String(last) }
     })
   }
 
@@ -253,10 +270,12 @@ export class SqliteEngine {
   story(job: string): KeptStory | undefined {
     return this.#read(() => {
       const stored = this.#tables.byId(job)
+      const [original] = stored ? (this.#sql.original.get(stored.seq) ?? []) as [Uint8Array?] : []
       return stored && {
         history: historyOf(stored.job, this.#sql.history.all(stored.seq).map(historyEntryOf)),
         logs: this.#sql.logs.all(stored.seq).map(logLineOf),
-        payload: this.#sql.payload.get(stored.seq)![0] as Uint8Array
+        payload: this.#sql.payload.get(stored.seq)![0] as Uint8Array,
+        ...(original ? { original } : {})
       }
     })
   }
@@ -405,6 +424,15 @@ export class SqliteEngine {
     }
   }
 
+  /** Whether a job that its end published, and that has not ended, needs its result. */
+  #isRead([, , , state, result, links]: PurgeableRow): boolean {
+    if (result === null || links === null) return false
+    return readersOf({ state: stateNames[state]!, result }, decode(links) as readonly Link[]).some(({ id }) => {
+      const [seq, ended] = this.#sql.find.get(id) ?? []
+      return seq !== undefined && ended === null
+    })
+  }
+
   #listed(seqs: readonly (readonly unknown[])[]): Job[] {
     return seqs.map(([seq]) => this.#tables.bySeq(seq as number).job)
   }
@@ -467,4 +495,5 @@ export function lastEnded(sql: Statements): number {
   return Number(sql.lastEnded.get()?.[0] ?? 0)
 }
 
+type PurgeableRow = [seq: number, id: string, queue: string, state: number, result: Uint8Array | null, links: Uint8Array | null]
 type DueRow = [seq: number, dueAt: number, queue: string, line: number, rank: number, attempt: number, token: number]

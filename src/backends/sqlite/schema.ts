@@ -9,7 +9,7 @@
  * Why it is so, as of version 2:
  * - `seq` is the order of arrival, so that jobs are claimed, and pages touched, from one end. None is given twice (AUTOINCREMENT): with the
  *   token it fences, also after the job that bore it was purged.
- * - A job's own row never changes, unless another that came takes its place, or its arguments are mended. Where the job stands is told by which of the tables for that holds its seq: ready, scheduled,
+ * - A job's own row never changes, unless another that came takes its place, or its arguments are mended: then `treadle_originals` has the first ones. Where the job stands is told by which of the tables for that holds its seq: ready, scheduled,
  *   active or endings. A step of a job takes a small row out of one and puts a small row into the next, mostly at its end, and a
  *   batch of claims is two statements, however many they are.
  * - `treadle_stories` holds what only a job has that did not go the usual way; most have no row there.
@@ -165,6 +165,7 @@ export const migrations: readonly string[] = [
   `
   ALTER TABLE treadle_jobs ADD COLUMN links BLOB;
   CREATE TABLE treadle_parents (seq INTEGER PRIMARY KEY, job TEXT NOT NULL, token INTEGER NOT NULL, state INTEGER NOT NULL, outcome BLOB NOT NULL) STRICT;
+  CREATE TABLE treadle_originals (seq INTEGER PRIMARY KEY, payload BLOB NOT NULL) STRICT;
   CREATE TABLE treadle_unique (
     queue TEXT NOT NULL, key TEXT NOT NULL, job TEXT NOT NULL, until REAL NOT NULL, orphaned INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (queue, key)

@@ -5,6 +5,7 @@ import type { Job, NewJob } from '../../jobs/job.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { ClosedError } from '../../kernel/errors.ts'
+import { checkOptions } from '../../kernel/options.ts'
 import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Enlisted, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
@@ -12,7 +13,7 @@ import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { SharedReply, SharedRequest } from '../shared-store.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch, Weighed } from '../store.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { EndingWatch } from './ending-watch.ts'
 import { SqliteEngine } from './engine.ts'
@@ -37,10 +38,10 @@ export interface SqliteOptions {
 /**
  * A SQLite file as a backend, in this thread: for a worker, whose main thread does nothing else. It is made where it does not exist.
  *
- * @throws BackendError where it cannot be opened, is no database, or is of a newer Treadle
+ * @throws BackendError where it cannot be opened, is no database, or is of a newer Treadle; InvalidOptionError
  */
 export async function sqlite(path: string, options: SqliteOptions = {}): Promise<Backend> {
-  const { clock = systemClock, log = silentLogger, durability = 'process', busyTimeout = '30s' } = options
+  const { clock = systemClock, log = silentLogger, durability = 'process', busyTimeout = '30s' } = checkOptions('sqlite()', options, { clock: true, log: true, durability: true, busyTimeout: true })
   // Absolute, so that it stays the same file where the program changes its folder.
   const file = path === '' || path === ':memory:' ? path : resolve(path)
   const lock = new LockQueue(file, clock, milliseconds(busyTimeout, 'busyTimeout'))
@@ -119,6 +120,10 @@ class SqliteBackend implements Backend {
 
   purge(filter: PurgeFilter): Promise<Purged> {
     return this.#ask(() => this.#engine.purge(filter))
+  }
+
+  weigh(from?: string): Promise<Weighed> {
+    return this.#ask(() => this.#engine.weigh(from))
   }
 
   commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {

@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { turns } from '../../jobs/gates.ts'
 import { eventsTopic } from '../bus.ts'
 import { scheduleNews } from '../schedules.ts'
+import { referenceLength } from '../../wire/claim-check.ts'
 import { gateCommands, gateQueries } from './gate-statements.ts'
 import { partSql } from './job-batch.ts'
 import { type Row, jobColumns, standingTables, stateColumn } from './rows.ts'
@@ -35,6 +36,7 @@ export const commands = {
   mergeJob: 'UPDATE treadle_jobs SET priority = ?, due_at = ?, expires_at = ? WHERE seq = ?',
   replaceJob: `UPDATE treadle_jobs SET task = ?, place = ?, priority = ?, due_at = ?, expires_at = ?, tags = ?, payload = ?, links = ? WHERE seq = ?`,
   writePayload: 'UPDATE treadle_jobs SET payload = ? WHERE seq = ?',
+  keepOriginal: 'INSERT OR IGNORE INTO treadle_originals SELECT seq, payload FROM treadle_jobs WHERE seq = ?',
   insertParent: 'INSERT INTO treadle_parents (seq, job, token, state, outcome) VALUES (?, ?, ?, ?, ?)',
   writeHold: 'INSERT OR REPLACE INTO treadle_unique (queue, key, job, until) VALUES (?, ?, ?, ?)',
   orphanHold: 'UPDATE treadle_unique SET orphaned = 1 WHERE job = ?',
@@ -66,6 +68,7 @@ export const commands = {
   purgeJob: 'DELETE FROM treadle_jobs WHERE seq = ?',
   purgeStory: 'DELETE FROM treadle_stories WHERE seq = ?',
   purgeParent: 'DELETE FROM treadle_parents WHERE seq = ?',
+  purgeOriginal: 'DELETE FROM treadle_originals WHERE seq = ?',
   purgeHistory: 'DELETE FROM treadle_history WHERE seq = ?',
   purgeProgress: 'DELETE FROM treadle_progress WHERE seq = ?',
   purgeLogs: 'DELETE FROM treadle_logs WHERE seq = ?',
@@ -104,6 +107,7 @@ export const queries = {
     WHERE r.queue = ? AND r.line = ? ORDER BY r.rank, r.seq LIMIT ? + 0`,
   readyRanks: 'SELECT rank, seq FROM treadle_ready WHERE queue = ? AND line = ? ORDER BY rank, seq LIMIT ? + 0',
   payload: 'SELECT payload FROM treadle_jobs WHERE seq = ?',
+  original: 'SELECT payload FROM treadle_originals WHERE seq = ?',
   hold: 'SELECT job, until FROM treadle_unique WHERE queue = ? AND key = ?',
   setbacks: 'SELECT deaths, deferrals FROM treadle_stories WHERE seq = ?',
   due: `SELECT s.seq, s.due_at, j.queue, iif(t.suspect, 4, j.place), -j.priority * ${turns}, s.attempt, s.token
@@ -129,8 +133,12 @@ export const queries = {
   unsuccessfulSeqs: `SELECT j.seq FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
     WHERE e.state = ?5 AND e.state <> 4 AND e.seq > ?1 AND ${matching} ORDER BY e.seq LIMIT ?6 + 0`,
   find: 'SELECT j.seq, e.seq FROM treadle_jobs j LEFT JOIN treadle_endings e ON e.seq = j.seq WHERE j.id = ?',
-  purgeable: `SELECT e.seq, j.id, j.queue, e.state FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
+  purgeable: `SELECT e.seq, j.id, j.queue, e.state, iif(j.links IS NULL, NULL, e.result), j.links FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
     WHERE e.seq > ?1 AND e.seq <= ?8 AND ${matching} AND e.state IN (SELECT value FROM json_each(?5)) AND e.finished_at <= ?6 ORDER BY e.seq LIMIT ?7 + 0`,
+  // Those that may be, or end with, a reference are told as they are.
+  weighed: `SELECT e.finished_at, length(j.payload) + coalesce(length(e.result), 0) + coalesce(length(t.error), 0),
+      iif(length(j.payload) BETWEEN ${referenceLength} AND 70000 AND substr(j.payload, 1 - ${referenceLength} + length(j.payload), 1) = x'c1', j.payload, NULL), iif(length(e.result) = ${referenceLength}, e.result, NULL)
+    FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq LEFT JOIN treadle_stories t ON t.seq = e.seq WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq`,
   someEndings: 'SELECT max(seq) FROM (SELECT seq FROM treadle_endings WHERE seq > ? ORDER BY seq LIMIT ? + 0)',
   lastEnded: 'SELECT max(number) FROM treadle_ended',
   firstEnded: 'SELECT min(number) FROM treadle_ended',

@@ -6,13 +6,14 @@ import type { Job, NewJob } from '../../jobs/job.ts'
 import { linkEnds } from '../../concurrency/threads/port-link.ts'
 import { milliseconds } from '../../kernel/duration.ts'
 import { BackendError, ClosedError } from '../../kernel/errors.ts'
+import { checkOptions } from '../../kernel/options.ts'
 import { type Logger, harmless, silentLogger } from '../../kernel/logger.ts'
 import type { Backend } from '../backend.ts'
 import type { AttemptRef, BrokerCapabilities, BrokerStats, Enlisted, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
 import type { Hearer, Hearing } from '../bus.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
 import type { SharedReply, SharedRequest } from '../shared-store.ts'
-import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch } from '../store.ts'
+import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch, Weighed } from '../store.ts'
 import { startThread } from '../../tasks/own-thread.ts'
 import { sqliteEntry } from './entry.ts'
 import { enlist } from './enlisted.ts'
@@ -28,10 +29,10 @@ import { fromPortable } from '../../wire/portable-error.ts'
  * The program may end while it is open; what is asked, or watched, keeps it alive until it is answered.
  * Its clock is the machine's.
  *
- * @throws BackendError where it cannot be opened, is no database, or is of a newer Treadle
+ * @throws BackendError where it cannot be opened, is no database, or is of a newer Treadle; InvalidOptionError
  */
 export async function threadedSqlite(path: string, options: Omit<SqliteOptions, 'clock'> = {}): Promise<Backend> {
-  const { log = silentLogger, durability = 'process', busyTimeout = '30s' } = options
+  const { log = silentLogger, durability = 'process', busyTimeout = '30s' } = checkOptions('sqlite()', options, { log: true, durability: true, busyTimeout: true })
   const file = path === '' || path === ':memory:' ? path : resolve(path)
   const backend = new ThreadedSqlite(file, durability, milliseconds(busyTimeout, 'busyTimeout'), log)
   await backend.opened()
@@ -160,6 +161,10 @@ class ThreadedSqlite implements Backend {
 
   purge(filter: PurgeFilter): Promise<Purged> {
     return this.#call('purge', filter)
+  }
+
+  weigh(from?: string): Promise<Weighed> {
+    return this.#call('weigh', from)
   }
 
   commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {

@@ -1,5 +1,6 @@
 import { HealthServer } from '../../http/health-server.ts'
 import { systemClock } from '../../kernel/clock.ts'
+import type { ByteSize } from '../../kernel/byte-size.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { type LogFields, type LogLevel, lineLogger } from '../../kernel/logger.ts'
 import type { PoolSize } from '../../kernel/pool-size.ts'
@@ -23,6 +24,7 @@ export interface WorkerCommandOptions {
   lease: Duration
   drain: Duration
   keep?: Duration
+  keepBytes?: ByteSize
   schedules: 'on' | 'off'
   healthPort?: number
   healthHost: string
@@ -32,7 +34,7 @@ export interface WorkerCommandOptions {
 
 /** Runs until a signal. A second signal hands everything back at once. */
 export async function worker(options: WorkerCommandOptions): Promise<void> {
-  const { broker, payloads, tasks = [], queues, threads, loopConcurrency, blocking, processes, memoryLimit, control, lease, drain, keep, schedules, healthPort, healthHost, logLevel, json } = options
+  const { broker, payloads, tasks = [], queues, threads, loopConcurrency, blocking, processes, memoryLimit, control, lease, drain, keep, keepBytes, schedules, healthPort, healthHost, logLevel, json } = options
   milliseconds(drain, '--drain')
   if (tasks.length === 0) throw new UsageError("treadle worker needs the modules that export its tasks: --tasks ./tasks.ts, TREADLE_TASKS, or tasks in treadle.config.ts. A first one is written by: treadle init")
   const log = lineLogger(logLevel, (line) => console.error(json ? toJson(line) : plain(line)))
@@ -40,7 +42,7 @@ export async function worker(options: WorkerCommandOptions): Promise<void> {
     tasks: taskModules(tasks), lease, log, schedules: schedules === 'on',
     ...(payloads === undefined ? {} : { payloads }),
     ...(queues === undefined ? {} : { queues: weighted(queues) }),
-    ...(keep === undefined ? {} : { keep: { succeeded: keep, cancelled: keep } }),
+    keep: { ...(keep === undefined ? {} : { succeeded: keep, cancelled: keep }), ...(keepBytes === undefined ? {} : { bytes: keepBytes }) },
     ...(threads === undefined ? {} : { threads }),
     ...(loopConcurrency === undefined ? {} : { loopConcurrency }),
     ...(blocking === undefined ? {} : { blocking }),

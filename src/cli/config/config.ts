@@ -1,3 +1,4 @@
+import type { ByteSize } from '../../kernel/byte-size.ts'
 import type { Duration } from '../../kernel/duration.ts'
 import type { LogLevel } from '../../kernel/logger.ts'
 import type { PoolSize } from '../../kernel/pool-size.ts'
@@ -30,6 +31,8 @@ export interface Config {
   drain?: Duration
   /** How long jobs are kept that succeeded or were cancelled, by any worker; see `WorkerOptions.keep`. Default: for ever. */
   keep?: Duration
+  /** How many bytes jobs that have ended may hold, or `'500mb'`; see `KeepOptions`. Default: any size. */
+  keepBytes?: ByteSize
   /** Whether a worker fires schedules. Default: `'on'`. */
   schedules?: 'on' | 'off'
   /** Where a worker answers `GET /health` and `GET /metrics`. */

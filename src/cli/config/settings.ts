@@ -1,5 +1,6 @@
 import { delimiter } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type ByteSize, byteSize } from '../../kernel/byte-size.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
 import { InvalidOptionError } from '../../kernel/errors.ts'
 import { type PoolSize, poolSize } from '../../kernel/pool-size.ts'
@@ -25,7 +26,7 @@ export interface Setting {
 
 export type SettingName =
   | 'broker' | 'payloads' | 'tasks' | 'queues' | 'threads' | 'loopConcurrency' | 'blocking' | 'processes' | 'memoryLimit'
-  | 'control' | 'lease' | 'drain' | 'keep' | 'schedules' | 'healthPort' | 'healthHost' | 'logLevel'
+  | 'control' | 'lease' | 'drain' | 'keep' | 'keepBytes' | 'schedules' | 'healthPort' | 'healthHost' | 'logLevel'
 
 const logLevels: readonly string[] = ['debug', 'info', 'warn', 'error']
 const cores = 'as many as cores'
@@ -60,6 +61,10 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
   lease: time('lease', 'how long the worker may be silent before its jobs go to others', '5s'),
   drain: time('drain', 'how long jobs under way may take to end after a signal', '30s'),
   keep: time('keep', 'how long jobs are kept that succeeded or were cancelled'),
+  keepBytes: {
+    key: 'keepBytes', flags: '--keep-bytes <size>', what: 'how much jobs that have ended may hold: then the oldest are removed', takes: "bytes, or a size such as '500mb'", unset: 'any size',
+    fits: isByteSize, parse: size
+  },
   schedules: {
     key: 'schedules', flags: '--schedules <on|off>', what: 'whether the worker fires schedules', takes: "'on' or 'off'", fits: (value) => value === 'on' || value === 'off', fallback: 'on',
     choices: ['on', 'off']
@@ -171,6 +176,12 @@ export function duration(text: string): Duration {
   return value
 }
 
+function size(text: string): ByteSize {
+  const value = (/^\d+$/.test(text) ? Number(text) : text) as ByteSize
+  if (!isByteSize(value)) throw new InvalidArgumentError('It takes a number of bytes, or a size such as 500mb or 2gb.')
+  return value
+}
+
 function port(text: string): number {
   const value = whole(text)
   if (!isPort(value)) throw new InvalidArgumentError('It takes a port, from 0 to 65535.')
@@ -180,6 +191,16 @@ function port(text: string): number {
 function isDuration(value: unknown): boolean {
   try {
     milliseconds(value as Duration)
+    return true
+  } catch (error) {
+    if (error instanceof InvalidOptionError) return false
+    throw error
+  }
+}
+
+function isByteSize(value: unknown): boolean {
+  try {
+    byteSize(value as ByteSize)
     return true
   } catch (error) {
     if (error instanceof InvalidOptionError) return false

@@ -35,6 +35,7 @@ const words: Readonly<Record<HistoryEntry['event'], string>> = {
 export function storyLines(job: JobRecord, story: ToldStory, { now, logs }: StoryOptions, columns: number): string[] {
   const parts = [facts(job, now, columns), history(story.history, columns)]
   if (story.args) parts.push(section('arguments', ...story.args.map(toText)))
+  if (story.originalArgs) parts.push(section('enqueued with', ...story.originalArgs.map(toText)))
   if (job.error) parts.push(section('error', ...linesOf(`${job.error.name}: ${job.error.message}`)))
   if (job.state === 'succeeded') parts.push(section('result', toText(job.result)))
   if (story.logs.length > 0) parts.push(logged(story, logs))

@@ -1,4 +1,8 @@
-import { type Cases, deliver, error, ids, newJob, read, request, settlement, succeed, watched, woken } from './bench.ts'
+import type { Holding } from '../../backends/store.ts'
+import { errorBytes } from '../../jobs/kept-error.ts'
+import { referenceTo } from '../../wire/claim-check.ts'
+import { sealEnvelope } from '../../wire/envelope.ts'
+import { type Cases, bytes, deliver, error, ids, newJob, read, request, settlement, spent, succeed, watched, woken } from './bench.ts'
 
 const hour = 3_600_000
 
@@ -76,6 +80,40 @@ export const afterwardsCases: Cases = {
     }
     expect(jobs).toEqual([deliveries[1]])
     expect(await left()).toEqual([false, false, true])
+  },
+
+  async 'jobs that have ended are weighed, with what they only refer to'({ backend, expect }) {
+    const own = new Uint8Array(300)
+    const elsewhere = await referenceTo(new Uint8Array(5_000))
+    const [done, failed, large, running] = [
+      await deliver(backend, { payload: own }), await deliver(backend), await deliver(backend, { payload: sealEnvelope({ timeout: 5 }, elsewhere), queue: 'other' }), await deliver(backend)
+    ]
+    await backend.settle([settlement(done, { event: 'succeed', result: own, spent })])
+    await backend.settle([settlement(failed, { event: 'fail', error }), settlement(large, { event: 'succeed', result: elsewhere, spent })])
+    await backend.publish([newJob(), newJob({ delay: hour })])
+    const finishedAt = (await backend.read([done, failed, large].map(({ job }) => job))).map((job) => job!.finishedAt!)
+    const weighed: Holding[] = []
+    for (let from: string | undefined; ;) {
+      const { now, ended, next } = await backend.weigh(from)
+      expect(now - finishedAt.at(-1)! >= 0).toBe(true)
+      weighed.push(...ended)
+      if (next === undefined) break
+      from = next
+    }
+    const held = [600, bytes('payload').length + errorBytes(error).length, sealEnvelope({ timeout: 5 }, elsewhere).length + elsewhere.length + 10_000]
+    expect(weighed).toEqual(held.map((of, at) => ({ finishedAt: finishedAt[at], bytes: of })))
+    await backend.purge({ states: ['succeeded', 'failed'], olderThan: 0, limit: 100 })
+    expect((await backend.weigh()).ended).toEqual([])
+    expect((await read(backend, running.job)).state).toBe('active')
+  },
+
+  async 'a purge goes on where it was, and does not look again at what it has passed over'({ backend, expect }) {
+    const [first, second, third] = [await deliver(backend), await deliver(backend), await deliver(backend)]
+    await backend.settle([succeed(first), settlement(second, { event: 'fail', error }), succeed(third)])
+    const { jobs, next } = await backend.purge({ states: ['failed'], olderThan: 0, limit: 1 })
+    expect(jobs).toEqual([second.job])
+    expect((await backend.purge({ states: ['succeeded'], olderThan: 0, limit: 10, from: next! })).jobs).toEqual([third.job])
+    expect((await backend.purge({ states: ['succeeded'], olderThan: 0, limit: 10 })).jobs).toEqual([first.job])
   },
 
   async 'an end that comes after everything was purged is told'({ backend, expect }) {

@@ -1,5 +1,6 @@
+import { referenceTo } from '../../wire/claim-check.ts'
 import { decode } from '../../wire/codec.ts'
-import { type Cases, bytes, deliver, error, ids, newJob, read, request, result, settlement, succeed, watched, woken } from './bench.ts'
+import { type Cases, bytes, deliver, error, ids, newJob, read, request, result, settlement, spent, succeed, watched, woken } from './bench.ts'
 
 /** What is published as another job ends. */
 export const linkCases: Cases = {
@@ -35,6 +36,24 @@ export const linkCases: Cases = {
     await backend.publish([{ ...waiting, links: [{ on: 'failure', job: never }, { on: 'success', job: newJob() }] }])
     await backend.commit([{ job: waiting.id, event: 'cancel' }])
     expect(await backend.read([never.id])).toEqual([undefined])
+  },
+
+  async 'a job whose result is a reference stays until those that it published have ended; others are purged'({ backend, expect }) {
+    const reference = await referenceTo(new Uint8Array(5_000))
+    const [one, two, never] = [newJob({ delay: 1_000 }), newJob({ queue: 'other' }), newJob()]
+    const links = [{ on: 'success', job: one }, { on: 'success', job: two }, { on: 'failure', job: never }] as const
+    const large = await deliver(backend, { links })
+    const small = await deliver(backend, { links: [{ on: 'success', job: newJob({ delay: 1_000 }) }] })
+    const alone = await deliver(backend, { links: [{ on: 'failure', job: never }] })
+    await backend.settle([large, small, alone].map((job) => settlement(job, { event: 'succeed', result: job === small ? result : reference, spent })))
+    const purged = async (): Promise<readonly string[]> => (await backend.purge({ states: ['succeeded'], olderThan: 0, limit: 100 })).jobs
+    expect(await purged()).toEqual([small.job, alone.job])
+    const { deliveries: [second] } = await backend.reserve(request({ queues: ['other'] }))
+    await backend.settle([succeed(second!)])
+    expect(await purged()).toEqual([two.id])
+    expect((await read(backend, large.job)).result).toEqual(reference)
+    await backend.commit([{ job: one.id, event: 'cancel' }])
+    expect(await purged()).toEqual([large.job])
   },
 
   async 'a job that expires publishes what its failure publishes, and wakes who listens'({ backend, clock, expect }) {

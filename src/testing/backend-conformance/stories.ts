@@ -1,5 +1,5 @@
 import { historyLimit, logLimit } from '../../jobs/history.ts'
-import { type Cases, deliver, error, newJob, read, ref, request, settlement, spent, succeed } from './bench.ts'
+import { type Cases, bytes, deliver, error, newJob, read, ref, request, settlement, spent, succeed } from './bench.ts'
 
 /** What is kept of a job besides itself: its history, its progress, its logs. */
 export const storyCases: Cases = {
@@ -74,6 +74,27 @@ export const storyCases: Cases = {
     expect([logs.length, logs[0]?.message]).toEqual([logLimit, '1 0'])
     await backend.report([{ job: delivery.job, token: delivery.token + 1, logs: [line('of nobody')] }, { job: 'nobody-knows', token: 1, logs: [line('lost')] }])
     expect((await backend.story(delivery.job))?.logs.at(-1)?.message).toBe(`2 ${logLimit / 2 - 1}`)
+  },
+
+  async 'a job that is revived with another payload keeps the one that it came with'({ backend, expect }) {
+    const delivery = await deliver(backend, { payload: bytes('first') })
+    const plain = await deliver(backend)
+    await backend.settle([settlement(delivery, { event: 'fail', error }), settlement(plain, { event: 'fail', error })])
+    await backend.commit([{ job: plain.job, event: 'revive' }])
+    for (const mended of ['second', 'third']) {
+      await backend.commit([{ job: delivery.job, event: 'revive', payload: bytes(mended) }])
+      const { deliveries } = await backend.reserve(request())
+      const again = deliveries.find(({ job }) => job === delivery.job)!
+      expect(again.payload).toEqual(bytes(mended))
+      await backend.settle(deliveries.map((one) => settlement(one, { event: 'fail', error })))
+    }
+    // What cannot be revived is not mended either.
+    expect(await backend.commit([{ job: (await deliver(backend)).job, event: 'revive', payload: bytes('no') }])).toEqual(['active'])
+    expect(await backend.story(delivery.job)).toMatchObject({ payload: bytes('third'), original: bytes('first') })
+    expect((await backend.story(plain.job))!.original).toBe(undefined)
+    await backend.purge({ states: ['failed'], olderThan: 0, limit: 10 })
+    await backend.publish([newJob({ id: delivery.job })])
+    expect((await backend.story(delivery.job))!.original).toBe(undefined)
   },
 
   async 'a purged job leaves no story'({ backend, expect }) {

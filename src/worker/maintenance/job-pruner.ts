@@ -3,6 +3,7 @@ import type { PayloadStore } from '../../backends/payloads/payload-store.ts'
 import { type FinalState, finalStates } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Logger } from '../../kernel/logger.ts'
+import { excessAge } from './excess-age.ts'
 
 /** How long jobs are kept that have ended. What is absent is kept for ever. */
 export interface Keeping {
@@ -10,7 +11,11 @@ export interface Keeping {
   readonly ages: Readonly<Partial<Record<FinalState, number>>>
   /** How many, of all states together: the oldest go first. */
   readonly count: number
+  /** How many bytes they hold, of all states together: those that ended first go first. */
+  readonly bytes: number
 }
+
+type Pruned = Pick<Backend, 'purge' | 'stats' | 'weigh'>
 
 /** How often it looks, in milliseconds. Several workers that do share the work by chance. */
 const interval = 60_000
@@ -20,13 +25,13 @@ const atOnce = 500
 
 /** Removes jobs that have ended and are kept no longer. */
 export class JobPruner {
-  readonly #backend: Pick<Backend, 'purge' | 'stats'>
+  readonly #backend: Pruned
   readonly #payloads: PayloadStore | undefined
   readonly #keeping: Keeping
   readonly #clock: Clock
   readonly #log: Logger
 
-  constructor(backend: Pick<Backend, 'purge' | 'stats'>, payloads: PayloadStore | undefined, keeping: Keeping, clock: Clock, log: Logger) {
+  constructor(backend: Pruned, payloads: PayloadStore | undefined, keeping: Keeping, clock: Clock, log: Logger) {
     this.#backend = backend
     this.#payloads = payloads
     this.#keeping = keeping
@@ -40,7 +45,7 @@ export class JobPruner {
       await this.#clock.sleep(interval * (0.75 + Math.random() / 2), signal)
       if (signal.aborted) return
       try {
-        const removed = await this.#byAge(signal) + await this.#byCount(signal)
+        const removed = await this.#byAge(signal) + await this.#byCount(signal) + await this.#byBytes(signal)
         if (removed > 0) this.#log.info({ removed }, 'jobs removed that had ended')
       } catch (error) {
         this.#log.error({ err: error }, 'jobs that are kept no longer could not be removed; it is tried again')
@@ -58,6 +63,12 @@ export class JobPruner {
     if (this.#keeping.count === Infinity) return 0
     // Counted before each transaction: another worker may remove some at the same time.
     return this.#purge(finalStates, 0, async () => await this.#ended() - this.#keeping.count, signal)
+  }
+
+  async #byBytes(signal: AbortSignal): Promise<number> {
+    if (this.#keeping.bytes === Infinity) return 0
+    const age = await excessAge(this.#backend, this.#keeping.bytes, signal)
+    return age === undefined ? 0 : this.#purge(finalStates, age, () => Infinity, signal)
   }
 
   async #ended(): Promise<number> {
