@@ -26,13 +26,8 @@ end
 
 export const publish: Script = script(publishAllLua + 'finish()\nreturn taken', { happens: false })
 
-export const reserve: Script = script(hashLua + reserveLua + String.raw`
-local reservation = reserve(asked.request)
-finish()
-return reservation
-`, { full: true })
-
-export const settle: Script = script(hashLua + reserveLua + succeedLua + String.raw`
+/** Settles, and reserves where that is asked for. */
+export const exchange: Script = script(hashLua + reserveLua + succeedLua + String.raw`
 local stale = {}
 local done = succeedFirst(asked.settlements)
 local others = {}

@@ -6,7 +6,7 @@ import { BornReader, packedSuccess } from './packed.ts'
 import { type Script, scriptOf } from './script.ts'
 
 /**
- * Settles first attempts that succeeded and takes jobs to which nothing has happened yet, as `settle` and `reserve` do in broker-scripts.ts: most are so, and what stands of each in the
+ * Settles first attempts that succeeded and takes jobs to which nothing has happened yet, as `exchange` does in broker-scripts.ts: most are so, and what stands of each in the
  * server is then the same bytes, or begins with them. Where anything is otherwise, and where somebody hears events, it does nothing and answers nothing; the name of a queue that has gates or keys, as it then has for ever, it answers with that.
  *
  * Asked are the settlements, as lists of those that were taken together, each with their queue, when that was, by which worker, their ids, and the lengths of what is written of each, one after another in ARGV[2]; and, where

@@ -93,29 +93,13 @@ class RedisBackend implements Backend {
   }
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
-    const usual = await this.#exchange([], request)
-    if (usual) return usual.reservation!
-    const blob = new Blob()
-    return this.#took(await this.#run(broker.reserve, { request: asked(request), expired: blob.add(expiredBytes), whyExpired, mostAtOnce }, blob))
+    return (await this.#exchange([], request)).reservation!
   }
 
   async settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled> {
-    if (settlements.length === 0 && !next) {
-      this.#server.checkOpen()
-      return { stale: [] }
-    }
-    const usual = await this.#exchange(settlements, next)
-    if (usual) return usual
-    const blob = new Blob()
-    const [stale, reservation] = await this.#run<[number[], replies.ReservationReply | null]>(broker.settle, {
-      settlements: settlements.map(({ job, token, outcome }) => ({ job, token, queue: this.#taken.get(job)?.queue, ...told(outcome, blob) })),
-      ...(next ? { request: asked(next) } : {}), expired: blob.add(expiredBytes), whyExpired, mostAtOnce
-    }, blob)
-    for (const { job } of settlements) this.#taken.delete(job)
-    return {
-      stale: stale.map((at) => ({ job: settlements[at]!.job, token: settlements[at]!.token })),
-      ...(reservation ? { reservation: this.#took(reservation) } : {})
-    }
+    if (settlements.length > 0 || next) return this.#exchange(settlements, next)
+    this.#server.checkOpen()
+    return { stale: [] }
   }
 
   async extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
@@ -289,14 +273,33 @@ class RedisBackend implements Backend {
     return calls.run<T>(script, { ...now, historyLimit, ...asked }, blob?.whole)
   }
 
-  /** The usual way; undefined where something is unusual: then nothing was done. */
-  async #exchange(settlements: readonly Settlement[], request: ReserveRequest | undefined): Promise<Settled | undefined> {
+  #exchange(settlements: readonly Settlement[], request: ReserveRequest | undefined): Promise<Settled> {
+    return this.#server.whole(async (calls) => {
+      const usual = await this.#exchangeUsual(settlements, request, calls)
+      if (usual) return usual
+      const blob = new Blob()
+      const [stale, reservation] = await this.#run<[number[], replies.ReservationReply | null]>(broker.exchange, {
+        settlements: settlements.map(({ job, token, outcome }) => ({ job, token, queue: this.#taken.get(job)?.queue, ...told(outcome, blob) })),
+        ...(request ? { request: { ...request, queues: [...new Set(request.queues)] } } : {}), expired: blob.add(expiredBytes), whyExpired, mostAtOnce
+      }, blob, calls)
+      for (const { job } of settlements) this.#taken.delete(job)
+      return {
+        stale: stale.map((at) => ({ job: settlements[at]!.job, token: settlements[at]!.token })),
+        ...(reservation ? { reservation: this.#took(reservation) } : {})
+      }
+    })
+  }
+
+  /** Undefined where something is unusual: then nothing was done. */
+  async #exchangeUsual(settlements: readonly Settlement[], request: ReserveRequest | undefined, calls: ServerCalls): Promise<Settled | undefined> {
     if (request?.queues.some((queue) => this.#gated.has(queue))) return undefined
     const usual = this.#detour.mayTry() ? askedExchange(settlements, request, this.#taken) : undefined
-    const answer = usual && await this.#run<ExchangeReply | replies.Bulk>(exchangeUsual, usual.asked, usual.blob)
+    if (!usual) return undefined
+    const answer = await this.#run<ExchangeReply | replies.Bulk>(exchangeUsual, usual.asked, usual.blob, calls)
     if (Buffer.isBuffer(answer)) this.#gated.add(String(answer))
-    if (usual) this.#detour.tried(Array.isArray(answer))
-    if (!Array.isArray(answer)) return undefined
+    const isDone = Array.isArray(answer)
+    this.#detour.tried(isDone)
+    if (!isDone) return undefined
     for (const { job } of settlements) this.#taken.delete(job)
     return { stale: [], ...(request ? { reservation: reservationOfUsual(answer as ExchangeReply, request.worker, this.#taken) } : {}) }
   }
@@ -318,10 +321,6 @@ const expiredBytes = encode(expired)
 const lostBytes = encode(workerLost(rescueLimit))
 const whyExpired = JSON.stringify(briefly(expired))
 const whyLost = JSON.stringify(briefly(workerLost(rescueLimit)))
-
-function asked({ worker, queues, room, lease }: ReserveRequest): object {
-  return { worker, lease, room, queues: [...new Set(queues)] }
-}
 
 function published({ expires, tags, payload, links, ...rest }: NewJob, blob: Blob): object {
   return {
