@@ -6,7 +6,6 @@ import { expired } from '../../jobs/limits.ts'
 import { type Link, type Parent, linkedBy, parentOf, readersOf } from '../../jobs/link.ts'
 import { enqueued, progressed, told as newsOf } from '../../jobs/queue-event.ts'
 import { hasExpired, rescue } from '../../jobs/rescue.ts'
-import type { Schedule } from '../../jobs/schedule.ts'
 import { type FinalState, type JobState, canHappen, isFinal } from '../../jobs/states.ts'
 import { type KeyHold, type UniqueRule, admissionOf, amended, hasNotBegun } from '../../jobs/unique.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
@@ -21,13 +20,14 @@ import type { Hearer, Hearing } from '../bus.ts'
 import { bytesBehind } from '../held-bytes.ts'
 import { Listeners } from '../listeners.ts'
 import { QueueCounts } from '../queue-counts.ts'
-import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, comesSooner, scheduleNews } from '../schedules.ts'
+import { type DueSchedules, type ScheduleChange, type ScheduleFilter, type ScheduleList, scheduleNews } from '../schedules.ts'
 import { shareOn } from '../shared/share.ts'
 import type { SharedReply, SharedRequest } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch, Weighed } from '../store.ts'
 import { EndingWatches } from './ending-watches.ts'
 import { Gatekeeper, isBefore, mostHeldBack } from './gatekeeper.ts'
 import { MemorySharedTables } from './shared-tables.ts'
+import { KeptSchedules } from './kept-schedules.ts'
 import { MemoryBus } from './memory-bus.ts'
 import { Heap } from '../../concurrency/heap.ts'
 
@@ -82,7 +82,7 @@ class MemoryBackend implements Backend {
   readonly #listeners = new Listeners()
   readonly #watches = new EndingWatches()
   readonly #bus = new MemoryBus()
-  readonly #schedules = new Map<string, Schedule>()
+  readonly #schedules = new KeptSchedules({ publish: (job, now) => this.#publish(job, now), sooner: () => this.#listeners.tell([scheduleNews]) })
   readonly #shared = new MemorySharedTables()
   readonly #sessions = new Listeners()
   #seq = 0
@@ -255,30 +255,16 @@ class MemoryBackend implements Backend {
     return entry && { history: historyOf(entry.job, entry.history ?? []), logs: entry.logs ?? [], payload: entry.payload, ...(entry.original ? { original: entry.original } : {}) }
   }
 
-  async schedules({ name, after, limit }: ScheduleFilter): Promise<ScheduleList> {
-    const now = this.#open()
-    const named = [...this.#schedules.values()].filter((one) => (name === undefined || one.name === name) && (after === undefined || one.name > after))
-    return { now, schedules: named.sort((a, b) => a.name < b.name ? -1 : 1).slice(0, limit) }
+  async schedules(filter: ScheduleFilter): Promise<ScheduleList> {
+    return this.#schedules.list(filter, this.#open())
   }
 
   async dueSchedules(limit: number): Promise<DueSchedules> {
-    const now = this.#open()
-    const waiting = [...this.#schedules.values()].filter(({ nextSlot }) => nextSlot !== undefined).sort((a, b) => a.nextSlot! - b.nextSlot!)
-    const next = waiting.find(({ nextSlot }) => nextSlot! > now)
-    return { now, schedules: waiting.filter(({ nextSlot }) => nextSlot! <= now).slice(0, limit), nextDue: (next?.nextSlot ?? Infinity) - now }
+    return this.#schedules.due(limit, this.#open())
   }
 
   async changeSchedules(changes: readonly ScheduleChange[]): Promise<readonly boolean[]> {
-    const now = this.#open()
-    return changes.map(({ name, seen, schedule, jobs }) => {
-      const before = this.#schedules.get(name)
-      if (before?.revision !== seen) return false
-      if (schedule) this.#schedules.set(name, schedule)
-      else this.#schedules.delete(name)
-      if (comesSooner(before?.nextSlot, schedule?.nextSlot)) this.#listeners.tell([scheduleNews])
-      for (const job of jobs) this.#publish(job, now)
-      return true
-    })
+    return this.#schedules.change(changes, this.#open())
   }
 
   watch(ended: (endings: readonly Ending[]) => void, _failed: (error: unknown) => void): Watch {
