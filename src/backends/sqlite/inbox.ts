@@ -7,8 +7,6 @@ import { lineCodes, lineNames } from './codes.ts'
 import { tagsOf, tagsText } from './rows.ts'
 import type { Statements } from './statements.ts'
 
-/** So many may be in it: whoever finds it full writes its job where it belongs, and before that all that is in it. */
-const most = 256
 /** What is larger is written once, where it belongs. In bytes. */
 const largest = 8_192
 
@@ -22,11 +20,10 @@ export class Inbox {
   readonly #keep: StatementSync
 
   constructor(db: DatabaseSync) {
-    // The time is read once the file is locked, as in every transaction.
-    this.#keep = db.prepare(`INSERT INTO treadle_inbox (id, task, queue, place, priority, at, tags, payload)
+    // The time is read once the file is locked, as in every transaction. What the table refuses, since it is full, is passed over.
+    this.#keep = db.prepare(`INSERT OR IGNORE INTO treadle_inbox (id, task, queue, place, priority, at, tags, payload)
       SELECT ?1, ?2, ?3, ?4, ?5, coalesce(?6, round(1000 * unixepoch('subsec'))), ?7, ?8
-      WHERE coalesce((SELECT max(number) FROM treadle_inbox), 0) < ${most}
-        AND NOT EXISTS (SELECT 1 FROM treadle_gated WHERE queue = ?3)
+      WHERE NOT EXISTS (SELECT 1 FROM treadle_gated WHERE queue = ?3)
         AND NOT EXISTS (SELECT 1 FROM treadle_hearers WHERE topic = '${eventsTopic}')`)
   }
 

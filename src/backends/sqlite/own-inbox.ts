@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { NewJob } from '../../jobs/job.ts'
 import { systemClock } from '../../kernel/clock.ts'
+import type { Taken } from '../broker.ts'
 import { type FileIdentity, checkIdentity, openBeside } from './file.ts'
 import { Inbox, fitsInbox } from './inbox.ts'
 import { LoopTurn } from './loop-turn.ts'
@@ -26,8 +27,8 @@ export class OwnInbox {
     this.#identity = identity
   }
 
-  /** @returns what resolves once the loop had its turn; undefined where the job is not kept, or nobody knows: then the thread is to be asked */
-  publish(job: NewJob): Promise<void> | undefined {
+  /** @returns what `Broker.publish` does, once the loop had its turn; undefined where the job is not kept, or nobody knows: then the thread is to be asked */
+  publish(job: NewJob): Promise<readonly Taken[]> | undefined {
     if (!fitsInbox(job)) return undefined
     try {
       checkIdentity(this.#path, this.#identity)
@@ -36,7 +37,7 @@ export class OwnInbox {
       // It is locked, which the thread waits for, or worse, which the thread tells of.
       return undefined
     }
-    return this.#turn.hasTime() ? done : nextTurn()
+    return this.#turn.hasTime() ? kept : nextTurn([])
   }
 
   close(): void {
@@ -50,4 +51,4 @@ export class OwnInbox {
   }
 }
 
-const done: Promise<void> = Promise.resolve()
+const kept: Promise<readonly Taken[]> = Promise.resolve([])

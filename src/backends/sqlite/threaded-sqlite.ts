@@ -103,7 +103,7 @@ class ThreadedSqlite implements Backend {
     const [job] = jobs
     // What was asked before comes before.
     const kept = job && jobs.length === 1 && this.#calls.size === 0 ? this.#inbox?.publish(job) : undefined
-    return kept ? kept.then(() => []) : this.#call('publish', batchOf(jobs) ?? jobs)
+    return kept ?? this.#call('publish', batchOf(jobs) ?? jobs)
   }
 
   inside(connection: unknown): Enlisted {
