@@ -18,6 +18,7 @@ import type { Change, ChangeOutcome, JobFilter, PurgeFilter, Purged, Weighed } f
 import { type Claim, type ClaimedJob, Claims } from './claims.ts'
 import { stateCodes, stateNames } from './codes.ts'
 import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile } from './file.ts'
+import { Inbox, fitsInbox, jobsInInbox } from './inbox.ts'
 import { type JobBatch, batchOf, jobsOf } from './job-batch.ts'
 import { type Committed, JobTables } from './job-tables.ts'
 import { type Hearing, MessageTables } from './message-tables.ts'
@@ -54,6 +55,7 @@ export class SqliteEngine {
   readonly #messages: MessageTables
   readonly #tables: JobTables
   readonly #publisher: Publisher
+  readonly #inbox: Inbox
   readonly #committed: (what: Committed) => void
   /** Deliveries that were made here and are not settled yet. */
   readonly #claims = new Map<string, Claim>()
@@ -74,9 +76,11 @@ export class SqliteEngine {
     this.#messages = new MessageTables(this.#sql)
     this.#tables = new JobTables(this.#sql, this.#messages, (job, at, parent) => void this.#publisher.one(job, at, parent))
     this.#publisher = new Publisher(this.#sql, this.#tables, this.#messages)
+    this.#inbox = new Inbox(this.#db)
   }
 
   publish(jobs: readonly NewJob[] | JobBatch): Taken[] {
+    if (this.#isKeptInInbox(jobs)) return []
     return this.#write((now) => {
       const batch = 'shared' in jobs ? jobs : batchOf(jobs)
       if (batch && !this.#tables.gates.has(batch.shared.queue)) {
@@ -169,7 +173,7 @@ export class SqliteEngine {
   }
 
   gates(): Gate[] {
-    return this.#read(() => this.#tables.gates.all(this.#start()))
+    return this.#read(() => this.#tables.gates.all(this.#start().now))
   }
 
   announce(worker: string): void {
@@ -238,7 +242,7 @@ export class SqliteEngine {
 
   weigh(from = '0'): Weighed {
     return this.#read(() => {
-      const now = this.#start()
+      const { now } = this.#start()
       const after = Number(from)
       const last = this.#sql.someEndings.get(after, looksAt)![0] as number | null
       if (last === null) return { now, ended: [] }
@@ -248,10 +252,15 @@ export class SqliteEngine {
   }
 
   read(jobs: readonly string[]): (Job | undefined)[] {
-    return this.#read(() => jobs.map((job) => this.#tables.byId(job)?.job))
+    return this.#read(() => {
+      const found = jobs.map((job) => this.#tables.byId(job)?.job)
+      if (!found.includes(undefined)) return found
+      const inInbox = jobsInInbox(this.#sql)
+      return found.map((job, at) => job ?? inInbox.get(jobs[at]!)?.job)
+    })
   }
 
-  /** Runs `look` on the file as it is at one moment; `look` must only read. */
+  /** Runs `look` on the file as it is at one moment; `look` must only read. What is in the inbox is not there yet. */
   at<T>(look: (sql: Statements) => T): T {
     return this.#read(() => look(this.#sql))
   }
@@ -263,15 +272,24 @@ export class SqliteEngine {
       // These are few, and found without going through all others.
       if (state === 'active') return this.#listed(this.#sql.activeSeqs.all(from, ...filter, limit))
       if (state !== undefined && isFinal(state) && state !== 'succeeded') return this.#listed(this.#sql.unsuccessfulSeqs.all(from, ...filter, stateCodes[state], limit))
-      return this.#sql.jobs.all(from, ...filter, state === undefined ? null : stateCodes[state], limit).map((row) => storedOf(row).job)
+      const listed = this.#sql.jobs.all(from, ...filter, state === undefined ? null : stateCodes[state], limit).map((row) => storedOf(row).job)
+      if (listed.length === limit || (state !== undefined && state !== 'ready')) return listed
+      // What is in the inbox came after all others.
+      const inInbox = [...jobsInInbox(this.#sql).values()].map(({ job }) => job).filter((job) =>
+        (after === undefined || job.id > after) && (queue === undefined || job.queue === queue) && (task === undefined || job.task === task) && (tag === undefined || job.tags.includes(tag)))
+      return [...listed, ...inInbox].slice(0, limit)
     })
   }
 
   story(job: string): KeptStory | undefined {
     return this.#read(() => {
       const stored = this.#tables.byId(job)
-      const [original] = stored ? (this.#sql.original.get(stored.seq) ?? []) as [Uint8Array?] : []
-      return stored && {
+      if (!stored) {
+        const inInbox = jobsInInbox(this.#sql).get(job)
+        return inInbox && { history: historyOf(inInbox.job, []), logs: [], payload: inInbox.payload }
+      }
+      const [original] = (this.#sql.original.get(stored.seq) ?? []) as [Uint8Array?]
+      return {
         history: historyOf(stored.job, this.#sql.history.all(stored.seq).map(historyEntryOf)),
         logs: this.#sql.logs.all(stored.seq).map(logLineOf),
         payload: this.#sql.payload.get(stored.seq)![0] as Uint8Array,
@@ -281,12 +299,12 @@ export class SqliteEngine {
   }
 
   schedules({ name, after, limit }: ScheduleFilter): ScheduleList {
-    return this.#read(() => ({ now: this.#start(), schedules: this.#sql.schedules.all(name ?? null, after ?? null, limit).map(scheduleOf) }))
+    return this.#read(() => ({ now: this.#start().now, schedules: this.#sql.schedules.all(name ?? null, after ?? null, limit).map(scheduleOf) }))
   }
 
   dueSchedules(limit: number): DueSchedules {
     return this.#read(() => {
-      const now = this.#start()
+      const { now } = this.#start()
       const [next] = (this.#sql.nextSlot.get(now) ?? [Infinity]) as [number]
       return { now, schedules: this.#sql.dueSchedules.all(now, limit).map(scheduleOf), nextDue: next - now }
     })
@@ -306,7 +324,7 @@ export class SqliteEngine {
   }
 
   stats(): BrokerStats {
-    return this.#read(() => readStats(this.#sql, this.#start()))
+    return this.#read(() => readStats(this.#sql, this.#start().now))
   }
 
   post(topic: string, message: string): void {
@@ -346,7 +364,9 @@ export class SqliteEngine {
 
   /** For each queue, a number that rises whenever a listener to it may have something to do. */
   news(): ReadonlyMap<string, number> {
-    return new Map(this.#sql.news.all() as unknown as [string, number][])
+    const news = new Map<string, number>()
+    for (const [queue, more] of this.#sql.news.all() as unknown as [string, number][]) news.set(queue, (news.get(queue) ?? 0) + more)
+    return news
   }
 
   close(): void {
@@ -449,7 +469,8 @@ export class SqliteEngine {
     let result: T
     let committed: Committed
     try {
-      const now = this.#start()
+      const { now, isAnyInInbox } = this.#start()
+      if (isAnyInInbox) this.#publisher.emptyInbox()
       result = change(now)
       committed = this.#tables.finish(now)
       this.#sql.commit.run()
@@ -464,11 +485,20 @@ export class SqliteEngine {
     return result
   }
 
-  /** The time, and whether anybody hears what happens. */
-  #start(): number {
-    const [seconds, heard] = this.#sql.now.get() as [number, number]
+  /** A single job that is small and usual is a transaction of one statement. */
+  #isKeptInInbox(jobs: readonly NewJob[] | JobBatch): boolean {
+    if ('shared' in jobs || jobs.length !== 1 || !fitsInbox(jobs[0]!)) return false
+    checkIdentity(this.#path, this.#identity)
+    if (!this.#inbox.keeps(jobs[0]!, this.#clock?.now())) return false
+    this.#committed({ queues: new Set([jobs[0]!.queue]), ended: false, posted: false })
+    return true
+  }
+
+  /** The time, whether anybody hears what happens, and whether there is something in the inbox. */
+  #start(): { readonly now: number, readonly isAnyInInbox: boolean } {
+    const [seconds, heard, inInbox] = this.#sql.now.get() as [number, number, number]
     this.#messages.begin(heard === 1)
-    return this.#clock ? this.#clock.now() : Math.round(1_000 * seconds)
+    return { now: this.#clock ? this.#clock.now() : Math.round(1_000 * seconds), isAnyInInbox: inInbox === 1 }
   }
 
   /** A transaction that only reads: all of it at one moment. */

@@ -36,6 +36,7 @@ export class JobTables {
   // Of the transaction that is open:
   readonly #counts = new QueueCounts()
   readonly #news = new Set<string>()
+  readonly #fromInbox = new Map<string, number>()
   #ended: number[] = []
 
   /** @param link publishes what a job's end publishes */
@@ -65,6 +66,11 @@ export class JobTables {
 
   tell(queue: string): void {
     this.#news.add(queue)
+  }
+
+  /** A job came out of the inbox: whoever listens has heard of it when it came into it. */
+  noteFromInbox(queue: string): void {
+    this.#fromInbox.set(queue, (this.#fromInbox.get(queue) ?? 0) + 1)
   }
 
   /** A job has ended, and its ending is written. */
@@ -125,10 +131,10 @@ export class JobTables {
     }
     const none = noJobs()
     const counts = this.#counts.take()
-    for (const queue of this.#news) if (!counts.has(queue)) counts.set(queue, none)
+    for (const queue of [...this.#news, ...this.#fromInbox.keys()]) if (!counts.has(queue)) counts.set(queue, none)
     for (const [queue, c] of counts) {
       this.#sql.count.run(
-        queue, this.#news.has(queue) ? 1 : 0,
+        queue, (this.#news.has(queue) ? 1 : 0) + (this.#fromInbox.get(queue) ?? 0),
         c.scheduled, c.ready, c.active, c.waiting, c.succeeded, c.failed, c.cancelled, c.dead
       )
     }
@@ -139,6 +145,7 @@ export class JobTables {
   reset(): void {
     this.#counts.take()
     this.#news.clear()
+    this.#fromInbox.clear()
     this.#ended = []
     this.gates.reset()
     this.#messages.reset()

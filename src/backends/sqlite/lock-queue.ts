@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../kernel/clock.ts'
 import { isBusy, lockedTooLong } from './errors.ts'
+import { LoopTurn } from './loop-turn.ts'
 
 /** Between two tries the file is left alone for 1 to 5 ms: random, so that two that wait do not stay in step. */
 const shortestWait = 1
 const longestWait = 5
-/** Milliseconds of one turn of the loop. What is done at once resolves at once: a caller that awaits one after the other would never let the loop turn. */
+/** Milliseconds of one turn of the loop. */
 const longestTurn = 10
 
 /**
@@ -17,21 +18,21 @@ export class LockQueue {
   readonly #path: string
   readonly #clock: Clock
   readonly #timeout: number
+  readonly #turn: LoopTurn
   #tail: Promise<unknown> | undefined
-  /** When this turn of the loop began to work here. */
-  #turnBegan: number | undefined
 
   /** @param timeout milliseconds that one call may wait before it fails */
   constructor(path: string, clock: Clock, timeout: number) {
     this.#path = path
     this.#clock = clock
     this.#timeout = timeout
+    this.#turn = new LoopTurn(clock, longestTurn)
   }
 
   /** @param attempt is given the milliseconds that it has waited so far */
   run<T>(attempt: (waited: number) => T): Promise<T> {
     const began = this.#clock.elapsed()
-    if (!this.#tail && this.#mayWork(began)) {
+    if (!this.#tail && this.#turn.hasTime()) {
       try {
         return Promise.resolve(attempt(0))
       } catch (error) {
@@ -53,7 +54,7 @@ export class LockQueue {
 
   async #patiently<T>(before: Promise<unknown> | undefined, attempt: (waited: number) => T, began: number): Promise<T> {
     await before
-    if (!this.#mayWork(this.#clock.elapsed())) await nextTurn()
+    if (!this.#turn.hasTime()) await nextTurn()
     for (;;) {
       const waited = this.#clock.elapsed() - began
       try {
@@ -64,13 +65,5 @@ export class LockQueue {
       }
       await this.#clock.sleep(shortestWait + Math.random() * (longestWait - shortestWait))
     }
-  }
-
-  #mayWork(now: number): boolean {
-    if (this.#turnBegan === undefined) {
-      this.#turnBegan = now
-      setImmediate(() => { this.#turnBegan = undefined })
-    }
-    return now - this.#turnBegan < longestTurn
   }
 }

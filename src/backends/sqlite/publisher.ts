@@ -64,6 +64,22 @@ export class Publisher {
     if (this.#messages.isHeard) for (const [id] of this.#sql.idsAfter.all(last) as [string][]) this.#messages.tell(() => enqueued({ id, task, queue }, now))
   }
 
+  /**
+   * Puts what came into the inbox where it belongs: ready. Each transaction that writes begins with it, so nothing of what makes a job unusual has come since: no gate of
+   * its queue, and nobody who hears.
+   */
+  emptyInbox(): void {
+    const { lastSeq, queuesInInbox, jobsFromInbox, queuesAfter, readyFromInbox, emptyInbox } = this.#sql
+    const last = Number(lastSeq.get()?.[0] ?? 0)
+    const queues = queuesInInbox.all() as [string][]
+    const { changes } = jobsFromInbox.run()
+    readyFromInbox.run(last)
+    emptyInbox.run()
+    for (const [queue] of queues) this.#tables.noteFromInbox(queue)
+    // Fewer where one of them was there already.
+    for (const [queue] of changes === queues.length ? queues : queuesAfter.all(last) as [string][]) this.#tables.count(queue, 'ready', 1)
+  }
+
   #admit(job: NewJob, rule: UniqueRule, now: number): Taken | undefined {
     const [id, until] = (this.#sql.hold.get(job.queue, rule.key) ?? []) as [string?, number?]
     const holder = id === undefined ? undefined : this.#tables.byId(id)

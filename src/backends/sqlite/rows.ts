@@ -126,7 +126,7 @@ export function linksBytes(links: readonly Link[] | undefined): Uint8Array | nul
   return links ? encode(links) : null
 }
 
-function tagsOf(text: string | null): readonly string[] {
+export function tagsOf(text: string | null): readonly string[] {
   return text === null ? [] : JSON.parse(text) as string[]
 }
 

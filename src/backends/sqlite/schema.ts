@@ -19,6 +19,8 @@
  * - `treadle_unique` tells which job holds a key; of a job that was purged the hold stays for its time, as an orphan.
  * - A job's `rank` in its line is by priority, then by turn (`jobs/gates.ts`). Of a queue with gates or keys, `treadle_gated`, each job that was ready has a row in
  *   `treadle_keyed`; what a gate holds back stands in `treadle_parked` and not in `treadle_ready`; `treadle_opening` has the gates to look at again, and when.
+ * - Since version 3, `treadle_inbox` has small new jobs that came one by one, since a commit costs by the tables that it touches: whoever writes next puts them where they belong,
+ *   before anything else. Those who read look there too. It holds so many, which a check of the number tells for nothing; who finds it full writes its own job where it belongs.
  * - Since version 3, `treadle_hearers` has a row for everybody who hears events or commands, and `treadle_messages` what they have to hear: see
  *   message-tables.ts. Both are empty while nobody listens, which is seen at a glance.
  * - A lease belongs to a worker, so that renewing it writes one row, however many jobs it holds.
@@ -164,6 +166,10 @@ export const migrations: readonly string[] = [
   `,
   `
   ALTER TABLE treadle_jobs ADD COLUMN links BLOB;
+  CREATE TABLE treadle_inbox (
+    number INTEGER PRIMARY KEY CHECK (number <= 512), id TEXT NOT NULL, task TEXT NOT NULL, queue TEXT NOT NULL, place INTEGER NOT NULL, priority INTEGER NOT NULL,
+    at REAL NOT NULL, tags TEXT, payload BLOB NOT NULL
+  ) STRICT;
   CREATE TABLE treadle_parents (seq INTEGER PRIMARY KEY, job TEXT NOT NULL, token INTEGER NOT NULL, state INTEGER NOT NULL, outcome BLOB NOT NULL) STRICT;
   CREATE TABLE treadle_originals (seq INTEGER PRIMARY KEY, payload BLOB NOT NULL) STRICT;
   CREATE TABLE treadle_unique (

@@ -33,6 +33,10 @@ export const commands = {
   readyAfter: 'INSERT INTO treadle_ready (queue, line, rank, seq, attempt, token) SELECT ?, ?, ?, seq, 0, 0 FROM treadle_jobs WHERE seq > ?',
   scheduledAfter: 'INSERT INTO treadle_scheduled (due_at, seq, attempt, token) SELECT ?, seq, 0, 0 FROM treadle_jobs WHERE seq > ?',
   expiringAfter: 'INSERT INTO treadle_expiring (expires_at, seq) SELECT ?, seq FROM treadle_jobs WHERE seq > ?',
+  jobsFromInbox: `INSERT INTO treadle_jobs (id, task, queue, place, priority, created_at, due_at, tags, payload)
+    SELECT id, task, queue, place, priority, at, at, tags, payload FROM treadle_inbox WHERE true ORDER BY number ON CONFLICT (id) DO NOTHING`,
+  readyFromInbox: `INSERT INTO treadle_ready (queue, line, rank, seq, attempt, token) SELECT queue, place, -priority * ${turns}, seq, 0, 0 FROM treadle_jobs WHERE seq > ?`,
+  emptyInbox: 'DELETE FROM treadle_inbox',
   mergeJob: 'UPDATE treadle_jobs SET priority = ?, due_at = ?, expires_at = ? WHERE seq = ?',
   replaceJob: `UPDATE treadle_jobs SET task = ?, place = ?, priority = ?, due_at = ?, expires_at = ?, tags = ?, payload = ?, links = ? WHERE seq = ?`,
   writePayload: 'UPDATE treadle_jobs SET payload = ? WHERE seq = ?',
@@ -96,10 +100,14 @@ export const commands = {
  */
 export const queries = {
   // In one statement, since every transaction begins with it.
-  now: `SELECT unixepoch('subsec'), EXISTS (SELECT 1 FROM treadle_hearers WHERE topic = '${eventsTopic}')`,
+  now: `SELECT unixepoch('subsec'), EXISTS (SELECT 1 FROM treadle_hearers WHERE topic = '${eventsTopic}'), EXISTS (SELECT 1 FROM treadle_inbox)`,
   anyHearer: 'SELECT 1 FROM treadle_hearers WHERE topic = ? LIMIT 1',
   lastMessage: 'SELECT max(upto) FROM treadle_messages WHERE topic = ?',
   messagesAfter: 'SELECT upto, message FROM treadle_messages WHERE topic = ? AND upto > ? ORDER BY upto LIMIT ? + 0',
+  inInbox: `SELECT id, task, queue, place, priority, at, tags, payload FROM treadle_inbox i
+    WHERE NOT EXISTS (SELECT 1 FROM treadle_jobs j WHERE j.id = i.id) ORDER BY number`,
+  queuesInInbox: 'SELECT queue FROM treadle_inbox',
+  queuesAfter: 'SELECT queue FROM treadle_jobs WHERE seq > ?',
   idsAfter: 'SELECT id FROM treadle_jobs WHERE seq > ?',
   dataVersion: 'PRAGMA data_version',
   // CROSS JOIN: the line leads, so that LIMIT stops both.
@@ -154,7 +162,8 @@ export const queries = {
   schedules: 'SELECT record FROM treadle_schedules WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR name > ?2) ORDER BY name LIMIT ?3 + 0',
   dueSchedules: 'SELECT record FROM treadle_schedules WHERE next_slot <= ? ORDER BY next_slot LIMIT ? + 0',
   nextSlot: 'SELECT next_slot FROM treadle_schedules WHERE next_slot > ? ORDER BY next_slot LIMIT 1',
-  news: 'SELECT name, news FROM treadle_queues',
+  // What is in the inbox will have raised it once it is out of it.
+  news: 'SELECT name, news FROM treadle_queues UNION ALL SELECT queue, 1 FROM treadle_inbox',
   queues: `SELECT name, ${counted.join(', ')} FROM treadle_queues WHERE name <> '${scheduleNews}' ORDER BY name`,
   workers: 'SELECT num, id, lease_until, info FROM treadle_workers WHERE lease_until > ? ORDER BY id',
   nextRank: 'SELECT rank FROM treadle_ready WHERE queue = ? AND line = ? AND rank > ? ORDER BY rank LIMIT 1',

@@ -1,6 +1,8 @@
 import { lines } from '../../jobs/job.ts'
 import { type BrokerStats, type QueueStats, type WorkerInfo, unknownWorker } from '../broker.ts'
+import { noJobs } from '../queue-counts.ts'
 import { lineCodes } from './codes.ts'
+import { jobsInInbox } from './inbox.ts'
 import type { Statements } from './statements.ts'
 
 /** A line of waiting jobs is looked at priority by priority, and no further than this many. */
@@ -13,6 +15,11 @@ export function readStats(sql: Statements, now: number): BrokerStats {
   for (const [name, scheduled, ready, active, waiting, succeeded, failed, cancelled, dead] of sql.queues.all() as unknown as QueueRow[]) {
     queues.set(name, { scheduled, ready, active, waiting, succeeded, failed, cancelled, dead })
     if (ready > 0) oldest = Math.min(oldest, oldestReady(sql, name))
+  }
+  for (const { job: { queue, createdAt } } of jobsInInbox(sql).values()) {
+    const counts = queues.get(queue) ?? noJobs()
+    queues.set(queue, { ...counts, ready: counts.ready + 1 })
+    oldest = Math.min(oldest, createdAt)
   }
   const held = new Map<number, number>()
   for (const [worker] of sql.holders.all() as [number][]) held.set(worker, (held.get(worker) ?? 0) + 1)

@@ -19,7 +19,8 @@ import { sqliteEntry } from './entry.ts'
 import { enlist } from './enlisted.ts'
 import { batchOf } from './job-batch.ts'
 import { type Method, type Reply, type Request, type ThreadData, TickLine, add, attend, call, dispose, done, ended, failed, hear, heard, listen, log, missed, opening, remove, taken, wake, watch } from './messages.ts'
-import type { Durability } from './file.ts'
+import { type Durability, identityOf } from './file.ts'
+import { OwnInbox } from './own-inbox.ts'
 import type { SqliteOptions } from './sqlite-backend.ts'
 import { fromPortable } from '../../wire/portable-error.ts'
 
@@ -48,6 +49,7 @@ interface OpenWatch {
 class ThreadedSqlite implements Backend {
   readonly capabilities: BrokerCapabilities = { settleIsCommit: true, durable: true }
   readonly #path: string
+  readonly #durability: Durability
   readonly #log: Logger
   readonly #worker: Worker
   readonly #line: TickLine<Request, Reply>
@@ -57,6 +59,8 @@ class ThreadedSqlite implements Backend {
   readonly #listeners = new Map<number, () => void>()
   readonly #watches = new Map<number, OpenWatch>()
   readonly #hearers = new Map<number, Hearer>()
+  /** Where nobody has to wait for the disk. */
+  #inbox: OwnInbox | undefined
   #lastId = opening
   /** The thread is held: a new one is. */
   #awaited = true
@@ -65,6 +69,7 @@ class ThreadedSqlite implements Backend {
 
   constructor(path: string, durability: Durability, busyTimeout: number, logger: Logger) {
     this.#path = path
+    this.#durability = durability
     this.#log = harmless(logger)
     const [own, line] = linkEnds()
     const data: ThreadData = { entry: 'sqlite', path, durability, busyTimeout, line }
@@ -88,6 +93,7 @@ class ThreadedSqlite implements Backend {
   async opened(): Promise<void> {
     try {
       await this.#opened.promise
+      if (this.#durability === 'process') this.#inbox = new OwnInbox(this.#path, identityOf(this.#path))
     } catch (error) {
       await this.#worker.terminate()
       throw error
@@ -95,7 +101,10 @@ class ThreadedSqlite implements Backend {
   }
 
   publish(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
-    return this.#call('publish', batchOf(jobs) ?? jobs)
+    const [job] = jobs
+    // What was asked before comes before.
+    const kept = job && jobs.length === 1 && this.#calls.size === 0 ? this.#inbox?.publish(job) : undefined
+    return kept ?? this.#call('publish', batchOf(jobs) ?? jobs)
   }
 
   inside(connection: unknown): Enlisted {
@@ -242,6 +251,8 @@ class ThreadedSqlite implements Backend {
   }
 
   async #shut(): Promise<void> {
+    this.#inbox?.close()
+    this.#inbox = undefined
     this.#listeners.clear()
     this.#watches.clear()
     const hearers = [...this.#hearers.values()]
@@ -343,6 +354,8 @@ class ThreadedSqlite implements Backend {
 
   #lose(cause: unknown): void {
     if (this.#lost) return
+    this.#inbox?.close()
+    this.#inbox = undefined
     this.#line.link.catchUp()
     this.#line.link.close()
     this.#lost = new BackendError(this.#calls.has(opening)
