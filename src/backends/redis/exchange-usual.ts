@@ -1,6 +1,7 @@
 import { lines } from '../../jobs/job.ts'
 import { eventsTopic } from '../bus.ts'
 import type { Delivery, Reservation, ReserveRequest, Settlement } from '../broker.ts'
+import { askedLua } from './asked-lua.ts'
 import { Blob } from './blob.ts'
 import { BornReader, packedSuccess } from './packed.ts'
 import { type Script, scriptOf } from './script.ts'
@@ -12,13 +13,7 @@ import { type Script, scriptOf } from './script.ts'
  * Asked are the settlements, as lists of those that were taken together, each with their queue, when that was, by which worker, their ids, and the lengths of what is written of each, one after another in ARGV[2]; and, where
  * there is room, a request. Answers when it was, when the next job falls due, and of each line that had jobs: its queue, their ids, and what each was born with, one after another.
  */
-export const exchangeUsual: Script = scriptOf('', String.raw`
-local P, asked = KEYS[1], cjson.decode(ARGV[1])
-local now = asked.now
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+export const exchangeUsual: Script = scriptOf(askedLua, String.raw`
 if redis.call('PUBSUB', 'NUMSUB', P .. ':bus:${eventsTopic}')[2] > 0 then return false end
 local request = asked.request
 local function at(queue, name) return P .. ':{' .. queue .. '}:' .. name end
@@ -78,8 +73,8 @@ if #ended > 0 then redis.call('PUBLISH', P .. ':ended', table.concat(ended, '\n'
 if not request then return { now } end
 
 local worker = request.worker
-redis.call('ZADD', P .. ':workers', string.format('%.17g', now + request.lease), worker)
-local answer, active = { string.format('%.17g', now), nextDue and string.format('%.17g', nextDue) }, cmsgpack.pack({ 'active', 1, 1, now, worker })
+redis.call('ZADD', P .. ':workers', number(now + request.lease), worker)
+local answer, active = { number(now), number(nextDue) }, cmsgpack.pack({ 'active', 1, 1, now, worker })
 for _, one in ipairs(taken) do
   local queue, ids, moved, held = one.queue, one.ids, {}, {}
   for index, id in ipairs(ids) do
@@ -99,7 +94,7 @@ return answer
 /** Jobs that were taken together: what a handle remembers of each. */
 export interface Batch {
   readonly queue: string
-  /** When, as the server said it; absent where this script did not take them. */
+  /** When, as the server said it; absent where something about them is unusual. */
   readonly startedAt?: number
   readonly worker?: string
 }
@@ -107,20 +102,22 @@ export interface Batch {
 /** More are not given to one command. */
 const atOnce = 1_000
 
-/** What is asked of the script; undefined where it would not do. */
+/**
+ * What is asked of the script; undefined where it would be too much.
+ *
+ * @param settlements of first attempts that succeeded, of different jobs, each taken in a batch that tells when
+ */
 export function askedExchange(settlements: readonly Settlement[], request: ReserveRequest | undefined, batches: ReadonlyMap<string, Batch>): { readonly asked: object, readonly blob: Blob } | undefined {
   if (settlements.length > atOnce || (request && Object.values(request.room).some((room) => room > atOnce))) return undefined
   const blob = new Blob()
   const groups = new Map<Batch, { ids: string[], lengths: number[] }>()
-  const named = new Set<string>()
-  for (const { job, token, outcome } of settlements) {
+  for (const { job, outcome } of settlements) {
     const batch = batches.get(job)
-    if (outcome.event !== 'succeed' || token !== 1 || batch?.worker === undefined || named.has(job)) return undefined
-    named.add(job)
+    if (outcome.event !== 'succeed' || !batch) return undefined
     let group = groups.get(batch)
     if (!group) groups.set(batch, group = { ids: [], lengths: [] })
-    group.ids.push(job)
     const bytes = packedSuccess(outcome.result, outcome.spent)
+    group.ids.push(job)
     group.lengths.push(bytes.length)
     blob.add(bytes)
   }

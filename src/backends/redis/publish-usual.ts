@@ -1,6 +1,7 @@
 import type { NewJob } from '../../jobs/job.ts'
 import { turns } from '../../jobs/gates.ts'
 import { isAlike, isRare } from '../alike-jobs.ts'
+import { askedLua } from './asked-lua.ts'
 import { Blob } from './blob.ts'
 import { eventLua } from './event-lua.ts'
 import { type Script, scriptOf } from './script.ts'
@@ -12,13 +13,7 @@ import { type Script, scriptOf } from './script.ts'
  *
  * Asked are lists of jobs alike, each with what they share, their ids, and the lengths of their payloads, which lie one after another in ARGV[2].
  */
-export const publishUsual: Script = scriptOf('', String.raw`
-local P, asked = KEYS[1], cjson.decode(ARGV[1])
-local now = asked.now
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+export const publishUsual: Script = scriptOf(askedLua, String.raw`
 ${eventLua}for _, group in ipairs(asked.groups) do
   if redis.call('HGET', P .. ':gated', group[1]) then return group[1] end
 end
@@ -41,14 +36,14 @@ for _, group in ipairs(asked.groups) do
   local function at(name) return P .. ':{' .. queue .. '}:' .. name end
   local dueAt, expiresAt = now + delay, expires and now + expires
   local isReady = delay == 0
-  local score = isReady and (priority == 0 and '0' or string.format('%.17g', -priority * ${turns})) or string.format('%.17g', dueAt)
+  local score = isReady and (priority == 0 and '0' or number(-priority * ${turns})) or number(dueAt)
   local shared, extras = (expires and '\153' or '\152') .. cmsgpack.pack(group[2], group[3], priority, now, dueAt, expiresAt, group[7]), expires and cmsgpack.pack({}) or ''
   local jobs, byRank, byEnd = {}, {}, expires and {}
   for index, id in ipairs(ids) do
     local last = from + group[9][index] - 1
     jobs[index * 2 - 1], jobs[index * 2] = id, shared .. cmsgpack.pack(string.sub(ARGV[2], from, last)) .. extras
     byRank[index * 2 - 1], byRank[index * 2] = score, id
-    if byEnd then byEnd[index * 2 - 1], byEnd[index * 2] = string.format('%.17g', expiresAt), id end
+    if byEnd then byEnd[index * 2 - 1], byEnd[index * 2] = number(expiresAt), id end
     from = last + 1
     if heard then tell('enqueued', { id = id, task = group[2], queue = queue, token = 0 }, 0) end
   end

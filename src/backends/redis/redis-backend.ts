@@ -1,7 +1,6 @@
 import { historyLimit, logLimit, type KeptStory } from '../../jobs/history.ts'
 import type { Job, NewJob } from '../../jobs/job.ts'
 import { type Gate, type GateChange, type GateName, innerName } from '../../jobs/gates.ts'
-import { errorBytes } from '../../jobs/kept-error.ts'
 import { expired, rescueLimit, workerLost } from '../../jobs/limits.ts'
 import { briefly } from '../../jobs/queue-event.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
@@ -17,9 +16,8 @@ import type { SharedReply, SharedRequest, SharedStep } from '../shared-store.ts'
 import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Watch, Weighed } from '../store.ts'
 import { Blob } from './blob.ts'
 import * as broker from './broker-scripts.ts'
-import { Detour } from './detour.ts'
 import { EndingWatch } from './ending-watch.ts'
-import { type ExchangeReply, type Batch, askedExchange, exchangeUsual, reservationOfUsual } from './exchange-usual.ts'
+import { Exchanges } from './exchanges.ts'
 import { askedUsual, publishUsual } from './publish-usual.ts'
 import type { Script } from './script.ts'
 import * as replies from './replies.ts'
@@ -63,12 +61,9 @@ class RedisBackend implements Backend {
   readonly #listeners = new Listeners()
   readonly #watches = new Set<EndingWatch>()
   readonly #sessions = new Listeners()
-  /** The jobs that were taken through this handle: in which queue others are is looked for. */
-  readonly #taken = new Map<string, Batch>()
-  /** Queues that were seen to have gates or keys: what happens there is not usual. */
+  /** Queues that were seen to have gates or keys: what is published there is not usual. */
   readonly #gated = new Set<string>()
-  /** Of exchanges. */
-  readonly #detour = new Detour()
+  readonly #exchanges = new Exchanges(this.#gated, { expired: expiredBytes, whyExpired, mostAtOnce })
   #closed: Promise<void> | undefined
 
   constructor(server: Server, clock: Clock) {
@@ -124,7 +119,7 @@ class RedisBackend implements Backend {
   async report(reports: readonly Report[]): Promise<void> {
     await this.#run(broker.report, {
       reports: reports.map(({ job, token, progress, logs = [] }) => ({
-        job, token, queue: this.#taken.get(job)?.queue, ...(progress ? { progress: JSON.stringify(progress) } : {}), logs: logs.map((line) => JSON.stringify(line))
+        job, token, queue: this.#exchanges.queueOf(job), ...(progress ? { progress: JSON.stringify(progress) } : {}), logs: logs.map((line) => JSON.stringify(line))
       })),
       logLimit
     })
@@ -152,7 +147,7 @@ class RedisBackend implements Backend {
   async commit(changes: readonly Change[]): Promise<readonly ChangeOutcome[]> {
     const blob = new Blob()
     const states = await this.#run<replies.Bulk[]>(store.commit, {
-      changes: changes.map(({ job, event, payload }) => ({ job, event, queue: this.#taken.get(job)?.queue, ...(payload ? { payload: blob.add(payload) } : {}) }))
+      changes: changes.map(({ job, event, payload }) => ({ job, event, queue: this.#exchanges.queueOf(job), ...(payload ? { payload: blob.add(payload) } : {}) }))
     }, blob)
     return states.map((state) => state === null ? undefined : String(state) as ChangeOutcome)
   }
@@ -185,7 +180,7 @@ class RedisBackend implements Backend {
   }
 
   async story(job: string): Promise<KeptStory | undefined> {
-    return replies.storyOf(await this.#run<replies.StoryReply>(store.story, { job, queue: this.#taken.get(job)?.queue }))
+    return replies.storyOf(await this.#run<replies.StoryReply>(store.story, { job, queue: this.#exchanges.queueOf(job) }))
   }
 
   async schedules(filter: ScheduleFilter): Promise<ScheduleList> {
@@ -274,43 +269,11 @@ class RedisBackend implements Backend {
   }
 
   #exchange(settlements: readonly Settlement[], request: ReserveRequest | undefined): Promise<Settled> {
-    return this.#server.whole(async (calls) => {
-      const usual = await this.#exchangeUsual(settlements, request, calls)
-      if (usual) return usual
-      const blob = new Blob()
-      const [stale, reservation] = await this.#run<[number[], replies.ReservationReply | null]>(broker.exchange, {
-        settlements: settlements.map(({ job, token, outcome }) => ({ job, token, queue: this.#taken.get(job)?.queue, ...told(outcome, blob) })),
-        ...(request ? { request: { ...request, queues: [...new Set(request.queues)] } } : {}), expired: blob.add(expiredBytes), whyExpired, mostAtOnce
-      }, blob, calls)
-      for (const { job } of settlements) this.#taken.delete(job)
-      return {
-        stale: stale.map((at) => ({ job: settlements[at]!.job, token: settlements[at]!.token })),
-        ...(reservation ? { reservation: this.#took(reservation) } : {})
-      }
-    })
-  }
-
-  /** Undefined where something is unusual: then nothing was done. */
-  async #exchangeUsual(settlements: readonly Settlement[], request: ReserveRequest | undefined, calls: ServerCalls): Promise<Settled | undefined> {
-    if (request?.queues.some((queue) => this.#gated.has(queue))) return undefined
-    const usual = this.#detour.mayTry() ? askedExchange(settlements, request, this.#taken) : undefined
-    if (!usual) return undefined
-    const answer = await this.#run<ExchangeReply | replies.Bulk>(exchangeUsual, usual.asked, usual.blob, calls)
-    if (Buffer.isBuffer(answer)) this.#gated.add(String(answer))
-    const isDone = Array.isArray(answer)
-    this.#detour.tried(isDone)
-    if (!isDone) return undefined
-    for (const { job } of settlements) this.#taken.delete(job)
-    return { stale: [], ...(request ? { reservation: reservationOfUsual(answer as ExchangeReply, request.worker, this.#taken) } : {}) }
-  }
-
-  #took(reply: replies.ReservationReply): Reservation {
-    for (const [job, , , , , , , , , queue] of reply[0]) this.#taken.set(String(job), { queue: String(queue) })
-    return replies.reservationOf(reply)
+    return this.#server.whole((calls) => this.#exchanges.exchange(settlements, request, (script, asked, blob) => this.#run(script, asked, blob, calls)))
   }
 
   #named(jobs: readonly string[]): object[] {
-    return jobs.map((job) => ({ job, queue: this.#taken.get(job)?.queue }))
+    return jobs.map((job) => ({ job, queue: this.#exchanges.queueOf(job) }))
   }
 }
 
@@ -332,17 +295,4 @@ function published({ expires, tags, payload, links, ...rest }: NewJob, blob: Blo
 /** Without what is null: Lua would take it for something. */
 function toldNothing(step: object): object {
   return Object.fromEntries(Object.entries(step).filter(([, value]) => value !== null))
-}
-
-/** An outcome, its bytes put into the blob. */
-function told(outcome: Settlement['outcome'], blob: Blob): object {
-  const { event } = outcome
-  return {
-    event,
-    ...('delay' in outcome ? { delay: outcome.delay } : {}),
-    ...('died' in outcome && outcome.died ? { died: true } : {}),
-    ...('spent' in outcome ? outcome.spent : {}),
-    ...('result' in outcome ? { result: blob.add(outcome.result) } : {}),
-    ...('error' in outcome ? { error: blob.add(errorBytes(outcome.error)), why: JSON.stringify(briefly(outcome.error)) } : {})
-  }
 }

@@ -17,11 +17,11 @@ import type { Ending, Weighed } from '../store.ts'
 /** A text or bytes; null where there is none. Counts are numbers. */
 export type Bulk = Buffer | number | null
 
-export type DeliveryReply = readonly [job: Buffer, token: number, task: Buffer, place: Buffer, attempt: number, suspect: Buffer | null, deaths: number, deferrals: number, payload: Buffer, queue: Buffer]
+export type DeliveryReply = readonly [job: Buffer, token: number, task: Buffer, place: Buffer, attempt: number, suspect: Buffer | null, deaths: number, deferrals: number, payload: Buffer, queue: Buffer, isFirst?: number]
 export type TakenReply = readonly [at: number, how: Buffer, holder: Buffer]
 export type GateReply = readonly [queue: Buffer, inner: Buffer, rule: Buffer | null, paused: Buffer | null, heldUntil: Buffer]
 export type RefReply = readonly [job: Buffer, token: number]
-export type ReservationReply = readonly [deliveries: readonly DeliveryReply[], cancelling: readonly RefReply[], nextDue: Buffer | null]
+export type ReservationReply = readonly [deliveries: readonly DeliveryReply[], cancelling: readonly RefReply[], nextDue: Buffer | null, now: Buffer]
 export type SweepReply = readonly [rescued: readonly RefReply[], buried: readonly Buffer[]]
 export type StatsReply = readonly [queues: readonly (readonly [queue: Buffer, counts: readonly Buffer[]])[], workers: readonly (readonly [id: Buffer, leaseLeft: Buffer, active: number, info: Buffer | null])[], oldestReady: Buffer]
 export type EndingReply = readonly [job: Buffer, state: Buffer, result: Buffer | null, error: Buffer | null, attempt: number]

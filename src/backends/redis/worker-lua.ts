@@ -83,7 +83,7 @@ local function takeFirst(one, line, worker, deliveries)
   note(fields, at(queue, 'moved'), id, cmsgpack.pack({ 'active', 1, 1, now, worker }))
   count(queue, 'ready', -1)
   count(queue, 'active', 1)
-  deliveries[#deliveries + 1] = { id, 1, task, place, 1, false, 0, 0, payload, queue }
+  deliveries[#deliveries + 1] = { id, 1, task, place, 1, false, 0, 0, payload, queue, 1 }
 end
 
 local function reserve(request)
@@ -130,8 +130,7 @@ local function reserve(request)
   for id, queue in pairs(hash(P .. ':cancelling:' .. request.worker)) do
     cancelling[#cancelling + 1] = { id, load(queue, id).token }
   end
-  if not complete then return { deliveries, cancelling, '0' } end
-  return { deliveries, cancelling, nextDue(opensLater) }
+  return { deliveries, cancelling, not complete and '0' or nextDue(opensLater), number(now) }
 end
 `
 

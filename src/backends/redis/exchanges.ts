@@ -1,0 +1,113 @@
+import { errorBytes } from '../../jobs/kept-error.ts'
+import { briefly } from '../../jobs/queue-event.ts'
+import type { Settled, Settlement, ReserveRequest } from '../broker.ts'
+import { Blob } from './blob.ts'
+import * as broker from './broker-scripts.ts'
+import { Detour } from './detour.ts'
+import { type Batch, type ExchangeReply, askedExchange, exchangeUsual, reservationOfUsual } from './exchange-usual.ts'
+import * as replies from './replies.ts'
+import type { Script } from './script.ts'
+
+/** Runs a script. */
+export type Run = <T>(script: Script, asked: object, blob: Blob) => Promise<T>
+
+/** What the script of all exchanges is told besides. */
+export interface ExchangeLimits {
+  readonly expired: Uint8Array
+  readonly whyExpired: string
+  readonly mostAtOnce: number
+}
+
+/** Settles and reserves: what is usual by a script for that, and what is not by another. */
+export class Exchanges {
+  readonly #limits: ExchangeLimits
+  /** Queues that were seen to have gates or keys: what happens there is not usual. */
+  readonly #gated: Set<string>
+  /** The jobs that were taken through this handle, and not settled yet. */
+  readonly #taken = new Map<string, Batch>()
+  readonly #detour = new Detour()
+
+  constructor(gated: Set<string>, limits: ExchangeLimits) {
+    this.#gated = gated
+    this.#limits = limits
+  }
+
+  /** Where a job is that was taken through this handle: others are looked for. */
+  queueOf(job: string): string | undefined {
+    return this.#taken.get(job)?.queue
+  }
+
+  /** @param run of this exchange: it may take two */
+  async exchange(settlements: readonly Settlement[], request: ReserveRequest | undefined, run: Run): Promise<Settled> {
+    const { usual = [], unusual = [] } = Object.groupBy(settlements, (settlement) => this.#isUsual(settlement) ? 'usual' : 'unusual')
+    const isMostlyUsual = usual.length >= unusual.length && new Set(settlements.map(({ job }) => job)).size === settlements.length
+    if (!isMostlyUsual || request?.queues.some((queue) => this.#gated.has(queue)) || !this.#detour.mayTry()) return this.#full(settlements, request, run)
+    // The few that failed among many that did not are told by themselves.
+    const first = unusual.length > 0 ? await this.#full(unusual, undefined, run) : undefined
+    const settled = await this.#usual(usual, request, run) ?? await this.#full(usual, request, run)
+    if (!first) return settled
+    const stale = new Set([...first.stale, ...settled.stale].map(({ job }) => job))
+    return { ...settled, stale: settlements.filter(({ job }) => stale.has(job)).map(({ job, token }) => ({ job, token })) }
+  }
+
+  #isUsual({ job, token, outcome }: Settlement): boolean {
+    const batch = this.#taken.get(job)
+    return outcome.event === 'succeed' && token === 1 && batch?.startedAt !== undefined && !this.#gated.has(batch.queue)
+  }
+
+  /** Undefined where something is unusual after all: then nothing was done. */
+  async #usual(settlements: readonly Settlement[], request: ReserveRequest | undefined, run: Run): Promise<Settled | undefined> {
+    const usual = askedExchange(settlements, request, this.#taken)
+    if (!usual) return undefined
+    const answer = await run<ExchangeReply | replies.Bulk>(exchangeUsual, usual.asked, usual.blob)
+    if (Buffer.isBuffer(answer)) this.#gated.add(String(answer))
+    const isDone = Array.isArray(answer)
+    this.#detour.tried(isDone)
+    if (!isDone) return undefined
+    for (const { job } of settlements) this.#taken.delete(job)
+    return { stale: [], ...(request ? { reservation: reservationOfUsual(answer as ExchangeReply, request.worker, this.#taken) } : {}) }
+  }
+
+  async #full(settlements: readonly Settlement[], request: ReserveRequest | undefined, run: Run): Promise<Settled> {
+    const blob = new Blob()
+    const { expired, ...limits } = this.#limits
+    const [stale, reply] = await run<[number[], replies.ReservationReply | null]>(broker.exchange, {
+      settlements: settlements.map(({ job, token, outcome }) => ({ job, token, queue: this.queueOf(job), ...told(outcome, blob) })),
+      ...(request ? { request: { ...request, queues: [...new Set(request.queues)] } } : {}), expired: blob.add(expired), ...limits
+    }, blob)
+    for (const { job } of settlements) this.#taken.delete(job)
+    if (reply) this.#remember(reply, request!.worker)
+    return {
+      stale: stale.map((at) => ({ job: settlements[at]!.job, token: settlements[at]!.token })),
+      ...(reply ? { reservation: replies.reservationOf(reply) } : {})
+    }
+  }
+
+  /** Those that it took as the other script would have. */
+  #remember([deliveries, , , now]: replies.ReservationReply, worker: string): void {
+    const batches = new Map<string, Batch>()
+    const startedAt = Number(now)
+    for (const [job, , , , , , , , , name, isFirst] of deliveries) {
+      const queue = String(name)
+      let batch: Batch | undefined = { queue }
+      if (isFirst === 1) {
+        batch = batches.get(queue)
+        if (!batch) batches.set(queue, batch = { queue, startedAt, worker })
+      }
+      this.#taken.set(String(job), batch)
+    }
+  }
+}
+
+/** An outcome, its bytes put into the blob. */
+function told(outcome: Settlement['outcome'], blob: Blob): object {
+  const { event } = outcome
+  return {
+    event,
+    ...('delay' in outcome ? { delay: outcome.delay } : {}),
+    ...('died' in outcome && outcome.died ? { died: true } : {}),
+    ...('spent' in outcome ? outcome.spent : {}),
+    ...('result' in outcome ? { result: blob.add(outcome.result) } : {}),
+    ...('error' in outcome ? { error: blob.add(errorBytes(outcome.error)), why: JSON.stringify(briefly(outcome.error)) } : {})
+  }
+}
