@@ -135,7 +135,7 @@ export type KeepOptions = Readonly<Partial<Record<FinalState, Duration>>> & {
   readonly count?: number
   /**
    * How much they may hold, of all queues and states together: a number of bytes, or `'500mb'`. Counted are arguments, results and errors, also those in `payloads`. What ended first
-   * goes first, and about a hundredth more than need be; a job that alone is larger is removed as well. Default: any size.
+   * goes first, and about a hundredth more than need be, or what ended in the same millisecond; a job that alone is larger is removed as well. Default: any size.
    */
   readonly bytes?: ByteSize
 }

@@ -55,20 +55,23 @@ export class JobPruner {
 
   async #byAge(signal: AbortSignal): Promise<number> {
     let removed = 0
-    for (const [state, olderThan] of Object.entries(this.#keeping.ages) as [FinalState, number][]) removed += await this.#purge([state], olderThan, () => Infinity, signal)
+    for (const [state, age] of Object.entries(this.#keeping.ages) as [FinalState, number][]) removed += await this.#purge([state], () => age, () => Infinity, signal)
     return removed
   }
 
   async #byCount(signal: AbortSignal): Promise<number> {
     if (this.#keeping.count === Infinity) return 0
     // Counted before each transaction: another worker may remove some at the same time.
-    return this.#purge(finalStates, 0, async () => await this.#ended() - this.#keeping.count, signal)
+    return this.#purge(finalStates, () => 0, async () => await this.#ended() - this.#keeping.count, signal)
   }
 
   async #byBytes(signal: AbortSignal): Promise<number> {
     if (this.#keeping.bytes === Infinity) return 0
     const age = await excessAge(this.#backend, this.#keeping.bytes, signal)
-    return age === undefined ? 0 : this.#purge(finalStates, age, () => Infinity, signal)
+    if (age === undefined) return 0
+    // What ends while others are removed is not older than they.
+    const since = this.#clock.elapsed()
+    return this.#purge(finalStates, () => age + this.#clock.elapsed() - since, () => Infinity, signal)
   }
 
   async #ended(): Promise<number> {
@@ -76,13 +79,16 @@ export class JobPruner {
     return Object.values(queues).reduce((sum, counts) => sum + finalStates.reduce((own, state) => own + counts[state], 0), 0)
   }
 
-  /** @param excess how many more may go */
-  async #purge(states: readonly FinalState[], olderThan: number, excess: () => number | Promise<number>, signal: AbortSignal): Promise<number> {
+  /**
+   * @param olderThan as it is at each transaction
+   * @param excess how many more may go
+   */
+  async #purge(states: readonly FinalState[], olderThan: () => number, excess: () => number | Promise<number>, signal: AbortSignal): Promise<number> {
     let removed = 0
     for (let from: string | undefined; !signal.aborted;) {
       const most = await excess()
       if (most <= 0) break
-      const { jobs, next } = await this.#backend.purge({ states, olderThan, limit: Math.min(atOnce, most), ...(from === undefined ? {} : { from }) })
+      const { jobs, next } = await this.#backend.purge({ states, olderThan: olderThan(), limit: Math.min(atOnce, most), ...(from === undefined ? {} : { from }) })
       await this.#payloads?.forget(jobs)
       removed += jobs.length
       if (next === undefined) break
