@@ -105,6 +105,8 @@ export interface WorkerInfo {
   readonly queues: readonly string[]
   /** It obeys remote control. */
   readonly control?: true
+  /** It removes what has ended where that holds too much: how many do, tells each how often it is to look. */
+  readonly weighs?: true
 }
 
 /** What is known of a worker that has not said what it is. */

@@ -134,8 +134,10 @@ export type KeepOptions = Readonly<Partial<Record<FinalState, Duration>>> & {
   /** How many, of all queues and states together, 1 or more: what was enqueued first goes first. Default: any number. */
   readonly count?: number
   /**
-   * How much they may hold, of all queues and states together: a number of bytes, or `'500mb'`. Counted are arguments, results and errors, also those in `payloads`. What ended first
-   * goes first, and about a hundredth more than need be, or what ended in the same millisecond; a job that alone is larger is removed as well. Default: any size.
+   * How much they may hold, of all queues and states together: a number of bytes, or `'500mb'`. Counted are arguments, results and errors, also those in `payloads`; not counted is what else is
+   * kept of a job, such as its history, its log and its progress, nor what the backend itself takes for each. What ended first
+   * goes first, and about a hundredth more than need be, or what ended in the same millisecond; a job that alone is larger is removed as well. To find out, all that has ended is looked at: of
+   * several workers one does, about once a minute. Default: any size.
    */
   readonly bytes?: ByteSize
 }

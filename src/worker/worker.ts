@@ -270,9 +270,9 @@ export class Worker extends Service implements Controlled {
 
   /** What it says of itself: only the places count where its tasks run. */
   #info(): WorkerInfo {
-    const { executors, tasks, queues } = this.#parts
+    const { executors, tasks, queues, keeping } = this.#parts
     const used = new Set(Array.from(tasks.values(), ({ runs }) => runs))
     const capacity = [...used].reduce((sum, place) => sum + (executors.get(place)?.concurrency ?? 0), 0)
-    return { capacity, queues, ...(this.#control ? { control: true } : {}) }
+    return { capacity, queues, ...(this.#control ? { control: true } : {}), ...((keeping?.bytes ?? Infinity) < Infinity ? { weighs: true } : {}) }
   }
 }

@@ -88,6 +88,40 @@ onEachBackend('jobs that have ended', (test) => {
     await look(1, [running.job])
   })
 
+  test('are weighed by one of the workers that are to keep no more bytes, at random', async (open) => {
+    const backend = await open()
+    for (const id of ['a', 'b', 'c', 'd']) await backend.extend(id, [], 60_000, { capacity: 1, queues: [], weighs: true })
+    await backend.extend('other', [], 60_000, { capacity: 1, queues: [] })
+    for (const [random, looks] of [[0.2, 1], [0.3, 0]] as const) {
+      const clock = new VirtualClock()
+      const stop = new AbortController()
+      const looked = Promise.withResolvers<void>()
+      let weighed = 0
+      const counting: Pick<Backend, 'purge' | 'stats' | 'weigh'> = {
+        purge: (filter) => backend.purge(filter),
+        stats: () => backend.stats().finally(looked.resolve),
+        async weigh(from) {
+          weighed++
+          return backend.weigh(from)
+        }
+      }
+      const run = new JobPruner(counting, undefined, { ages: {}, count: Infinity, bytes: 1_000 }, clock, silentLogger, () => random).run(stop.signal)
+      await clock.advance(80_000)
+      await looked.promise
+      stop.abort()
+      await run
+      expect(weighed).toBe(looks)
+    }
+  })
+
+  test('a worker that is to keep no more bytes says so, and no other does', async (open) => {
+    const backend = await open()
+    await using _ = await startWorker(backend, { tasks, threads: 1, keep: { bytes: '1gb' } })
+    await using __ = await startWorker(backend, { tasks, threads: 1, keep: { succeeded: '1h' } })
+    await expect.poll(async () => (await backend.stats()).workers.filter(({ capacity }) => capacity > 0)).toHaveLength(2)
+    expect((await backend.stats()).workers.filter(({ weighs }) => weighs)).toHaveLength(1)
+  })
+
   test('a worker that is to keep none long removes them', async (open) => {
     const backend = await open()
     await using queue = await connect(backend, { tasks })

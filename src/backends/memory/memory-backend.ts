@@ -225,9 +225,9 @@ class MemoryBackend implements Backend {
 
   async weigh(): Promise<Weighed> {
     const now = this.#open()
-    return { now, ended: [...this.#entries.values()].filter(({ job }) => isFinal(job.state)).map(({ payload, job: { finishedAt, result, error } }) => ({
+    return { now, ended: [...this.#entries.values()].filter(({ job }) => isFinal(job.state)).map(({ payload, original, job: { finishedAt, result, error } }) => ({
       finishedAt: finishedAt!,
-      bytes: payload.length + (result?.length ?? 0) + (error ? errorBytes(error).length : 0) + bytesBehind(payload, result)
+      bytes: payload.length + (original?.length ?? 0) + (result?.length ?? 0) + (error ? errorBytes(error).length : 0) + bytesBehind(payload, result)
     })) }
   }
 

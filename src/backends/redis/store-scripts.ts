@@ -107,14 +107,15 @@ local last = math.min(#some, asked.looksAt)
 
 -- There may be very many: no jobs are made of them.
 local function take(queue, ids)
-  local jobs, moved = redis.call('HMGET', at(queue, 'jobs'), unpack(ids)), redis.call('HMGET', at(queue, 'moved'), unpack(ids))
+  local function all(name) return redis.call('HMGET', at(queue, name), unpack(ids)) end
+  local jobs, moved, originals = all('jobs'), all('moved'), all('originals')
   for place = 1, #ids do
     local state, _, _, _, _, finishedAt, result, _, _, why = unpack(cmsgpack.unpack(moved[place] or '\144'))
-    read = read + #(jobs[place] or '') + #(moved[place] or '')
+    read = read + #(jobs[place] or '') + #(moved[place] or '') + #(originals[place] or '')
     if jobs[place] and final[state] then
       local payload = cmsgpack.unpack(jobs[place])[8]
       ended[#ended + 1] = {
-        number(finishedAt), #payload + #(result or '') + #(why or ''),
+        number(finishedAt), #payload + #(originals[place] or '') + #(result or '') + #(why or ''),
         string.byte(payload, -${referenceLength}) == 0xc1 and payload or false, result and #result == ${referenceLength} and result or false
       }
     end

@@ -144,9 +144,10 @@ export const queries = {
   purgeable: `SELECT e.seq, j.id, j.queue, e.state, iif(j.links IS NULL, NULL, e.result), j.links FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq
     WHERE e.seq > ?1 AND e.seq <= ?8 AND ${matching} AND e.state IN (SELECT value FROM json_each(?5)) AND e.finished_at <= ?6 ORDER BY e.seq LIMIT ?7 + 0`,
   // Those that may be, or end with, a reference are told as they are.
-  weighed: `SELECT e.finished_at, length(j.payload) + coalesce(length(e.result), 0) + coalesce(length(t.error), 0),
+  weighed: `SELECT e.finished_at, length(j.payload) + coalesce(length(o.payload), 0) + coalesce(length(e.result), 0) + coalesce(length(t.error), 0),
       iif(length(j.payload) BETWEEN ${referenceLength} AND 70000 AND substr(j.payload, 1 - ${referenceLength} + length(j.payload), 1) = x'c1', j.payload, NULL), iif(length(e.result) = ${referenceLength}, e.result, NULL)
-    FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq LEFT JOIN treadle_stories t ON t.seq = e.seq WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq`,
+    FROM treadle_endings e CROSS JOIN treadle_jobs j ON j.seq = e.seq LEFT JOIN treadle_stories t ON t.seq = e.seq LEFT JOIN treadle_originals o ON o.seq = e.seq
+    WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq`,
   someEndings: 'SELECT max(seq) FROM (SELECT seq FROM treadle_endings WHERE seq > ? ORDER BY seq LIMIT ? + 0)',
   lastEnded: 'SELECT max(number) FROM treadle_ended',
   firstEnded: 'SELECT min(number) FROM treadle_ended',

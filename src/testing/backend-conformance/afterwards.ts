@@ -2,7 +2,7 @@ import type { Holding } from '../../backends/store.ts'
 import { errorBytes } from '../../jobs/kept-error.ts'
 import { referenceTo } from '../../wire/claim-check.ts'
 import { sealEnvelope } from '../../wire/envelope.ts'
-import { type Cases, bytes, deliver, error, ids, newJob, read, request, settlement, spent, succeed, watched, woken } from './bench.ts'
+import { type Cases, bytes, deliver, error, ids, newJob, read, request, result, settlement, spent, succeed, watched, woken } from './bench.ts'
 
 const hour = 3_600_000
 
@@ -90,8 +90,14 @@ export const afterwardsCases: Cases = {
     ]
     await backend.settle([settlement(done, { event: 'succeed', result: own, spent })])
     await backend.settle([settlement(failed, { event: 'fail', error }), settlement(large, { event: 'succeed', result: elsewhere, spent })])
+    // Mended, and run again: what it was first called with stays as well.
+    const again = await deliver(backend)
+    await backend.settle([settlement(again, { event: 'fail', error })])
+    await backend.commit([{ job: again.job, event: 'revive', payload: own }])
+    const { deliveries } = await backend.reserve(request())
+    await backend.settle(deliveries.map(succeed))
     await backend.publish([newJob(), newJob({ delay: hour })])
-    const finishedAt = (await backend.read([done, failed, large].map(({ job }) => job))).map((job) => job!.finishedAt!)
+    const finishedAt = (await backend.read([done, failed, large, again].map(({ job }) => job))).map((job) => job!.finishedAt!)
     const weighed: Holding[] = []
     for (let from: string | undefined; ;) {
       const { now, ended, next } = await backend.weigh(from)
@@ -100,7 +106,7 @@ export const afterwardsCases: Cases = {
       if (next === undefined) break
       from = next
     }
-    const held = [600, bytes('payload').length + errorBytes(error).length, sealEnvelope({ timeout: 5 }, elsewhere).length + elsewhere.length + 10_000]
+    const held = [600, bytes('payload').length + errorBytes(error).length, sealEnvelope({ timeout: 5 }, elsewhere).length + elsewhere.length + 10_000, bytes('payload').length + own.length + result.length]
     expect(weighed).toEqual(held.map((of, at) => ({ finishedAt: finishedAt[at], bytes: of })))
     await backend.purge({ states: ['succeeded', 'failed'], olderThan: 0, limit: 100 })
     expect((await backend.weigh()).ended).toEqual([])

@@ -17,7 +17,7 @@ export interface Keeping {
 
 type Pruned = Pick<Backend, 'purge' | 'stats' | 'weigh'>
 
-/** How often it looks, in milliseconds. Several workers that do share the work by chance. */
+/** How often it looks, in milliseconds. Several workers that do share the work by chance: what they remove; and all that have ended, one of them weighs. */
 const interval = 60_000
 
 /** So many are removed in one transaction. */
@@ -30,19 +30,22 @@ export class JobPruner {
   readonly #keeping: Keeping
   readonly #clock: Clock
   readonly #log: Logger
+  readonly #random: () => number
 
-  constructor(backend: Pruned, payloads: PayloadStore | undefined, keeping: Keeping, clock: Clock, log: Logger) {
+  /** @param random from 0 to 1 */
+  constructor(backend: Pruned, payloads: PayloadStore | undefined, keeping: Keeping, clock: Clock, log: Logger, random: () => number = Math.random) {
     this.#backend = backend
     this.#payloads = payloads
     this.#keeping = keeping
     this.#clock = clock
     this.#log = log
+    this.#random = random
   }
 
   /** Until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#clock.sleep(interval * (0.75 + Math.random() / 2), signal)
+      await this.#clock.sleep(interval * (0.75 + this.#random() / 2), signal)
       if (signal.aborted) return
       try {
         const removed = await this.#byAge(signal) + await this.#byCount(signal) + await this.#byBytes(signal)
@@ -66,12 +69,18 @@ export class JobPruner {
   }
 
   async #byBytes(signal: AbortSignal): Promise<number> {
-    if (this.#keeping.bytes === Infinity) return 0
+    if (this.#keeping.bytes === Infinity || !await this.#mayWeigh()) return 0
     const age = await excessAge(this.#backend, this.#keeping.bytes, signal)
     if (age === undefined) return 0
     // What ends while others are removed is not older than they.
     const since = this.#clock.elapsed()
     return this.#purge(finalStates, () => age + this.#clock.elapsed() - since, () => Infinity, signal)
+  }
+
+  /** To weigh is to go through all that has ended: so all workers that do it are together to do it as often as one alone would. */
+  async #mayWeigh(): Promise<boolean> {
+    const { workers } = await this.#backend.stats()
+    return this.#random() * workers.filter(({ weighs }) => weighs).length < 1
   }
 
   async #ended(): Promise<number> {
