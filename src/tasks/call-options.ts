@@ -188,7 +188,7 @@ export function rulesWith(options: CallOptions, base: CallRules): CallRules {
 /** How long an idempotency key is remembered, in milliseconds: as long as who asks again is likely to. */
 const idempotencyWindow = 24 * 3_600_000
 
-/** Tells an idempotency key from a unique one. */
+/** Tells an idempotency key from one of `unique`, which begins with `key `, whatever was given. */
 export const idempotencyPrefix = 'id '
 
 function checkUnique({ unique, idempotencyKey }: CallOptions, base: UniqueCallRule | undefined): UniqueCallRule | undefined {

@@ -54,6 +54,7 @@ describe.each(backendKinds())('schedules of a client on $name', ({ test, place }
     const linked = call(tasks.parentOf.with({ idempotencyKey: 'after' }), 'after')
     await queue.schedule('often', { every: '1h' }, tasks.add.with({ idempotencyKey: 'report', link: linked }), 1, 2)
     await queue.schedule('one', { every: '1h' }, tasks.greet.with({ unique: true }), 'you')
+    await queue.schedule('one.by-its-key', { every: '1h' }, tasks.greet.with({ unique: { key: 'id report' } }), 'you')
     const stop = new AbortController()
     const running = new Scheduler(backend, clock, silentLogger).run(stop.signal)
     for (let slot = 1; slot <= 3; slot++) {
@@ -62,6 +63,7 @@ describe.each(backendKinds())('schedules of a client on $name', ({ test, place }
     }
     expect(await queue.list({ tag: 'schedule:often' })).toHaveLength(3)
     expect(await queue.list({ tag: 'schedule:one' })).toHaveLength(1)
+    expect(await queue.list({ tag: 'schedule:one.by-its-key' })).toHaveLength(1)
     for (const { id } of [await queue.triggerSchedule('often'), await queue.triggerSchedule('often')]) expect(await queue.job(id).state()).toBe('ready')
     expect(await queue.list({ tag: 'schedule:often' })).toHaveLength(5)
     const { deliveries } = await backend.reserve(request())
