@@ -5,7 +5,7 @@ import type { Backend } from '../../src/backends/backend.ts'
 import { memory } from '../../src/backends/memory/memory-backend.ts'
 import { sqlite } from '../../src/backends/sqlite/sqlite-backend.ts'
 import { threadedSqlite } from '../../src/backends/sqlite/threaded-sqlite.ts'
-import type { NewJob } from '../../src/jobs/job.ts'
+import type { Job, NewJob } from '../../src/jobs/job.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { bytes, ids, newJob, request, succeed, woken } from '../../src/testing/backend-conformance/bench.ts'
 import { sharedFolder } from '../support/temporary-folder.ts'
@@ -56,6 +56,32 @@ describe.each([['in process', sqlite], ['in a thread', threadedSqlite]] as const
     expect((await backend.list({ after: all[8]!, limit: 1 })).map(({ id }) => id)).toEqual([all[9]])
     expect((await backend.list({ after: all[9]!, limit: 1 })).map(({ id }) => id)).toEqual([all[10]])
     expect((await backend.stats()).queues).toMatchObject({ own: { ready: 11 } })
+  })
+
+  test('a list goes on behind what came alone as behind all else, whatever the order of the ids', async () => {
+    await using backend = await opened('paged')
+    const all = ['a1', 'a9', 'a5', 'a6', 'a3'].map((id) => newJob({ id }))
+    await backend.publish(all.slice(0, 2))
+    await publishAlone(backend, all.slice(2))
+    const paged = async (filter: object, limit: number): Promise<string[]> => {
+      const listed: Job[] = []
+      for (;;) {
+        const page = await backend.list({ ...filter, limit, ...(listed.length > 0 ? { after: listed.at(-1)!.id } : {}) })
+        listed.push(...page)
+        if (page.length < limit) return listed.map(({ id }) => id)
+      }
+    }
+    for (const filter of [{}, { state: 'ready' }]) {
+      for (const limit of [1, 2, 3, 4, 5]) expect(await paged(filter, limit)).toEqual(all.map(({ id }) => id))
+    }
+    // What it goes on behind has come out of it meanwhile.
+    await backend.publish(Array.from({ length: 10 }, (_, at) => newJob({ id: `a7${at}` })))
+    expect((await backend.list({ after: 'a6', limit: 2 })).map(({ id }) => id)).toEqual(['a3', 'a70'])
+    const [delivery] = (await backend.reserve(request({ room: { thread: 1 } }))).deliveries
+    const alone = newJob({ id: 'a2' })
+    await backend.publish([alone])
+    for (const state of ['active', 'succeeded', 'failed'] as const) expect(await backend.list({ state, after: alone.id, limit: 5 })).toEqual([])
+    expect((await backend.list({ state: 'active', limit: 5 })).map(({ id }) => id)).toEqual([delivery!.job])
   })
 
   test('what came alone is read while a program has the file locked', async () => {

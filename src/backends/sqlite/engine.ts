@@ -268,16 +268,18 @@ export class SqliteEngine {
   list({ state, queue, task, tag, after, limit }: JobFilter): Job[] {
     const filter = [queue ?? null, task ?? null, tag ?? null] as const
     return this.#read(() => {
-      const from = after === undefined ? 0 : Number(this.#sql.seqOf.get(after)?.[0] ?? 0)
+      // What is in the inbox comes after all others: in the order in which it came, which need not be that of the ids.
+      const inInbox = [...jobsInInbox(this.#sql).values()].map(({ job }) => job)
+      const passed = 1 + inInbox.findIndex(({ id }) => id === after)
+      const from = passed > 0 ? Number.MAX_SAFE_INTEGER : after === undefined ? 0 : Number(this.#sql.seqOf.get(after)?.[0] ?? 0)
       // These are few, and found without going through all others.
       if (state === 'active') return this.#listed(this.#sql.activeSeqs.all(from, ...filter, limit))
       if (state !== undefined && isFinal(state) && state !== 'succeeded') return this.#listed(this.#sql.unsuccessfulSeqs.all(from, ...filter, stateCodes[state], limit))
       const listed = this.#sql.jobs.all(from, ...filter, state === undefined ? null : stateCodes[state], limit).map((row) => storedOf(row).job)
       if (listed.length === limit || (state !== undefined && state !== 'ready')) return listed
-      // What is in the inbox came after all others.
-      const inInbox = [...jobsInInbox(this.#sql).values()].map(({ job }) => job).filter((job) =>
-        (after === undefined || job.id > after) && (queue === undefined || job.queue === queue) && (task === undefined || job.task === task) && (tag === undefined || job.tags.includes(tag)))
-      return [...listed, ...inInbox].slice(0, limit)
+      const more = inInbox.slice(passed).filter((job) =>
+        (queue === undefined || job.queue === queue) && (task === undefined || job.task === task) && (tag === undefined || job.tags.includes(tag)))
+      return [...listed, ...more].slice(0, limit)
     })
   }
 
