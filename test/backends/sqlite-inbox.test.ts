@@ -1,3 +1,4 @@
+import { renameSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -156,6 +157,60 @@ describe.each([['in process', sqlite], ['in a thread', threadedSqlite]] as const
     await backend.publish([newJob({ queue: 'second' })])
     await heard.heard
     expect(wakes).toBe(1)
+  })
+})
+
+describe('a loop whose SQLite is in a thread', () => {
+  const ready = (own: DatabaseSync): unknown[] => own.prepare('SELECT id FROM treadle_inbox UNION ALL SELECT id FROM treadle_jobs').all().map(({ id }) => id)
+
+  test.each([['process', true], ['disk', false]] as const)("with durability '%s', that it writes small jobs itself is %s", async (durability, itself) => {
+    const path = join(folder, `own ${durability}.db`)
+    const backend = await threadedSqlite(path, { durability })
+    const own = new DatabaseSync(path)
+    const jobs = [newJob(), newJob()]
+    for (const job of jobs) {
+      const published = backend.publish([job])
+      // In this turn of the loop nothing was asked of the thread.
+      expect(ready(own).includes(job.id)).toBe(itself)
+      expect(await published).toEqual([])
+    }
+    expect(ready(own)).toEqual(jobs.map(({ id }) => id))
+    own.close()
+    await backend.close()
+  })
+
+  test('waits for no lock: the thread does, and what comes meanwhile comes after', async () => {
+    const path = join(folder, 'own locked.db')
+    const backend = await threadedSqlite(path)
+    const own = new DatabaseSync(path)
+    const [before, ...jobs] = Array.from({ length: 5 }, () => newJob())
+    await backend.publish([before!])
+    own.exec('BEGIN IMMEDIATE')
+    const published = jobs.slice(0, 2).map((job) => backend.publish([job]))
+    expect(ready(own)).toEqual([before!.id])
+    own.exec('COMMIT')
+    // The file is free, but nobody has said yet that what came first is kept.
+    published.push(backend.publish([jobs[2]!]))
+    expect(ready(own)).not.toContain(jobs[2]!.id)
+    await Promise.all(published)
+    const last = backend.publish([jobs[3]!])
+    expect(ready(own)).toContain(jobs[3]!.id)
+    await last
+    expect(ids(await backend.reserve(request()))).toEqual([before!, ...jobs].map(({ id }) => id))
+    own.close()
+    await backend.close()
+  })
+
+  test.each(['replaced by another file', 'deleted'])('notices that the file was %s, though it had written to it', async (what) => {
+    const path = join(folder, `own ${what}.db`)
+    const backend = await threadedSqlite(path)
+    await backend.publish([newJob()])
+    renameSync(path, `${path}.before`)
+    if (what !== 'deleted') writeFileSync(path, '')
+    for (const _ of [1, 2]) {
+      await expect(backend.publish([newJob()])).rejects.toThrow(expect.objectContaining({ code: 'BACKEND_FAILED', message: expect.stringContaining(what) }))
+    }
+    await backend.close()
   })
 })
 
