@@ -214,6 +214,35 @@ describe('a loop whose SQLite is in a thread', () => {
   })
 })
 
+test.skipIf((process.versions.sqlite ?? '4') < '3.51')('who carries the log over begins it anew as well, so that nobody else waits for the disk as he does', async () => {
+  const path = join(folder, 'restarted.db')
+  // Kept open: the last to close a file removes its log.
+  const own = new DatabaseSync(path)
+  const log = (): { frames: number, carried: number, restarts: number } => {
+    const { log: frames, checkpointed: carried } = own.prepare('PRAGMA wal_checkpoint(NOOP)').get()!
+    return { frames, carried, restarts: own.prepare("SELECT value FROM treadle_meta WHERE key = 'log_restarts'").get()?.['value'] ?? 0 } as ReturnType<typeof log>
+  }
+  const backend = await sqlite(path)
+  const payload = new Uint8Array(1_000_000)
+  for (let go = 0; go < 12; go++) {
+    await backend.publish([newJob({ payload })])
+    const { frames, carried } = log()
+    expect(carried).toBeLessThan(frames)
+  }
+  expect(log().restarts).toBeGreaterThan(1)
+  await backend.close()
+  own.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  const { restarts } = log()
+  const again = await sqlite(path)
+  expect(log()).toEqual({ frames: expect.any(Number), carried: 0, restarts: restarts + 1 })
+  // Once it is begun, nothing more is written for it.
+  await again.sweep(0)
+  await again.sweep(0)
+  expect(log().restarts).toBe(restarts + 1)
+  await again.close()
+  own.close()
+})
+
 test('what comes alone, of every kind and between all else that is done, is handed out as memory does it', async () => {
   const random = seeded(7)
   const pick = <T>(...of: readonly T[]): T => of[Math.floor(random() * of.length)]!

@@ -21,6 +21,7 @@ import { type Durability, type FileIdentity, checkIdentity, identityOf, openFile
 import { Inbox, fitsInbox, jobsInInbox } from './inbox.ts'
 import { type JobBatch, batchOf, jobsOf } from './job-batch.ts'
 import { type Committed, JobTables } from './job-tables.ts'
+import { LogRestart } from './log-restart.ts'
 import { type Hearing, MessageTables } from './message-tables.ts'
 import { Publisher } from './publisher.ts'
 import { historyEntryOf, logLineOf, scheduleOf, storedOf } from './rows.ts'
@@ -56,6 +57,7 @@ export class SqliteEngine {
   readonly #tables: JobTables
   readonly #publisher: Publisher
   readonly #inbox: Inbox
+  readonly #logRestart: LogRestart
   readonly #committed: (what: Committed) => void
   /** Deliveries that were made here and are not settled yet. */
   readonly #claims = new Map<string, Claim>()
@@ -77,6 +79,8 @@ export class SqliteEngine {
     this.#tables = new JobTables(this.#sql, this.#messages, (job, at, parent) => void this.#publisher.one(job, at, parent))
     this.#publisher = new Publisher(this.#sql, this.#tables, this.#messages)
     this.#inbox = new Inbox(this.#db)
+    this.#logRestart = new LogRestart(this.#db)
+    this.#logRestart.restartIfDone()
   }
 
   publish(jobs: readonly NewJob[] | JobBatch): Taken[] {
@@ -483,6 +487,7 @@ export class SqliteEngine {
     } finally {
       this.#tables.reset()
     }
+    this.#logRestart.restartIfDone()
     if (committed.ended || committed.posted || committed.queues.size > 0) this.#committed(committed)
     return result
   }

@@ -49,8 +49,8 @@ export function openFile(path: string, durability: Durability): DatabaseSync {
 }
 
 /**
- * Another connection to a file that is open, for transactions of one statement. Never waits for a lock, nor for the disk: the log is carried over by those who have it open
- * with `openFile`. What it commits survives as with `durability: 'process'`.
+ * Another connection to a file that is open, for transactions of one statement. Never waits for a lock, nor, save where it is the first to write to a log that was carried over
+ * (`LogRestart`), for the disk: the log is carried over by those who have it open with `openFile`. What it commits survives as with `durability: 'process'`.
  */
 export function openBeside(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 0 })

@@ -11,8 +11,8 @@ import { LoopTurn } from './loop-turn.ts'
 const longestTurn = 1
 
 /**
- * The inbox of a file that a thread has open, from this thread: to write one small job there takes the loop less time than to ask the thread. Never waits, neither for a lock
- * nor for the disk: who sees that more is to be done, such as emptying it or carrying the log over, leaves it to the thread.
+ * The inbox of a file that a thread has open, from this thread: to write one small job there takes the loop less time than to ask the thread. Never waits for a lock, and
+ * as good as never for the disk: what more is to be done, such as emptying it, or carrying the log over and beginning it anew (`log-restart.ts`), is left to the thread.
  */
 export class OwnInbox {
   readonly #path: string
