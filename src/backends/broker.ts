@@ -150,7 +150,8 @@ export interface Broker {
   /** Ends attempts and, in the same breath, reserves more. */
   settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled>
   /**
-   * Renews the worker's lease for `lease` ms from now, or begins one; returns which of `held` it no longer holds.
+   * Renews the worker's lease for `lease` ms from now, or begins one; returns which of `held` it no longer holds. What it holds and does not name, though it was reserved `lease` ms
+   * ago or earlier, goes back uncharged, as when it leaves: the answer that told of it was lost.
    *
    * @param info what the worker says of itself from now on; what it said before, where it is left out
    */

@@ -137,7 +137,11 @@ export class Attempts implements AttemptListener {
     // A job that lost the loop it shared may be what made it end: then it has a thread to itself, and only it is lost with that.
     const executor = suspect ? lane.executor : this.#parts.executors.get(manifest.runs === 'loop' && this.#lostTheirLoop.has(job) ? 'thread' : manifest.runs) ?? lane.executor
     const call = new AttemptCall(attempt, header, args, parent, this)
-    executor.submit(call, call)
+    try {
+      executor.submit(call, call)
+    } catch (thrown) {
+      this.#end(attempt, this.#threw(attempt, thrown))
+    }
   }
 
   /** What is kept elsewhere of what it is called with. */

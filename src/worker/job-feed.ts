@@ -33,11 +33,16 @@ const pause = 500
 /** So many exchanges are under way at most: while the broker is at one, the worker makes the next. */
 const mostAtOnce = 2
 
-/** What an exchange was asked for. */
-interface Asked {
-  readonly request: ReserveRequest
+/** An exchange that is under way, or rests since the broker failed it. */
+interface Exchange {
+  readonly ended: readonly Settlement[]
+  readonly request: ReserveRequest | undefined
   /** How often the worker had been woken by then. */
   readonly wakes: number
+  /** On the clock's `elapsed()`. */
+  readonly since: number
+  /** It has in it what the broker has failed. */
+  readonly isAgain: boolean
 }
 
 /**
@@ -49,12 +54,13 @@ export class JobFeed {
   readonly #parts: JobFeedParts
   #ended: Settlement[] = []
   readonly #quiet = new WaitList('The end of the exchange')
-  /** Since when an exchange has been tried, once or again and again, on the clock's `elapsed()`; undefined while none is. */
-  askedAt: number | undefined
   readonly #abandoned = new AbortController()
-  #underWay = 0
-  /** Exchanges that the broker has failed, and that are not tried again yet. */
+  readonly #underWay = new Set<Exchange>()
+  /** Of those, how many the broker has failed. */
   #resting = 0
+  /** Since when it has failed one again and again. */
+  #failingSince: number | undefined
+  #isAgain = false
   #asked = false
   #lookAgain = false
   #wakes = 0
@@ -79,11 +85,23 @@ export class JobFeed {
   /** @param lane where the attempt was held: while that has work in hand, the outcome may wait a little for others */
   settle(settlement: Settlement, lane: Lane | undefined): void {
     this.#ended.push(settlement)
-    if (!lane || lane.hungry) return this.#ask()
+    if (!lane || lane.held === 0 || lane.hungry) return this.#ask()
     this.#late ??= this.#parts.clock.after(latest, () => {
       this.#late = undefined
       this.#ask()
     })
+  }
+
+  /** Since when an exchange has been tried, once or again and again, on the clock's `elapsed()`; undefined while none is. */
+  get askedAt(): number | undefined {
+    const since = [...this.#underWay].map((exchange) => exchange.since)
+    if (this.#failingSince !== undefined) since.push(this.#failingSince)
+    return since.length === 0 ? undefined : Math.min(...since)
+  }
+
+  /** What has ended, and the broker has not answered for. */
+  get unsettled(): readonly AttemptRef[] {
+    return [...[...this.#underWay].flatMap(({ ended }) => ended), ...this.#ended]
   }
 
   /** Whether it takes no jobs for now; cancels are still heard of. */
@@ -111,7 +129,7 @@ export class JobFeed {
 
   /** Until every outcome so far is settled. */
   async settled(): Promise<void> {
-    while ((this.#underWay > 0 || this.#ended.length > 0) && !this.#abandoned.signal.aborted) {
+    while ((this.#underWay.size > 0 || this.#ended.length > 0) && !this.#abandoned.signal.aborted) {
       const quiet = this.#quiet.wait()
       this.#ask()
       await quiet
@@ -120,7 +138,7 @@ export class JobFeed {
 
   /** An exchange, soon: together with whatever else this tick brings. */
   #ask(): void {
-    if (this.#asked || this.#underWay === mostAtOnce || this.#abandoned.signal.aborted) return
+    if (this.#asked || this.#underWay.size === mostAtOnce || this.#abandoned.signal.aborted) return
     this.#asked = true
     afterMicrotasks(() => {
       this.#asked = false
@@ -130,40 +148,42 @@ export class JobFeed {
 
   /** An exchange, where there is something to settle or to ask for. */
   #begin(): void {
-    if (this.#underWay === mostAtOnce || this.#resting > 0 || this.#abandoned.signal.aborted) return
+    if (this.#underWay.size === mostAtOnce || this.#resting > 0 || this.#abandoned.signal.aborted) return
     const request = this.#request()
     if (this.#ended.length === 0 && !request) return
-    const ended = this.#ended
+    const exchange: Exchange = { ended: this.#ended, request, wakes: this.#wakes, since: this.#parts.clock.elapsed(), isAgain: this.#isAgain }
     this.#ended = []
+    this.#isAgain = false
     this.#lookAgain = false
     this.#late?.[Symbol.dispose]()
     this.#late = undefined
-    void this.#try(ended, request && { request, wakes: this.#wakes })
+    void this.#try(exchange)
   }
 
-  async #try(ended: readonly Settlement[], asked: Asked | undefined): Promise<void> {
+  async #try(exchange: Exchange): Promise<void> {
     const { clock, log } = this.#parts
-    this.#underWay++
-    this.askedAt ??= clock.elapsed()
+    this.#underWay.add(exchange)
     try {
-      await this.#exchange(ended, asked)
-      this.askedAt = this.#underWay === 1 ? undefined : clock.elapsed()
+      await this.#exchange(exchange)
+      if (exchange.isAgain) this.#failingSince = undefined
     } catch (error) {
       log.error({ err: error }, 'the broker did not answer; it is asked again')
-      this.#ended = [...ended, ...this.#ended]
+      this.#failingSince ??= exchange.since
+      this.#isAgain = true
       this.#lookAgain = true
       this.#resting++
       await clock.sleep(pause, this.#abandoned.signal)
       this.#resting--
+      this.#ended = [...exchange.ended, ...this.#ended]
     }
-    this.#underWay--
+    this.#underWay.delete(exchange)
     this.#begin()
-    if (this.#underWay === 0) this.#quiet.wakeAll()
+    if (this.#underWay.size === 0) this.#quiet.wakeAll()
   }
 
-  async #exchange(ended: readonly Settlement[], asked: Asked | undefined): Promise<void> {
+  async #exchange(exchange: Exchange): Promise<void> {
     const { broker, reports, lanes } = this.#parts
-    const request = asked?.request
+    const { ended, request } = exchange
     for (const [line, lane] of lanes) lane.ask(request?.room[line] ?? 0)
     let reservation: Reservation | undefined
     try {
@@ -177,7 +197,7 @@ export class JobFeed {
     } finally {
       for (const [line, lane] of lanes) lane.answered(request?.room[line] ?? 0)
     }
-    if (asked && reservation) this.#take(asked, reservation)
+    if (request && reservation) this.#take(request, reservation, exchange.wakes)
   }
 
   #request(): ReserveRequest | undefined {
@@ -208,7 +228,7 @@ export class JobFeed {
     this.#due = { at, timer }
   }
 
-  #take({ request, wakes }: Asked, reservation: Reservation): void {
+  #take(request: ReserveRequest, reservation: Reservation, wakes: number): void {
     const got = new Map<Line, number>()
     for (const delivery of reservation.deliveries) this.#parts.start(delivery)
     for (const delivery of reservation.deliveries) got.set(lineOf(delivery), (got.get(lineOf(delivery)) ?? 0) + 1)

@@ -200,7 +200,7 @@ export class Worker extends Service implements Controlled {
     this.#listening = backend.listen(queues, () => this.#feed.wake())
     const rescuer = new JobRescuer(backend, clock, log, lease)
     this.#upkeep = Promise.all([
-      this.#keeper.run(id, lease, () => [...this.#attempts], () => this.#info(), (lost) => this.#attempts.loseLease(lost), signal),
+      this.#keeper.run(id, lease, () => [...this.#attempts, ...this.#feed.unsettled], () => this.#info(), (lost) => this.#attempts.loseLease(lost), signal),
       rescuer.run(signal),
       ...keeping ? [new JobPruner(backend, payloads, keeping, clock, log).run(signal)] : [],
       ...schedules ? [new Scheduler(backend, clock, log).run(signal)] : []

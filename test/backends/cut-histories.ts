@@ -41,14 +41,17 @@ interface Move {
   readonly drop: 'closed' | 'dropped' | undefined
 }
 
-const gated = true
-
 /** Steps with which none is asked at the same time: an id that is removed is not published again. */
 const alone: ReadonlySet<Step['does']> = new Set(['pass', 'purge'])
 
-function moves(): fc.Arbitrary<readonly Move[]> {
+/** With all that jobs and queues can have; or mostly without, where backends have ways of their own. */
+interface Kind {
+  readonly usual: boolean
+}
+
+function moves({ usual }: Kind): fc.Arbitrary<readonly Move[]> {
   const onceIn = <T>(times: number, value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.oneof({ weight: times - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value })
-  const step = stepsOf(fc, { gated, linked: true })
+  const step = stepsOf(fc, { gated: !usual, linked: !usual, usual })
   return fc.array(fc.record({
     step,
     also: onceIn(4, step.filter(({ does }) => !alone.has(does))),
@@ -62,13 +65,15 @@ function moves(): fc.Arbitrary<readonly Move[]> {
  * Replays random histories whose calls are cut off at any byte or statement, and whose handles go. Whoever asked cannot tell then whether it was done; but it was, once and as a whole, or it
  * was not: what is seen afterwards, and told, is what one of both models shows, and so it goes on.
  *
- * @param lanes so many histories at a time, since they wait for connections
+ * @param lanes so many histories at a time, since they wait for connections; of both kinds in turn
  */
-export async function replayCut(open: (clock: VirtualClock) => CutPlace, { runs, seed, lanes = 1 }: { readonly runs: number, readonly seed?: number | undefined, readonly lanes?: number }): Promise<void> {
+export async function replayCut(open: (clock: VirtualClock) => CutPlace, { runs, seed, lanes = 2 }: { readonly runs: number, readonly seed?: number | undefined, readonly lanes?: number }): Promise<void> {
   const tally = { histories: 0, cuts: 0, lost: 0, done: 0, drops: 0 }
   const random = Math.floor(Math.random() * 2 ** 31)
-  const lane = fc.asyncProperty(moves(), fc.boolean(), (history, isHeard) => replay(history, isHeard, open, tally))
-  const all = Array.from({ length: lanes }, (_, at) => fc.assert(lane, { numRuns: Math.ceil(runs / lanes), seed: (seed ?? random) + at, endOnFailure: seed === undefined }))
+  const kinds: readonly Kind[] = [{ usual: false }, { usual: true }]
+  const laneOf = (kind: Kind): fc.IAsyncProperty<[readonly Move[], boolean]> =>
+    fc.asyncProperty(moves(kind), kind.usual ? fc.constant(false) : fc.boolean(), (history, isHeard) => replay(history, kind, isHeard, open, tally))
+  const all = Array.from({ length: lanes }, (_, at) => fc.assert(laneOf(kinds[at % 2]!), { numRuns: Math.ceil(runs / lanes), seed: (seed ?? random) + at, endOnFailure: seed === undefined }))
   await Promise.allSettled(all)
   await Promise.all(all)
   console.log(`${tally.histories} histories, ${tally.cuts} cuts: ${tally.lost} calls were not answered, of which ${tally.done} are seen to have been done; ${tally.drops} handles went`)
@@ -77,8 +82,9 @@ export async function replayCut(open: (clock: VirtualClock) => CutPlace, { runs,
 
 type Tally = Record<'histories' | 'cuts' | 'lost' | 'done' | 'drops', number>
 
-async function replay(history: readonly Move[], isHeard: boolean, open: (clock: VirtualClock) => CutPlace, tally: Tally): Promise<void> {
+async function replay(history: readonly Move[], { usual }: Kind, isHeard: boolean, open: (clock: VirtualClock) => CutPlace, tally: Tally): Promise<void> {
   const clock = new VirtualClock()
+  const gated = !usual
   await using place = open(clock)
   const observer = await place.observe()
   using ear = isHeard ? await events(observer) : undefined
@@ -89,7 +95,7 @@ async function replay(history: readonly Move[], isHeard: boolean, open: (clock: 
     const steps = also && !alone.has(step.does) ? [step, also] : [step]
     const story = `step ${at + 1}, ${steps.map(({ does }) => does).join(' and ')}`
     const handle = handles[who]!
-    const asks = steps.map((one) => askOf(one, { seen, known: worlds[0]!.model.jobs, clock, gated, linked: true }))
+    const asks = steps.map((one) => askOf(one, { seen, known: worlds[0]!.model.jobs, clock, gated, linked: !usual }))
     if (cut) handle.cut(cut.way, cut.after)
     const { cuts } = handle
     const asked = asks.map((ask) => ask.backend(handle.backend).then((answer) => ({ answer }), (error: unknown) => ({ error })))

@@ -48,7 +48,7 @@ test('plain jobs take one round trip to be published, and one to be settled with
   expect((await backend.stats()).queues['default']).toMatchObject({ ready: 100, active: 51, succeeded: 250 })
 })
 
-test('one that fails among them takes one more; after one that was unusual the rest are usual again', async () => {
+test('after one that was unusual the rest are usual again', async () => {
   await using open = await counted()
   const { backend, rounds } = open
   const next = request({ room: { thread: 20 } })
@@ -62,7 +62,7 @@ test('one that fails among them takes one more; after one that was unusual the r
   await exchange([settlement(deliveries[7]!, { event: 'fail', error, spent }), ...deliveries.filter((_, at) => at !== 7).map(succeed)])
   await rounds()
   await exchange([...deliveries.slice(1).map(succeed), settlement(deliveries[0]!, { event: 'fail', error, spent })])
-  expect(await rounds()).toBe(2)
+  expect(await rounds()).toBe(1)
   await exchange(deliveries.map(succeed))
   expect(await rounds()).toBe(1)
 

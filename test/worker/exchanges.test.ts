@@ -3,6 +3,9 @@ import { expect, test } from 'vitest'
 import { memory } from '../../src/backends/memory/memory-backend.ts'
 import type { ReserveRequest, Settlement } from '../../src/backends/broker.ts'
 import { connect } from '../../src/client/connect.ts'
+import { BackendError } from '../../src/kernel/errors.ts'
+import { silentLogger } from '../../src/kernel/logger.ts'
+import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { startWorker } from '../../src/worker/start-worker.ts'
 import { overlaid } from '../support/overlaid.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
@@ -70,4 +73,35 @@ test('an answer that is older than the news does not say that there is nothing m
   for (let turn = 0; turn < 20; turn++) await nextTurn()
   const handles = await queue.enqueueMany(tasks.giveBack, [[1], [2], [3]])
   expect(await Promise.all(handles.map((handle) => handle.result()))).toEqual([1, 2, 3])
+})
+
+test('jobs whose delivery was lost on its way run after a lease; an outcome that waits for its broker is not lost with them', async () => {
+  const clock = new VirtualClock()
+  const backend = memory({ clock })
+  let [losesDelivery, refusesOutcomes] = [true, false]
+  const cut = new BackendError('The line was cut.')
+  const faulty = overlaid(backend, {
+    async reserve(request: ReserveRequest) {
+      const reservation = await backend.reserve(request)
+      if (!losesDelivery || reservation.deliveries.length === 0) return reservation
+      losesDelivery = false
+      throw cut
+    },
+    settle: (settlements: readonly Settlement[], next?: ReserveRequest) => refusesOutcomes ? Promise.reject(cut) : backend.settle(settlements, next)
+  })
+  await using queue = await connect(backend, { tasks })
+  const lost = await queue.enqueue(tasks.giveBack, 'lost')
+  const worker = await startWorker(faulty, { tasks, loopConcurrency: 2, lease: '5s', stallLimit: '30d', clock, log: silentLogger })
+  while (losesDelivery) await nextTurn()
+  expect(await clock.runUntil(lost.result())).toBe('lost')
+  expect(await lost.read()).toMatchObject({ attempt: 1, token: 2, rescues: 0 })
+
+  refusesOutcomes = true
+  const waits = await queue.enqueue(tasks.giveBack, 'waits')
+  while ((await waits.read()).state !== 'active' || worker.active > 0) await nextTurn()
+  await clock.advance(20_000)
+  refusesOutcomes = false
+  expect(await clock.runUntil(waits.result())).toBe('waits')
+  expect(await waits.read()).toMatchObject({ attempt: 1, token: 1 })
+  await clock.runUntil(worker.close({ deadline: 0 }))
 })

@@ -48,19 +48,24 @@ finish()
 return { stale, reservation }
 `, { full: true })
 
-export const extend: Script = script(String.raw`
+export const extend: Script = script(hashLua + String.raw`
 if asked.info then redis.call('HSET', P .. ':infos', asked.worker, asked.info) end
 local begins = redis.call('ZADD', P .. ':workers', number(now + asked.lease), asked.worker) == 1
-if heard then
-  tellWorker(begins and 'worker-online' or 'worker-heartbeat', asked.worker)
-  tellAll()
-end
-local lost = {}
+if heard then tellWorker(begins and 'worker-online' or 'worker-heartbeat', asked.worker) end
+local key, lost, named, kept = P .. ':held:' .. asked.worker, {}, {}, 0
 for index, one in ipairs(asked.held) do
-  local queue = redis.call('HGET', P .. ':held:' .. asked.worker, one.job)
+  local queue = redis.call('HGET', key, one.job)
   local job = queue and load(queue, one.job)
-  if not job or job.token ~= one.token then lost[#lost + 1] = index - 1 end
+  if not job or job.token ~= one.token then lost[#lost + 1] = index - 1
+  elseif not named[one.job] then named[one.job], kept = true, kept + 1 end
 end
+if redis.call('HLEN', key) > kept then
+  for id, queue in pairs(hash(key)) do
+    local job = not named[id] and load(queue, id)
+    if job and job.startedAt + asked.lease <= now then change(job, { event = 'release' }) end
+  end
+end
+finish()
 return lost
 `, { full: true })
 

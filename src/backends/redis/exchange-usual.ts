@@ -105,15 +105,17 @@ const atOnce = 1_000
 /**
  * What is asked of the script; undefined where it would be too much.
  *
- * @param settlements of first attempts that succeeded, of different jobs, each taken in a batch that tells when
+ * @param settlements of first attempts that succeeded, each taken in a batch that tells when
  */
 export function askedExchange(settlements: readonly Settlement[], request: ReserveRequest | undefined, batches: ReadonlyMap<string, Batch>): { readonly asked: object, readonly blob: Blob } | undefined {
   if (settlements.length > atOnce || (request && Object.values(request.room).some((room) => room > atOnce))) return undefined
   const blob = new Blob()
   const groups = new Map<Batch, { ids: string[], lengths: number[] }>()
+  const named = new Set<string>()
   for (const { job, outcome } of settlements) {
     const batch = batches.get(job)
-    if (outcome.event !== 'succeed' || !batch) return undefined
+    if (outcome.event !== 'succeed' || !batch || named.has(job)) return undefined
+    named.add(job)
     let group = groups.get(batch)
     if (!group) groups.set(batch, group = { ids: [], lengths: [] })
     const bytes = packedSuccess(outcome.result, outcome.spent)

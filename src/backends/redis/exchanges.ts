@@ -37,17 +37,11 @@ export class Exchanges {
     return this.#taken.get(job)?.queue
   }
 
-  /** @param run of this exchange: it may take two */
+  /** @param run of this exchange: it may take two, of which the first did nothing then */
   async exchange(settlements: readonly Settlement[], request: ReserveRequest | undefined, run: Run): Promise<Settled> {
-    const { usual = [], unusual = [] } = Object.groupBy(settlements, (settlement) => this.#isUsual(settlement) ? 'usual' : 'unusual')
-    const isMostlyUsual = usual.length >= unusual.length && new Set(settlements.map(({ job }) => job)).size === settlements.length
-    if (!isMostlyUsual || request?.queues.some((queue) => this.#gated.has(queue)) || !this.#detour.mayTry()) return this.#full(settlements, request, run)
-    // The few that failed among many that did not are told by themselves.
-    const first = unusual.length > 0 ? await this.#full(unusual, undefined, run) : undefined
-    const settled = await this.#usual(usual, request, run) ?? await this.#full(usual, request, run)
-    if (!first) return settled
-    const stale = new Set([...first.stale, ...settled.stale].map(({ job }) => job))
-    return { ...settled, stale: settlements.filter(({ job }) => stale.has(job)).map(({ job, token }) => ({ job, token })) }
+    const isUsual = settlements.every((settlement) => this.#isUsual(settlement)) && !request?.queues.some((queue) => this.#gated.has(queue))
+    const usual = isUsual && this.#detour.mayTry() ? await this.#usual(settlements, request, run) : undefined
+    return usual ?? this.#full(settlements, request, run)
   }
 
   #isUsual({ job, token, outcome }: Settlement): boolean {

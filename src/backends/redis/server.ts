@@ -1,4 +1,4 @@
-import { RESP_TYPES } from '@redis/client'
+import { WaitList } from '../../concurrency/wait-list.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import { Line, type ServerTimes } from './line.ts'
@@ -27,7 +27,8 @@ export class Server implements ServerCalls {
   readonly #line: Line
   readonly #prefix: string
   readonly #own: ServerCalls
-  readonly #calls = new Set<Promise<unknown>>()
+  #underWay = 0
+  readonly #quiet = new WaitList('The end of what was asked')
   readonly #topics = new Map<string, Topic>()
   #subscriber: Line | undefined
   /** How often the subscriber's has been made. */
@@ -39,19 +40,7 @@ export class Server implements ServerCalls {
     this.#prefix = prefix
     this.#own = {
       ping: async () => void await line.say((client) => client.ping()),
-      run: <T>({ text, sha1 }: Script, asked: object, blob?: Buffer): Promise<T> => {
-        const rest = ['1', prefix, JSON.stringify(asked), ...(blob ? [blob] : [])]
-        return line.say(async (client) => {
-          const send = (...first: string[]): Promise<T> => client.sendCommand<T>([...first, ...rest], { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } })
-          try {
-            return await send('EVALSHA', sha1)
-          } catch (error) {
-            // The server was restarted, or has never seen it.
-            if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return await send('EVAL', text)
-            throw error
-          }
-        })
-      }
+      run: (script, asked, blob) => line.run(script, blob ? ['1', prefix, JSON.stringify(asked), blob] : ['1', prefix, JSON.stringify(asked)])
     }
   }
 
@@ -78,12 +67,11 @@ export class Server implements ServerCalls {
   /** Calls that are one to whoever asked: once begun they come to their end, though it closes meanwhile. */
   async whole<T>(work: (calls: ServerCalls) => Promise<T>): Promise<T> {
     this.checkOpen()
-    const done = work(this.#own)
-    this.#calls.add(done)
+    this.#underWay++
     try {
-      return await done
+      return await work(this.#own)
     } finally {
-      this.#calls.delete(done)
+      if (--this.#underWay === 0) this.#quiet.wakeAll()
     }
   }
 
@@ -134,7 +122,7 @@ export class Server implements ServerCalls {
     this.#closed = true
     this.#subscriber?.close()
     for (const topic of this.#topics.values()) topic.close()
-    await Promise.allSettled(this.#calls)
+    while (this.#underWay > 0) await this.#quiet.wait()
     this.#line.close()
   }
 

@@ -134,10 +134,20 @@ export class SqliteEngine {
   extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): AttemptRef[] {
     return this.#write((now) => {
       const number = this.#renew(worker, lease, now, info, 'worker-heartbeat')
-      return held.filter(({ job, token }) => {
+      const lost = held.filter(({ job, token }) => {
         const [current, holder] = this.#sql.holder.get(job) ?? []
         return holder !== number || current !== token
       })
+      const named = new Map(held.map(({ job, token }) => [job, token]))
+      const [count] = this.#sql.heldCount.get(number) as [number]
+      if (count <= named.size - lost.length) return lost
+      for (const unnamed of this.#tables.heldBy(number)) {
+        const { id, token, startedAt } = unnamed.job
+        if (named.get(id) === token || startedAt! + lease > now) continue
+        this.#tables.happen(unnamed, { event: 'release' }, now)
+        this.#claims.delete(id)
+      }
+      return lost
     })
   }
 

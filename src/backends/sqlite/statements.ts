@@ -126,6 +126,7 @@ export const queries = {
   byId: `${jobs} WHERE j.id = ?`,
   bySeq: `${jobs} WHERE j.seq = ?`,
   heldBy: 'SELECT seq FROM treadle_active WHERE worker = ? ORDER BY seq',
+  heldCount: 'SELECT count(*) FROM treadle_active WHERE worker = ?',
   holders: 'SELECT worker FROM treadle_active',
   holder: 'SELECT a.token, a.worker FROM treadle_jobs j CROSS JOIN treadle_active a ON a.seq = j.seq WHERE j.id = ?',
   attemptOf: 'SELECT a.seq, a.attempt FROM treadle_jobs j CROSS JOIN treadle_active a ON a.seq = j.seq WHERE j.id = ? AND a.token = ?',

@@ -32,9 +32,11 @@ export interface StepKind {
   readonly gated: boolean
   /** The ends of some jobs publish others, into a queue of which nothing is taken: in what order those arrive is not looked at. */
   readonly linked?: boolean
+  /** Most jobs are as most jobs are elsewhere: for these backends have ways of their own. */
+  readonly usual?: boolean
 }
 
-export function stepsOf(fc: typeof FastCheck, { gated, linked = false }: StepKind): FastCheck.Arbitrary<Step> {
+export function stepsOf(fc: typeof FastCheck, { gated, linked = false, usual = false }: StepKind): FastCheck.Arbitrary<Step> {
   const some = fc.nat(40)
   const worker = fc.constantFrom('worker-1', 'worker-2', 'worker-3')
   const lease = fc.constantFrom(50, 300, 2_000)
@@ -45,11 +47,11 @@ export function stepsOf(fc: typeof FastCheck, { gated, linked = false }: StepKin
     room: fc.record(Object.fromEntries(lines.map((line) => [line, fc.nat(gated ? 4 : 2)])), { requiredKeys: gated ? ['thread'] : [] })
   })
   const outcome: FastCheck.Arbitrary<Outcome> = fc.oneof(
-    fc.constant<Outcome>({ event: 'succeed', result, spent }),
+    { weight: usual ? 20 : 1, arbitrary: fc.constant<Outcome>({ event: 'succeed', result, spent }) },
     fc.record({ event: fc.constant('retry' as const), delay: fc.constantFrom(0, 33.3, 400), error: fc.constant(error), died: fc.boolean() }),
     fc.constantFrom<Outcome>({ event: 'fail', error, spent }, { event: 'fail', error, died: true }, { event: 'release' }, { event: 'stop' }, { event: 'bury', error }, { event: 'defer', delay: 90, error })
   )
-  const job = fc.record({
+  const anyJob = fc.record({
     // With gates most meet in one line: so they are in each other's way.
     queue: gated ? fc.constantFrom('a', 'a', 'a', 'b') : fc.constantFrom('a', 'b'),
     place: gated ? fc.constantFrom('thread' as const, 'thread' as const, 'thread' as const, 'loop' as const) : fc.constantFrom(...places),
@@ -66,6 +68,9 @@ export function stepsOf(fc: typeof FastCheck, { gated, linked = false }: StepKin
     cost: gated ? fc.constantFrom(1, 1, 3, 0.5) : fc.constant(1),
     follower: linked ? fc.constantFrom(undefined, undefined, 'success' as const, 'failure' as const) : fc.constant(undefined)
   })
+  const plain = anyJob.map((job): typeof job => ({ ...job, queue: 'a', priority: 0, delay: 0, expires: Infinity, tags: [], unique: undefined, again: undefined, of: {}, cost: 1, follower: undefined }))
+  const job = fc.oneof({ weight: usual ? 30 : 1, arbitrary: plain }, { weight: usual ? 1 : 4, arbitrary: anyJob })
+  const jobs = fc.oneof(fc.array(job, { maxLength: 4 }), plain.map((one) => [one]))
   const gate = fc.record({
     name: fc.tuple(fc.constantFrom('a', 'b'), fc.constantFrom({}, { task: 'task' }, { key: 'k' }, { key: 'l' }, { key: '*' })).map(([queue, of]): GateName => ({ queue, ...of })),
     change: fc.constantFrom<GateChange>(
@@ -74,7 +79,7 @@ export function stepsOf(fc: typeof FastCheck, { gated, linked = false }: StepKin
     )
   }).map(({ name, change }) => ({ ...name, ...(name.key === '*' && change.rule === undefined ? { rule: null } : change) }))
   return fc.oneof(
-    { weight: 4, arbitrary: fc.record({ does: fc.constant('publish' as const), jobs: fc.array(job, { maxLength: 4 }) }) },
+    { weight: 4, arbitrary: fc.record({ does: fc.constant('publish' as const), jobs }) },
     { weight: gated ? 8 : 4, arbitrary: fc.record({ does: fc.constant('reserve' as const), request }) },
     { weight: gated ? 8 : 4, arbitrary: fc.record({
       does: fc.constant('settle' as const),
@@ -119,7 +124,8 @@ export function askOf(step: Step, { seen, known, clock, gated, linked = false }:
   switch (step.does) {
     case 'publish': {
       let made = seen.ids.length
-      const jobs = step.jobs.map(({ again, unique, of, follower, ...job }): NewJob => {
+      const jobs = step.jobs.map(({ again, unique, of, follower, cost, ...common }): NewJob => {
+        const job = { ...common, ...(cost === 1 ? {} : { cost }) }
         // One that was purged would be as new, with an id that is not. Who publishes again publishes the same, so to the same queue.
         const republished = again === undefined || known.length === 0 ? undefined : known[again % known.length]!
         const id = republished?.id ?? `job-${String(made++).padStart(4, '0')}`
