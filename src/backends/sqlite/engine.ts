@@ -187,7 +187,7 @@ export class SqliteEngine {
   }
 
   gates(): Gate[] {
-    return this.#read(() => this.#tables.gates.all(this.#start().now))
+    return this.#read(() => this.#tables.gates.all(this.#now()))
   }
 
   announce(worker: string): void {
@@ -256,7 +256,7 @@ export class SqliteEngine {
 
   weigh(from = '0'): Weighed {
     return this.#read(() => {
-      const { now } = this.#start()
+      const now = this.#now()
       const after = Number(from)
       const last = this.#sql.someEndings.get(after, looksAt)![0] as number | null
       if (last === null) return { now, ended: [] }
@@ -315,12 +315,12 @@ export class SqliteEngine {
   }
 
   schedules({ name, after, limit }: ScheduleFilter): ScheduleList {
-    return this.#read(() => ({ now: this.#start().now, schedules: this.#sql.schedules.all(name ?? null, after ?? null, limit).map(scheduleOf) }))
+    return this.#read(() => ({ now: this.#now(), schedules: this.#sql.schedules.all(name ?? null, after ?? null, limit).map(scheduleOf) }))
   }
 
   dueSchedules(limit: number): DueSchedules {
     return this.#read(() => {
-      const { now } = this.#start()
+      const now = this.#now()
       const [next] = (this.#sql.nextSlot.get(now) ?? [Infinity]) as [number]
       return { now, schedules: this.#sql.dueSchedules.all(now, limit).map(scheduleOf), nextDue: next - now }
     })
@@ -340,7 +340,7 @@ export class SqliteEngine {
   }
 
   stats(): BrokerStats {
-    return this.#read(() => readStats(this.#sql, this.#start().now))
+    return this.#read(() => readStats(this.#sql, this.#now()))
   }
 
   post(topic: string, message: string): void {
@@ -485,8 +485,8 @@ export class SqliteEngine {
     let result: T
     let committed: Committed
     try {
-      const { now, isAnyInInbox } = this.#start()
-      if (isAnyInInbox) this.#publisher.emptyInbox()
+      const system = this.#publisher.begin()
+      const now = this.#clock?.now() ?? system
       result = change(now)
       committed = this.#tables.finish(now)
       this.#sql.commit.run()
@@ -511,11 +511,9 @@ export class SqliteEngine {
     return true
   }
 
-  /** The time, whether anybody hears what happens, and whether there is something in the inbox. */
-  #start(): { readonly now: number, readonly isAnyInInbox: boolean } {
-    const [seconds, heard, inInbox] = this.#sql.now.get() as [number, number, number]
-    this.#messages.begin(heard === 1)
-    return { now: this.#clock ? this.#clock.now() : Math.round(1_000 * seconds), isAnyInInbox: inInbox === 1 }
+  /** For a transaction that only reads. */
+  #now(): number {
+    return this.#clock?.now() ?? Math.round(1_000 * (this.#sql.now.get() as [number])[0])
   }
 
   /** A transaction that only reads: all of it at one moment. */

@@ -29,10 +29,7 @@ export function enlist(path: string, connection: unknown): Enlisted {
       // Where one of them is refused, none is there, and the transaction may go on.
       db.exec('SAVEPOINT treadle_enqueue')
       try {
-        const [seconds, heard, inInbox] = sql.now.get() as [number, number, number]
-        const now = Math.round(1_000 * seconds)
-        messages.begin(heard === 1)
-        if (inInbox === 1) publisher.emptyInbox()
+        const now = publisher.begin()
         const taken = jobs.map((job) => publisher.one(job, now)).filter((one) => one !== undefined)
         tables.finish(now)
         db.exec('RELEASE treadle_enqueue')

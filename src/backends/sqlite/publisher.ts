@@ -65,10 +65,19 @@ export class Publisher {
   }
 
   /**
-   * Puts what came into the inbox where it belongs: ready. Each transaction that writes begins with it, so nothing of what makes a job unusual has come since: no gate of
-   * its queue, and nobody who hears.
+   * Each transaction that writes begins with it: so it is known whether somebody hears what happens, and what came into the inbox is where it belongs.
+   *
+   * @returns the time, as SQLite reads the system's
    */
-  emptyInbox(): void {
+  begin(): number {
+    const [seconds, heard, inInbox] = this.#sql.now.get() as [number, number, number]
+    this.#messages.begin(heard === 1)
+    if (inInbox === 1) this.#emptyInbox()
+    return Math.round(1_000 * seconds)
+  }
+
+  /** Those in the inbox are ready. Since it is emptied first of all, nothing of what makes a job unusual has come since: no gate of its queue, and nobody who hears. */
+  #emptyInbox(): void {
     const { lastSeq, queuesInInbox, jobsFromInbox, queuesAfter, readyFromInbox, emptyInbox } = this.#sql
     const last = Number(lastSeq.get()?.[0] ?? 0)
     const queues = queuesInInbox.all() as [string][]
