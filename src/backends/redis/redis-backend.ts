@@ -44,7 +44,7 @@ const readsAbout = 2 ** 22
 const looksForOldest = 100
 
 /**
- * A Redis or Valkey server as a backend. Each method is one script, so it happens as a whole, or not at all.
+ * A Redis or Valkey server as a backend. What a method changes, one script changes, so it happens as a whole, or not at all.
  *
  * @param url as `redis://user:password@host:6379/0`, or `rediss://` for TLS
  * @throws BackendError where nothing answers there, or it may evict keys; InvalidOptionError where that is no URL
