@@ -57,7 +57,7 @@ export interface Purged {
 export interface Holding {
   /** In milliseconds since the epoch of the backend's clock. */
   readonly finishedAt: number
-  /** Of what it was called with, its result and its error, as they are kept: also in a payload store. */
+  /** Of what it is called with, and was at first, its result and its error, as they are kept: also in a payload store, save what it was called with at first. */
   readonly bytes: number
 }
 
