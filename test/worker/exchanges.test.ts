@@ -78,6 +78,7 @@ test('an answer that is older than the news does not say that there is nothing m
 test('jobs whose delivery was lost on its way run after a lease; an outcome that waits for its broker is not lost with them', async () => {
   const clock = new VirtualClock()
   const backend = memory({ clock })
+  const delivery = Promise.withResolvers<void>()
   let [losesDelivery, refusesOutcomes] = [true, false]
   const cut = new BackendError('The line was cut.')
   const faulty = overlaid(backend, {
@@ -85,6 +86,7 @@ test('jobs whose delivery was lost on its way run after a lease; an outcome that
       const reservation = await backend.reserve(request)
       if (!losesDelivery || reservation.deliveries.length === 0) return reservation
       losesDelivery = false
+      delivery.resolve()
       throw cut
     },
     settle: (settlements: readonly Settlement[], next?: ReserveRequest) => refusesOutcomes ? Promise.reject(cut) : backend.settle(settlements, next)
@@ -92,7 +94,7 @@ test('jobs whose delivery was lost on its way run after a lease; an outcome that
   await using queue = await connect(backend, { tasks })
   const lost = await queue.enqueue(tasks.giveBack, 'lost')
   const worker = await startWorker(faulty, { tasks, loopConcurrency: 2, lease: '5s', stallLimit: '30d', clock, log: silentLogger })
-  while (losesDelivery) await nextTurn()
+  await delivery.promise
   expect(await clock.runUntil(lost.result())).toBe('lost')
   expect(await lost.read()).toMatchObject({ attempt: 1, token: 2, rescues: 0 })
 

@@ -117,7 +117,7 @@ class MemoryBackend implements Backend {
     if (info) this.#infos.set(worker, info)
     if (!this.#renew(worker, lease, now) && this.#bus.hearsEvents) this.#bus.tell({ type: 'worker-heartbeat', at: now, ...this.#shown(worker) })
     const named = new Map(held.map(({ job, token }) => [job, token]))
-    for (const entry of [...this.#held.get(worker) ?? []]) {
+    for (const entry of this.#held.get(worker) ?? []) {
       const { id, token, startedAt } = entry.job
       if (named.get(id) !== token && startedAt! + lease <= now) this.#happen(entry, { event: 'release' }, now)
     }
