@@ -150,12 +150,13 @@ export interface Broker {
   /** Ends attempts and, in the same breath, reserves more. */
   settle(settlements: readonly Settlement[], next?: ReserveRequest): Promise<Settled>
   /**
-   * Renews the worker's lease for `lease` ms from now, or begins one; returns which of `held` it no longer holds. What it holds and does not name, though it was reserved `lease` ms
-   * ago or earlier, goes back uncharged, as when it leaves: the answer that told of it was lost.
+   * Renews the worker's lease for `lease` ms from now, or begins one; returns which of `held` it no longer holds. What it holds and does not name, though it was reserved twice `lease`
+   * and `unanswered` ms ago or earlier, goes back uncharged, as when it leaves: the answer that told of it was lost.
    *
    * @param info what the worker says of itself from now on; what it said before, where it is left out
+   * @param unanswered since when the first reservation was asked for whose answer it awaits, in milliseconds: what that tells of it cannot name yet. Default: 0, it awaits none
    */
-  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]>
+  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo, unanswered?: number): Promise<readonly AttemptRef[]>
   /**
    * Takes back the jobs of workers whose leases ran out, and sets aside what expired or was rescued too often.
    *

@@ -117,7 +117,7 @@ export class BackendModel {
   extend(worker: string, held: readonly AttemptRef[], lease: number): readonly AttemptRef[] {
     this.#leases.set(worker, this.now + lease)
     for (const job of this.#held(worker)) {
-      if (job.startedAt! + lease <= this.now && !held.some((own) => own.job === job.id && own.token === job.token)) this.#happen(job, { event: 'release' })
+      if (job.startedAt! + 2 * lease <= this.now && !held.some((own) => own.job === job.id && own.token === job.token)) this.#happen(job, { event: 'release' })
     }
     return held.filter(({ job, token }) => !this.#held(worker).some((own) => own.id === job && own.token === token))
   }

@@ -5,6 +5,12 @@ import type { Logger } from '../kernel/logger.ts'
 /** However long the lease: by then a worker must know that its broker is gone. In milliseconds. */
 const longestSilence = 1_500
 
+/** What a worker can name of what it holds, and since when, in milliseconds, it awaits answers that may tell of more. */
+export interface Named {
+  readonly attempts: readonly AttemptRef[]
+  readonly unanswered: number
+}
+
 /**
  * Renews a worker's lease, and with it its right to every attempt that it holds.
  *
@@ -37,10 +43,11 @@ export class LeaseKeeper {
    *
    * @param info said each time: who lost its lease was forgotten with what it had said
    */
-  async run(worker: string, lease: number, held: () => readonly AttemptRef[], info: () => WorkerInfo, onLost: (lost: AttemptRef) => void, signal: AbortSignal): Promise<void> {
+  async run(worker: string, lease: number, held: () => Named, info: () => WorkerInfo, onLost: (lost: AttemptRef) => void, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        const lost = await this.#broker.extend(worker, held(), lease, info())
+        const { attempts, unanswered } = held()
+        const lost = await this.#broker.extend(worker, attempts, lease, info(), unanswered)
         this.answeredAt = this.#clock.elapsed()
         this.failure = undefined
         for (const attempt of lost) onLost(attempt)

@@ -16,7 +16,7 @@ import { type Health, judge } from './health.ts'
 import { type Line, lines } from '../jobs/job.ts'
 import { JobFeed } from './job-feed.ts'
 import { Lane } from './lane.ts'
-import { LeaseKeeper } from './lease-keeper.ts'
+import { LeaseKeeper, type Named } from './lease-keeper.ts'
 import { type Controlled, obey } from './obey.ts'
 import { RemoteControl } from './remote-control.ts'
 import { JobPruner, type Keeping } from './maintenance/job-pruner.ts'
@@ -200,7 +200,7 @@ export class Worker extends Service implements Controlled {
     this.#listening = backend.listen(queues, () => this.#feed.wake())
     const rescuer = new JobRescuer(backend, clock, log, lease)
     this.#upkeep = Promise.all([
-      this.#keeper.run(id, lease, () => [...this.#attempts, ...this.#feed.unsettled], () => this.#info(), (lost) => this.#attempts.loseLease(lost), signal),
+      this.#keeper.run(id, lease, () => this.#named(), () => this.#info(), (lost) => this.#attempts.loseLease(lost), signal),
       rescuer.run(signal),
       ...keeping ? [new JobPruner(backend, payloads, keeping, clock, log).run(signal)] : [],
       ...schedules ? [new Scheduler(backend, clock, log).run(signal)] : []
@@ -266,6 +266,11 @@ export class Worker extends Service implements Controlled {
 
   protected override onHurry(deadline: Deadline): void {
     this.#drain.by(deadline)
+  }
+
+  #named(): Named {
+    const { askedAt, unsettled } = this.#feed
+    return { attempts: [...this.#attempts, ...unsettled], unanswered: askedAt === undefined ? 0 : this.clock.elapsed() - askedAt }
   }
 
   /** What it says of itself: only the places count where its tasks run. */

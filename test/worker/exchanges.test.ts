@@ -75,7 +75,7 @@ test('an answer that is older than the news does not say that there is nothing m
   expect(await Promise.all(handles.map((handle) => handle.result()))).toEqual([1, 2, 3])
 })
 
-test('jobs whose delivery was lost on its way run after a lease; an outcome that waits for its broker is not lost with them', async () => {
+test('jobs whose delivery was lost on its way run after two leases; an outcome that waits for its broker is not lost with them', async () => {
   const clock = new VirtualClock()
   const backend = memory({ clock })
   const delivery = Promise.withResolvers<void>()
@@ -105,5 +105,25 @@ test('jobs whose delivery was lost on its way run after a lease; an outcome that
   refusesOutcomes = false
   expect(await clock.runUntil(waits.result())).toBe('waits')
   expect(await waits.read()).toMatchObject({ attempt: 1, token: 1 })
+  await clock.runUntil(worker.close({ deadline: 0 }))
+})
+
+test('jobs whose delivery takes longer than a lease stay with the worker that renews it', async () => {
+  const clock = new VirtualClock()
+  const backend = memory({ clock })
+  const late = async <T>(answer: Promise<T>): Promise<T> => {
+    const found = await answer
+    await clock.sleep(350)
+    return found
+  }
+  const slow = overlaid(backend, {
+    reserve: (request: ReserveRequest) => late(backend.reserve(request)),
+    settle: (settlements: readonly Settlement[], next?: ReserveRequest) => late(backend.settle(settlements, next))
+  })
+  await using queue = await connect(backend, { tasks })
+  const handles = await queue.enqueueMany(tasks.giveBack, [[1], [2], [3], [4], [5], [6]])
+  const worker = await startWorker(slow, { tasks, loopConcurrency: 2, lease: 300, stallLimit: '30d', clock, log: silentLogger })
+  expect(await clock.runUntil(Promise.all(handles.map((handle) => handle.result())))).toEqual([1, 2, 3, 4, 5, 6])
+  for (const handle of handles) expect(await handle.read()).toMatchObject({ token: 1, attempt: 1 })
   await clock.runUntil(worker.close({ deadline: 0 }))
 })

@@ -112,14 +112,14 @@ class MemoryBackend implements Backend {
     return next ? { stale, reservation: this.#reserve(next, now) } : { stale }
   }
 
-  async extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
+  async extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo, unanswered = 0): Promise<readonly AttemptRef[]> {
     const now = this.#open()
     if (info) this.#infos.set(worker, info)
     if (!this.#renew(worker, lease, now) && this.#bus.hearsEvents) this.#bus.tell({ type: 'worker-heartbeat', at: now, ...this.#shown(worker) })
     const named = new Map(held.map(({ job, token }) => [job, token]))
     for (const entry of this.#held.get(worker) ?? []) {
       const { id, token, startedAt } = entry.job
-      if (named.get(id) !== token && startedAt! + lease <= now) this.#happen(entry, { event: 'release' }, now)
+      if (named.get(id) !== token && startedAt! + 2 * lease + unanswered <= now) this.#happen(entry, { event: 'release' }, now)
     }
     return held.filter(({ job, token }) => {
       const known = this.#entries.get(job)?.job

@@ -62,7 +62,7 @@ end
 if redis.call('HLEN', key) > kept then
   for id, queue in pairs(hash(key)) do
     local job = not named[id] and load(queue, id)
-    if job and job.startedAt + asked.lease <= now then change(job, { event = 'release' }) end
+    if job and job.startedAt + 2 * asked.lease + asked.unanswered <= now then change(job, { event = 'release' }) end
   end
 end
 finish()

@@ -97,8 +97,8 @@ class RedisBackend implements Backend {
     return { stale: [] }
   }
 
-  async extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
-    return (await this.#run<number[]>(broker.extend, { worker, lease, ...(info ? { info: JSON.stringify(info) } : {}), held: held.map(({ job, token }) => ({ job, token })) })).map((at) => held[at]!)
+  async extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo, unanswered = 0): Promise<readonly AttemptRef[]> {
+    return (await this.#run<number[]>(broker.extend, { worker, lease, unanswered, ...(info ? { info: JSON.stringify(info) } : {}), held: held.map(({ job, token }) => ({ job, token })) })).map((at) => held[at]!)
   }
 
   sweep(patience: number): Promise<Sweep> {

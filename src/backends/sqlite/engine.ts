@@ -131,7 +131,7 @@ export class SqliteEngine {
     return settled
   }
 
-  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): AttemptRef[] {
+  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo, unanswered = 0): AttemptRef[] {
     return this.#write((now) => {
       const number = this.#renew(worker, lease, now, info, 'worker-heartbeat')
       const lost = held.filter(({ job, token }) => {
@@ -143,7 +143,7 @@ export class SqliteEngine {
       if (count <= named.size - lost.length) return lost
       for (const unnamed of this.#tables.heldBy(number)) {
         const { id, token, startedAt } = unnamed.job
-        if (named.get(id) === token || startedAt! + lease > now) continue
+        if (named.get(id) === token || startedAt! + 2 * lease + unanswered > now) continue
         this.#tables.happen(unnamed, { event: 'release' }, now)
         this.#claims.delete(id)
       }

@@ -98,8 +98,8 @@ class SqliteBackend implements Backend {
     return this.#ask(() => this.#engine.settle(settlements, next))
   }
 
-  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
-    return this.#ask(() => this.#engine.extend(worker, held, lease, info))
+  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo, unanswered = 0): Promise<readonly AttemptRef[]> {
+    return this.#ask(() => this.#engine.extend(worker, held, lease, info, unanswered))
   }
 
   sweep(patience: number): Promise<Sweep> {

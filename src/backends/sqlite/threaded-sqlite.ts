@@ -120,8 +120,8 @@ class ThreadedSqlite implements Backend {
     return this.#call('settle', settlements, next)
   }
 
-  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo): Promise<readonly AttemptRef[]> {
-    return this.#call('extend', worker, held, lease, info)
+  extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo, unanswered = 0): Promise<readonly AttemptRef[]> {
+    return this.#call('extend', worker, held, lease, info, unanswered)
   }
 
   sweep(patience: number): Promise<Sweep> {

@@ -38,10 +38,11 @@ export const leaseCases: Cases = {
     expect(await backend.extend('worker-1', [ref(kept)], 1_000)).toEqual([ref(kept)])
   },
 
-  async 'what a worker holds and does not name goes back, uncharged, once it was reserved a lease ago: the answer that told of it was lost'({ backend, clock, expect }) {
-    const [named, unnamed] = [await deliver(backend, {}, { lease: 1_000 }), await deliver(backend, {}, { lease: 1_000 })]
-    await clock.advance(900)
-    const young = await deliver(backend, {}, { lease: 1_000 })
+  async 'what a worker holds and does not name goes back, uncharged, once it was reserved two leases ago: the answer that told of it was lost'({ backend, clock, expect }) {
+    const lasting = { lease: 60_000 }
+    const [named, unnamed] = [await deliver(backend, {}, lasting), await deliver(backend, {}, lasting)]
+    await clock.advance(1_900)
+    const young = await deliver(backend, {}, lasting)
     expect(await backend.extend('worker-1', [ref(named)], 1_000)).toEqual([])
     expect(await read(backend, unnamed.job)).toMatchObject({ state: 'active' })
     await clock.advance(100)
@@ -52,9 +53,12 @@ export const leaseCases: Cases = {
     expect(await read(backend, young.job)).toMatchObject({ state: 'active', token: 1 })
     expect(await read(backend, unnamed.job)).toMatchObject({ state: 'ready', attempt: 0, token: 1, rescues: 0 })
     expect(await backend.settle([succeed(unnamed)])).toEqual({ stale: [ref(unnamed)] })
-    expect(ids(await backend.reserve(request({ worker: 'worker-2' })))).toEqual([unnamed.job])
-    // It is another's now.
-    await clock.advance(1_000)
+    expect(ids(await backend.reserve(request({ worker: 'worker-2', ...lasting })))).toEqual([unnamed.job])
+    // It is another's now; what is on its way to one cannot be named.
+    await clock.advance(2_000)
+    await backend.extend('worker-2', [], 1_000, undefined, 1)
+    expect(await read(backend, unnamed.job)).toMatchObject({ state: 'active' })
+    await clock.advance(1)
     await backend.extend('worker-2', [], 1_000)
     expect(await backend.extend('worker-1', [], 1_000)).toEqual([])
     expect(ids(await backend.reserve(request({ worker: 'worker-3' })))).toEqual([named.job, unnamed.job, young.job])
