@@ -24,13 +24,24 @@ test('a server that may evict keys is refused, with what to set', async () => {
 test('where nothing listens, or no Redis, that is said soon, and the program can end', async () => {
   await using server = await RedisServer.start()
   await server.kill()
-  await fails(redis(server.url), /nothing listens there\. Start the server/)
+  await fails(Server.connect(server.url, 'treadle', silentLogger, { connect: 100 }), /nothing listens there\. Start the server/)
   const program = `import { redis } from ${JSON.stringify(join(import.meta.dirname, '../../src/backends/redis/redis-backend.ts'))}\nawait redis('${server.url}').catch((error) => console.log(error.code))`
   expect(spawnSync(process.execPath, ['--input-type=module', '-e', program], { timeout: 10_000, encoding: 'utf8' })).toMatchObject({ status: 0, stdout: 'BACKEND_FAILED\n' })
   await using rubbish = await relay((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
   await fails(redis(rubbish.url), /what answers there is not Redis/)
   await using silent = await relay(() => {})
   await fails(Server.connect(silent.url, 'treadle', silentLogger, { connect: 100 }), /nothing answered there as Redis does, for 100 ms/)
+})
+
+test('a server that is being restarted is waited for', async () => {
+  await using server = await RedisServer.start()
+  await server.kill()
+  let restarted: Promise<void> | undefined
+  const log = lineLogger('warn', ({ msg }) => { if (msg === 'nothing listens there; it is tried again for 5000 ms') restarted ??= server.start() })
+  const opened = await Server.connect(server.url, 'treadle', log)
+  await opened.ping()
+  await opened.close()
+  await restarted
 })
 
 test('a password that is missing, wrong or not a URL is told without it', async () => {

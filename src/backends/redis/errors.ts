@@ -1,4 +1,4 @@
-import { ClientClosedError, ClientOfflineError, DisconnectsClientError, ErrorReply } from '@redis/client'
+import { ClientClosedError, ClientOfflineError, DisconnectsClientError, ErrorReply, SocketClosedUnexpectedlyError } from '@redis/client'
 import { BackendError, TreadleError } from '../../kernel/errors.ts'
 
 const untrusted = "the server's certificate is signed by nobody whom this program trusts. Start it with NODE_EXTRA_CA_CERTS=ca.pem, the certificate of who signed it."
@@ -45,6 +45,11 @@ function happened(error: unknown, message: string): string {
 /** The call did nothing, and will once the server is ready, or another connection is. */
 export function hasNotBegun(error: unknown): boolean {
   return ['LOADING', 'BUSY'].includes(firstWord(error)) || error instanceof ClientOfflineError || error instanceof ClientClosedError
+}
+
+/** Nobody listens there, or no longer. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof SocketClosedUnexpectedlyError || ['ECONNREFUSED', 'ECONNRESET'].includes((error as { code?: string }).code ?? '')
 }
 
 export function isReplica(error: unknown): boolean {

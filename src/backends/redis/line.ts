@@ -3,7 +3,7 @@ import { type Timer, systemClock } from '../../kernel/clock.ts'
 import { BackendError, InvalidOptionError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import { withoutPassword } from '../urls.ts'
-import { hasNotBegun, isReplica, mayNotAsk, redisError } from './errors.ts'
+import { hasNotBegun, isAbsent, isReplica, mayNotAsk, redisError } from './errors.ts'
 import type { Script } from './script.ts'
 
 /** In milliseconds. */
@@ -54,12 +54,18 @@ export class Line {
     this.#client = this.#made()
   }
 
-  /** The first connection is not tried again: where nothing listens, that is said at once. */
+  /** Where nothing listens yet, as while the server is restarted, it is tried again for as long as the first connection may take. */
   async open(): Promise<void> {
     const { promise: failed, reject } = Promise.withResolvers<never>()
-    this.#client.once('error', reject)
     const { connect } = this.#times
-    using _ = systemClock.after(connect, () => reject(new BackendError(`${this.where}: nothing answered there as Redis does, for ${connect} ms. Mend the URL, or see what holds the server up.`)))
+    let absent: unknown
+    this.#client.on('error', (error: unknown) => {
+      if (this.#opened) return
+      if (!isAbsent(error)) return reject(error)
+      if (absent === undefined) this.#log.warn({ where: this.where, err: error }, `nothing listens there; it is tried again for ${connect} ms`)
+      absent = error
+    })
+    using _ = systemClock.after(connect, () => reject(absent ?? new BackendError(`${this.where}: nothing answered there as Redis does, for ${connect} ms. Mend the URL, or see what holds the server up.`)))
     try {
       await Promise.race([failed, this.#client.connect().then((client) => refuseEviction(client, this.where, this.#log))])
     } catch (error) {
@@ -133,7 +139,7 @@ export class Line {
   }
 
   #made(): RedisClientType {
-    const socket = { reconnectStrategy: (tries: number) => this.#opened && Math.min(50 * 2 ** tries, longestPause), connectTimeout: this.#times.connect }
+    const socket = { reconnectStrategy: (tries: number, cause: Error) => (this.#opened || isAbsent(cause)) && Math.min(50 * 2 ** tries, longestPause), connectTimeout: this.#times.connect }
     const client = clientOf(this.#url, this.where, socket)
     const own = (): boolean => client === this.#client && this.#opened && !this.#closed
     client.on('connect', () => { if (own()) this.#owes = true })
