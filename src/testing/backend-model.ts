@@ -114,10 +114,10 @@ export class BackendModel {
     return next ? { stale, reservation: this.reserve(next) } : { stale }
   }
 
-  extend(worker: string, held: readonly AttemptRef[], lease: number): readonly AttemptRef[] {
+  extend(worker: string, held: readonly AttemptRef[], lease: number, unanswered = 0): readonly AttemptRef[] {
     this.#leases.set(worker, this.now + lease)
     for (const job of this.#held(worker)) {
-      if (job.startedAt! + 2 * lease <= this.now && !held.some((own) => own.job === job.id && own.token === job.token)) this.#happen(job, { event: 'release' })
+      if (job.startedAt! + 2 * lease + unanswered <= this.now && !held.some((own) => own.job === job.id && own.token === job.token)) this.#happen(job, { event: 'release' })
     }
     return held.filter(({ job, token }) => !this.#held(worker).some((own) => own.id === job && own.token === token))
   }

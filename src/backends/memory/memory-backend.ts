@@ -116,15 +116,18 @@ class MemoryBackend implements Backend {
     const now = this.#open()
     if (info) this.#infos.set(worker, info)
     if (!this.#renew(worker, lease, now) && this.#bus.hearsEvents) this.#bus.tell({ type: 'worker-heartbeat', at: now, ...this.#shown(worker) })
-    const named = new Map(held.map(({ job, token }) => [job, token]))
-    for (const entry of this.#held.get(worker) ?? []) {
-      const { id, token, startedAt } = entry.job
-      if (named.get(id) !== token && startedAt! + 2 * lease + unanswered <= now) this.#happen(entry, { event: 'release' }, now)
-    }
-    return held.filter(({ job, token }) => {
+    const kept = new Set<string>()
+    const lost = held.filter(({ job, token }) => {
       const known = this.#entries.get(job)?.job
-      return known?.worker !== worker || known.token !== token
+      if (known?.worker !== worker || known.token !== token) return true
+      kept.add(job)
+      return false
     })
+    for (const entry of this.#held.get(worker) ?? []) {
+      const { id, startedAt } = entry.job
+      if (!kept.has(id) && startedAt! + 2 * lease + unanswered <= now) this.#happen(entry, { event: 'release' }, now)
+    }
+    return lost
   }
 
   async sweep(_patience: number): Promise<Sweep> {

@@ -134,16 +134,18 @@ export class SqliteEngine {
   extend(worker: string, held: readonly AttemptRef[], lease: number, info?: WorkerInfo, unanswered = 0): AttemptRef[] {
     return this.#write((now) => {
       const number = this.#renew(worker, lease, now, info, 'worker-heartbeat')
+      const kept = new Set<string>()
       const lost = held.filter(({ job, token }) => {
         const [current, holder] = this.#sql.holder.get(job) ?? []
-        return holder !== number || current !== token
+        if (holder !== number || current !== token) return true
+        kept.add(job)
+        return false
       })
-      const named = new Map(held.map(({ job, token }) => [job, token]))
       const [count] = this.#sql.heldCount.get(number) as [number]
-      if (count <= named.size - lost.length) return lost
+      if (count === kept.size) return lost
       for (const unnamed of this.#tables.heldBy(number)) {
-        const { id, token, startedAt } = unnamed.job
-        if (named.get(id) === token || startedAt! + 2 * lease + unanswered > now) continue
+        const { id, startedAt } = unnamed.job
+        if (kept.has(id) || startedAt! + 2 * lease + unanswered > now) continue
         this.#tables.happen(unnamed, { event: 'release' }, now)
         this.#claims.delete(id)
       }

@@ -64,6 +64,17 @@ export const leaseCases: Cases = {
     expect(ids(await backend.reserve(request({ worker: 'worker-3' })))).toEqual([named.job, unnamed.job, young.job])
   },
 
+  async 'who has lost a job and taken it again names both attempts, and keeps the one that it holds'({ backend, clock, expect }) {
+    const lost = await deliver(backend, {}, { lease: 1_000 })
+    await clock.advance(1_000)
+    await backend.sweep(Infinity)
+    const again = (await backend.reserve(request({ lease: 60_000 }))).deliveries[0]!
+    expect(again).toMatchObject({ job: lost.job, token: 2 })
+    await clock.advance(60_000)
+    for (const held of [[ref(again), ref(lost)], [ref(lost), ref(again), ref(again)]]) expect(await backend.extend('worker-1', held, 1_000)).toEqual([ref(lost)])
+    expect(await read(backend, lost.job)).toMatchObject({ state: 'active', token: 2 })
+  },
+
   async 'a job is set aside after too many workers died with it'({ backend, clock, expect }) {
     const { job } = await deliver(backend, {}, { lease: 1_000 })
     for (let deaths = 1; deaths < rescueLimit; deaths++) {

@@ -18,7 +18,9 @@ export type Step =
   | { readonly does: 'publish', readonly jobs: readonly (Omit<NewJob, 'id' | 'payload' | 'unique' | 'links' | 'key' | 'ordered'> & { readonly unique: UniqueRule | undefined, readonly of: Pick<NewJob, 'key' | 'ordered'>, readonly again: number | undefined, readonly follower: Link['on'] | undefined })[] }
   | { readonly does: 'reserve', readonly request: ReserveRequest }
   | { readonly does: 'settle', readonly ends: readonly { readonly delivery: number, readonly outcome: Outcome }[], readonly next: ReserveRequest | undefined }
-  | { readonly does: 'extend', readonly worker: string, readonly held: readonly number[], readonly lease: number }
+  /** With success, so many of the deliveries that are under way: the latest. */
+  | { readonly does: 'succeed', readonly latest: number, readonly next: ReserveRequest | undefined }
+  | { readonly does: 'extend', readonly worker: string, readonly held: readonly number[], readonly lease: number, readonly unanswered: number }
   | { readonly does: 'sweep' }
   | { readonly does: 'leave' | 'announce', readonly worker: string }
   | { readonly does: 'report', readonly deliveries: readonly number[], readonly progress: Progress }
@@ -70,7 +72,7 @@ export function stepsOf(fc: typeof FastCheck, { gated, linked = false, usual = f
   })
   const plain = anyJob.map((job): typeof job => ({ ...job, queue: 'a', priority: 0, delay: 0, expires: Infinity, tags: [], unique: undefined, again: undefined, of: {}, cost: 1, follower: undefined }))
   const job = fc.oneof({ weight: usual ? 30 : 1, arbitrary: plain }, { weight: usual ? 1 : 4, arbitrary: anyJob })
-  const jobs = fc.oneof(fc.array(job, { maxLength: 4 }), plain.map((one) => [one]))
+  const jobs = fc.oneof(fc.array(job, { maxLength: 4 }), plain.map((one) => [one]), ...usual ? [fc.tuple(plain, fc.integer({ min: 8, max: 10 })).map(([one, many]) => Array.from({ length: many }, () => one))] : [])
   const gate = fc.record({
     name: fc.tuple(fc.constantFrom('a', 'b'), fc.constantFrom({}, { task: 'task' }, { key: 'k' }, { key: 'l' }, { key: '*' })).map(([queue, of]): GateName => ({ queue, ...of })),
     change: fc.constantFrom<GateChange>(
@@ -78,20 +80,22 @@ export function stepsOf(fc: typeof FastCheck, { gated, linked = false, usual = f
       { rule: { weight: 3 } }, { rule: { weight: 0.3 } }, { paused: true }, { paused: false }, { holdFor: 40 }
     )
   }).map(({ name, change }) => ({ ...name, ...(name.key === '*' && change.rule === undefined ? { rule: null } : change) }))
+  const next = fc.option(request, { nil: undefined })
   return fc.oneof(
     { weight: 4, arbitrary: fc.record({ does: fc.constant('publish' as const), jobs }) },
     { weight: gated ? 8 : 4, arbitrary: fc.record({ does: fc.constant('reserve' as const), request }) },
-    { weight: gated ? 8 : 4, arbitrary: fc.record({
+    { weight: gated ? 8 : usual ? 1 : 4, arbitrary: fc.record({
       does: fc.constant('settle' as const),
       ends: fc.array(fc.record({ delivery: some, outcome }), { maxLength: 5 }),
-      next: fc.option(request, { nil: undefined })
+      next
     }) },
+    { weight: usual ? 12 : 1, arbitrary: fc.record({ does: fc.constant('succeed' as const), latest: fc.nat(6), next }) },
     ...gated ? [{ weight: 3, arbitrary: fc.record({ does: fc.constant('gate' as const), changes: fc.array(gate, { maxLength: 2 }) }) }] : [],
-    { weight: 3, arbitrary: fc.record({ does: fc.constant('pass' as const), ms: fc.constantFrom(0.5, 10, 33, 300, 2_500) }) },
-    { weight: 2, arbitrary: fc.record({ does: fc.constantFrom('cancel' as const, 'revive' as const), jobs: fc.array(some, { maxLength: 3 }) }) },
+    { weight: 3, arbitrary: fc.record({ does: fc.constant('pass' as const), ms: usual ? fc.constantFrom(0.5, 10, 33, 33, 33, 300) : fc.constantFrom(0.5, 10, 33, 300, 2_500) }) },
+    { weight: usual ? 1 : 2, arbitrary: fc.record({ does: fc.constantFrom('cancel' as const, 'revive' as const), jobs: fc.array(some, { maxLength: 3 }) }) },
     { weight: 1, arbitrary: fc.record({ does: fc.constant('purge' as const), states: fc.subarray([...finalStates]), olderThan: fc.constantFrom(0, 1_000), limit: fc.constant(1_000) }) },
-    { weight: 2, arbitrary: fc.record({ does: fc.constant('sweep' as const) }) },
-    { weight: 1, arbitrary: fc.record({ does: fc.constant('extend' as const), worker, held: fc.array(some, { maxLength: 4 }), lease }) },
+    { weight: usual ? 1 : 2, arbitrary: fc.record({ does: fc.constant('sweep' as const) }) },
+    { weight: 2, arbitrary: fc.record({ does: fc.constant('extend' as const), worker, held: fc.array(some, { maxLength: 4 }), lease: fc.constantFrom(5, 50, 300, 2_000), unanswered: fc.constantFrom(0, 0, 20, 500) }) },
     { weight: 1, arbitrary: fc.record({ does: fc.constantFrom('leave' as const, 'announce' as const), worker }) },
     { weight: 1, arbitrary: fc.record({
       does: fc.constant('report' as const),
@@ -121,6 +125,16 @@ export function askOf(step: Step, { seen, known, clock, gated, linked = false }:
     seen.deliveries.unshift(...(reservation?.deliveries ?? []).map(({ job, token }) => ({ job, token })))
     return sorted(reservation, gated)
   }
+  const settling = (settlements: readonly Settlement[], next: ReserveRequest | undefined): Ask => ({
+    model(model) {
+      const { stale, reservation } = model.settle(settlements, next)
+      return [stale, sorted(reservation, gated)]
+    },
+    async backend(backend) {
+      const { stale, reservation } = await backend.settle(settlements, next)
+      return [stale, noted(reservation)]
+    }
+  })
   switch (step.does) {
     case 'publish': {
       let made = seen.ids.length
@@ -137,22 +151,15 @@ export function askOf(step: Step, { seen, known, clock, gated, linked = false }:
     }
     case 'reserve':
       return { model: (model) => sorted(model.reserve(step.request), gated), backend: async (backend) => noted(await backend.reserve(step.request)) }
-    case 'settle': {
-      const settlements = step.ends.map(({ delivery, outcome }) => ({ ...deliveryAt(delivery), outcome }))
-      return {
-        model(model) {
-          const { stale, reservation } = model.settle(settlements, step.next)
-          return [stale, sorted(reservation, gated)]
-        },
-        async backend(backend) {
-          const { stale, reservation } = await backend.settle(settlements, step.next)
-          return [stale, noted(reservation)]
-        }
-      }
+    case 'settle':
+      return settling(step.ends.map(({ delivery, outcome }) => ({ ...deliveryAt(delivery), outcome })), step.next)
+    case 'succeed': {
+      const underWay = seen.deliveries.filter((one) => known.some(({ id, state, token }) => id === one.job && token === one.token && state === 'active'))
+      return settling(underWay.slice(0, step.latest).map((one) => ({ ...one, outcome: { event: 'succeed', result, spent } })), step.next)
     }
     case 'extend': {
       const held = step.held.map(deliveryAt)
-      return { model: (model) => model.extend(step.worker, held, step.lease), backend: (backend) => backend.extend(step.worker, held, step.lease) }
+      return { model: (model) => model.extend(step.worker, held, step.lease, step.unanswered), backend: (backend) => backend.extend(step.worker, held, step.lease, undefined, step.unanswered) }
     }
     case 'sweep': {
       const inOrder = ({ rescued, buried, stalled }: Sweep): unknown => ({ rescued: rescued.toSorted(byJob), buried: buried.toSorted(), stalled })
