@@ -4,6 +4,8 @@ import { mayPass } from './errors.ts'
 
 interface EndingWatchParts {
   /** How they ended, of those that have. */
+  /** It was published, and nobody has told of its end since: so it need not be looked for. */
+  readonly isFresh: (job: string) => boolean
   readonly look: (jobs: readonly string[]) => Promise<readonly Ending[]>
   readonly ended: (endings: readonly Ending[]) => void
   readonly failed: (error: unknown) => void
@@ -16,7 +18,7 @@ const mostAtOnce = 1_000
 /** Milliseconds before a look that found no server is repeated; it has waited for one itself. */
 const pause = 500
 
-/** Waits for the ends of jobs: each is looked up when it is added, and when it was told that it ended; all of them after the line was broken. */
+/** Waits for the ends of jobs: each is looked up when it is added, unless it is known to be under way, and when it was told that it ended; all of them after the line was broken. */
 export class EndingWatch implements Watch {
   readonly #parts: EndingWatchParts
   readonly #jobs = new Set<string>()
@@ -30,7 +32,7 @@ export class EndingWatch implements Watch {
 
   add(job: string): void {
     this.#jobs.add(job)
-    this.tell([job])
+    if (!this.#parts.isFresh(job)) this.tell([job])
   }
 
   delete(job: string): void {
@@ -50,6 +52,11 @@ export class EndingWatch implements Watch {
     if (this.#told.size === 0 || this.#looking) return
     this.#looking = true
     queueMicrotask(() => void this.#look())
+  }
+
+  /** This one ended so. */
+  found(ending: Ending): void {
+    if (this.#jobs.delete(ending.job)) this.#parts.ended([ending])
   }
 
   tellAll(): void {

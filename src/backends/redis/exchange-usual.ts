@@ -6,6 +6,9 @@ import { Blob } from './blob.ts'
 import { BornReader, packedSuccess } from './packed.ts'
 import { type Script, scriptOf } from './script.ts'
 
+/** Everybody who watches is told the result of a job that ends alone, where it takes no more than about so many bytes. */
+const toldBytes = 1_000
+
 /**
  * Settles first attempts that succeeded and takes jobs to which nothing has happened yet, as `exchange` does in broker-scripts.ts: most are so, and what stands of each in the
  * server is then the same bytes, or begins with them. Where anything is otherwise, and where somebody hears events, it does nothing and answers nothing; the name of a queue that has gates or keys, as it then has for ever, it answers with that.
@@ -69,7 +72,12 @@ for _, group in ipairs(asked.groups) do
   redis.call('HINCRBY', at(queue, 'counts'), 'active', -#ids)
   redis.call('HINCRBY', at(queue, 'counts'), 'succeeded', #ids)
 end
-if #ended > 0 then redis.call('PUBLISH', P .. ':ended', table.concat(ended, '\n')) end
+-- One that ends alone is told with its result, so that who waits for it need not ask: where little happens, that is what takes long.
+if #ended == 1 and from <= ${toldBytes} then
+  redis.call('PUBLISH', P .. ':ended', ended[1] .. '\n\n' .. cmsgpack.unpack(ARGV[2]))
+elseif #ended > 0 then
+  redis.call('PUBLISH', P .. ':ended', table.concat(ended, '\n'))
+end
 if not request then return { now } end
 
 local worker = request.worker

@@ -17,6 +17,7 @@ import type { Change, ChangeOutcome, Ending, JobFilter, PurgeFilter, Purged, Wat
 import { Blob } from './blob.ts'
 import * as broker from './broker-scripts.ts'
 import { EndingWatch } from './ending-watch.ts'
+import { FreshJobs } from './fresh-jobs.ts'
 import { Exchanges } from './exchanges.ts'
 import { askedUsual, publishUsual } from './publish-usual.ts'
 import type { Script } from './script.ts'
@@ -61,6 +62,7 @@ class RedisBackend implements Backend {
   readonly #listeners = new Listeners()
   readonly #watches = new Set<EndingWatch>()
   readonly #sessions = new Listeners()
+  readonly #fresh = new FreshJobs()
   /** Queues that were seen to have gates or keys: what is published there is not usual. */
   readonly #gated = new Set<string>()
   readonly #exchanges = new Exchanges(this.#gated, { expired: expiredBytes, whyExpired, mostAtOnce })
@@ -77,14 +79,29 @@ class RedisBackend implements Backend {
       return []
     }
     return this.#server.whole(async (calls) => {
-      const usual = jobs.some(({ queue }) => this.#gated.has(queue)) ? undefined : askedUsual(jobs)
-      const answer = usual && await this.#run<replies.Bulk>(publishUsual, { groups: usual.groups }, usual.blob, calls)
-      if (answer === 1) return []
-      if (Buffer.isBuffer(answer)) this.#gated.add(String(answer))
+      if (await this.#publishUsual(jobs, calls)) return []
       const blob = new Blob()
       const taken = await this.#run<replies.TakenReply[]>(broker.publish, { jobs: jobs.map((job) => published(job, blob)) }, blob, calls)
       return taken.map(([at, how, holder]) => ({ job: jobs[at]!.id, admission: String(how) as Taken['admission'], holder: String(holder) }))
     })
+  }
+
+  /** False where something is unusual: then nothing was done. */
+  async #publishUsual(jobs: readonly NewJob[], calls: ServerCalls): Promise<boolean> {
+    const usual = jobs.some(({ queue }) => this.#gated.has(queue)) ? undefined : askedUsual(jobs)
+    if (!usual) return false
+    for (const { id } of jobs) this.#fresh.add(id)
+    let answer: number | replies.Bulk
+    try {
+      answer = await this.#run<number | replies.Bulk>(publishUsual, { groups: usual.groups }, usual.blob, calls)
+    } catch (error) {
+      for (const { id } of jobs) this.#fresh.delete(id)
+      throw error
+    }
+    if (answer === 1) return true
+    for (const { id } of jobs) this.#fresh.delete(id)
+    if (Buffer.isBuffer(answer)) this.#gated.add(String(answer))
+    return false
   }
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
@@ -208,6 +225,7 @@ class RedisBackend implements Backend {
   watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch {
     this.#attend()
     const watch = new EndingWatch({
+      isFresh: (job) => this.#fresh.has(job),
       look: async (jobs) => (await this.#run<replies.EndingReply[]>(store.endings, { jobs: this.#named(jobs) })).map(replies.endingOf),
       ended, failed,
       disposed: () => this.#watches.delete(watch)
@@ -252,10 +270,17 @@ class RedisBackend implements Backend {
     this.#server.checkOpen()
     this.#server.attend({
       news: (queue) => this.#listeners.tell([queue]),
-      ended: (jobs) => { for (const watch of this.#watches) watch.tell(jobs) },
+      ended: (jobs, result) => {
+        for (const job of jobs) this.#fresh.delete(job)
+        for (const watch of this.#watches) {
+          if (result) watch.found({ job: jobs[0]!, state: 'succeeded', result, error: undefined, attempt: 1 })
+          else watch.tell(jobs)
+        }
+      },
       shared: (sessions) => this.#sessions.tell(sessions),
       // What was told meanwhile nobody heard.
       connected: () => {
+        this.#fresh.begin()
         this.#listeners.tellAll()
         this.#sessions.tellAll()
         for (const watch of this.#watches) watch.tellAll()

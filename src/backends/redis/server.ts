@@ -9,7 +9,8 @@ import { Topic } from './topic.ts'
 /** What others tell. */
 export interface ServerListener {
   news(queue: string): void
-  ended(jobs: readonly string[]): void
+  /** @param result of one that succeeded in its first attempt, where it ended alone */
+  ended(jobs: readonly string[], result?: Uint8Array): void
   /** Tickets of these sessions may have come to stand otherwise. */
   shared(sessions: readonly string[]): void
   /** From now on all of it is heard; what was told before may have been missed. */
@@ -79,13 +80,17 @@ export class Server implements ServerCalls {
   attend(listener: ServerListener): void {
     if (this.#subscriber) return
     const news = (queue: string): void => listener.news(queue)
-    const ended = (jobs: string): void => listener.ended(jobs.split('\n'))
+    const ended = (told: Buffer): void => {
+      const jobs = told.indexOf('\n\n')
+      if (jobs < 0) listener.ended(String(told).split('\n'))
+      else listener.ended([told.toString('utf8', 0, jobs)], new Uint8Array(told.subarray(jobs + 2)))
+    }
     const shared = (sessions: string): void => listener.shared(sessions.split('\n'))
     this.#subscriber = this.#line.another(async (client) => {
       const connection = ++this.#connection
       // Where it has subscribed again by itself, that is kept as it is.
       await client.subscribe(`${this.#prefix}:news`, news)
-      await client.subscribe(`${this.#prefix}:ended`, ended)
+      await client.subscribe(`${this.#prefix}:ended`, ended, true)
       await client.subscribe(`${this.#prefix}:shared`, shared)
       for (const topic of this.#topics.values()) await topic.subscribe(client, connection)
       if (!this.#closed) listener.connected()
