@@ -434,15 +434,20 @@ export class Client extends Service {
 
   async #keep(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): Promise<JobHandle[]> {
     const { name: task, rules, middleware } = definition
-    const jobs = await this.#maker.jobsOf(definition, calls)
-    const keep = async (): Promise<void> => {
-      if (this.closing) throw new ClosedError('The client')
-      taken = await this.#enqueuer.add(jobs)
-    }
-    let taken: readonly Taken[] = []
+    const made = this.#maker.jobsOf(definition, calls)
+    const jobs = made instanceof Promise ? await made : made
+    if (jobs.length === 0) return []
+    const around = [...this.#parts.middleware, ...middleware]
+    if (around.length === 0) return this.#handles(jobs, await this.#add(jobs))
     const infos = jobs.map(({ id }, index) => ({ job: id, task, args: calls[index]!, rules }))
-    if (jobs.length > 0) await keepInside([...this.#parts.middleware, ...middleware], infos, keep)
+    let taken: readonly Taken[] = []
+    await keepInside(around, infos, async () => { taken = await this.#add(jobs) })
     return this.#handles(jobs, taken)
+  }
+
+  #add(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
+    if (this.closing) throw new ClosedError('The client')
+    return this.#enqueuer.add(jobs)
   }
 
   #handles(jobs: readonly NewJob[], taken: readonly Taken[]): JobHandle[] {

@@ -10,7 +10,7 @@ interface Batch {
 /** Gathers the jobs of one tick into one publish. Each caller hears only after the broker has kept its job. */
 export class Enqueuer {
   readonly #broker: Broker
-  readonly #underWay = new Set<Promise<unknown>>()
+  readonly #underWay = new Set<Batch>()
   #open: Batch | undefined
 
   constructor(broker: Broker) {
@@ -21,7 +21,7 @@ export class Enqueuer {
   add(jobs: readonly NewJob[]): Promise<readonly Taken[]> {
     if (!this.#open) {
       this.#open = { jobs: [], kept: Promise.withResolvers() }
-      afterMicrotasks(() => this.#send())
+      afterMicrotasks(() => void this.#send())
     }
     for (const job of jobs) this.#open.jobs.push(job)
     return this.#open.kept.promise
@@ -30,17 +30,20 @@ export class Enqueuer {
   /** Until all that was added is kept, or refused. */
   async settled(): Promise<void> {
     while (this.#open) await this.#open.kept.promise.catch(() => {})
-    await Promise.allSettled(this.#underWay)
+    await Promise.allSettled(Array.from(this.#underWay, ({ kept }) => kept.promise))
   }
 
-  #send(): void {
+  async #send(): Promise<void> {
     const batch = this.#open
     if (!batch) return
     this.#open = undefined
-    const sent = this.#broker.publish(batch.jobs)
-    this.#underWay.add(sent)
-    const forget = (): void => void this.#underWay.delete(sent)
-    sent.then(forget, forget)
-    sent.then(batch.kept.resolve, batch.kept.reject)
+    this.#underWay.add(batch)
+    try {
+      batch.kept.resolve(await this.#broker.publish(batch.jobs))
+    } catch (error) {
+      batch.kept.reject(error)
+    } finally {
+      this.#underWay.delete(batch)
+    }
   }
 }

@@ -28,6 +28,8 @@ export interface JobMakerParts {
 /** Makes jobs of calls: looks their tasks up, has schemas check the arguments, encodes them. */
 export class JobMaker {
   readonly #parts: JobMakerParts
+  /** Of the tasks whose calls were made. */
+  readonly #makers = new WeakMap<EnqueuedTask, (args: readonly unknown[]) => NewJob>()
 
   constructor(parts: JobMakerParts) {
     this.#parts = parts
@@ -66,9 +68,19 @@ export class JobMaker {
   /** Checked, and not kept yet. A promise only where a schema is async. @throws InvalidOptionError, InvalidArgumentsError, PayloadTooLargeError, UncloneableError */
   jobsOf(definition: EnqueuedTask, calls: readonly (readonly unknown[])[]): NewJob[] | Promise<NewJob[]> {
     for (const args of calls) if (!Array.isArray(args)) throw new InvalidOptionError(`The calls of '${definition.name}'`, args, 'for each call the list of its arguments')
-    const make = (): NewJob[] => calls.map(this.#maker(definition))
+    const make = (): NewJob[] => calls.map(this.#makerOf(definition))
+    const { schema, rules: { link, linkError } } = definition
+    if (!schema && link.length + linkError.length === 0) return make()
     const checks = this.#checks(definition, calls).filter((check) => check instanceof Promise)
     return checks.length === 0 ? make() : Promise.all(checks).then(make)
+  }
+
+  #makerOf(definition: EnqueuedTask): (args: readonly unknown[]) => NewJob {
+    const known = this.#makers.get(definition)
+    if (known) return known
+    const maker = this.#maker(definition)
+    this.#makers.set(definition, maker)
+    return maker
   }
 
   /** What schemas say of the arguments, also of what is linked. */

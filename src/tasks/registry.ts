@@ -18,6 +18,7 @@ export class TaskRegistry {
   /** @throws DuplicateTaskError where another task already bears the name, or one of the aliases */
   add(definition: TaskDefinition): void {
     const { name, aliases, fn } = definition
+    if (this.#byName.get(name) === definition) return
     for (const each of [name, ...aliases]) {
       const known = this.#find(each)
       if (known && (known.fn !== fn || known.name !== name)) throw new DuplicateTaskError(each, shownSource(known), shownSource(definition))
