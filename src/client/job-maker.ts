@@ -70,6 +70,7 @@ export class JobMaker {
     for (const args of calls) if (!Array.isArray(args)) throw new InvalidOptionError(`The calls of '${definition.name}'`, args, 'for each call the list of its arguments')
     const make = (): NewJob[] => calls.map(this.#makerOf(definition))
     const { schema, rules: { link, linkError } } = definition
+    // As most are: of these, what is asked next would be nothing.
     if (!schema && link.length + linkError.length === 0) return make()
     const checks = this.#checks(definition, calls).filter((check) => check instanceof Promise)
     return checks.length === 0 ? make() : Promise.all(checks).then(make)

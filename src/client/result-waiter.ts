@@ -1,12 +1,13 @@
 import type { Ending, Store, Watch } from '../backends/store.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
+import { isFinal } from '../jobs/states.ts'
 import { ClosedError, UnknownJobError } from '../kernel/errors.ts'
 
-/** How often it is looked whether the jobs that are waited for are still there, in milliseconds, and at how many at a time. */
+/** How often it is looked whether the jobs that are waited for are still there, and under way, in milliseconds, and at how many at a time. */
 const lookEvery = 5_000
 const lookedAt = 500
 
-/** Waits for the ends of jobs, all through one watch. One that is removed meanwhile ends the wait too: no watch tells of that. */
+/** Waits for the ends of jobs, all through one watch. One that is removed meanwhile ends the wait too: no watch tells of that. Nor does a watch whose way is cut, and does not know it yet. */
 export class ResultWaiter {
   readonly #store: Store
   readonly #waiting = new Map<string, Set<PromiseWithResolvers<Ending>>>()
@@ -65,6 +66,7 @@ export class ResultWaiter {
         this.#waiting.delete(job)
         if (known) this.#waiting.set(job, waiters)
         else this.#watch?.delete(job)
+        if (known && isFinal(known.state)) this.#ended([{ job, state: known.state, result: known.result, error: known.error, attempt: known.attempt }])
       }
     } catch {
       // The watch, or the next call, tells what is wrong.

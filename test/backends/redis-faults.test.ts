@@ -37,11 +37,21 @@ test('a server that is being restarted is waited for', async () => {
   await using server = await RedisServer.start()
   await server.kill()
   let restarted: Promise<void> | undefined
-  const log = lineLogger('warn', ({ msg }) => { if (msg === 'nothing listens there; it is tried again for 5000 ms') restarted ??= server.start() })
+  const log = lineLogger('warn', ({ msg }) => { if (msg === 'the server cannot be reached; it is tried again for 5000 ms') restarted ??= server.start() })
   const opened = await Server.connect(server.url, 'treadle', log)
   await opened.ping()
   await opened.close()
   await restarted
+})
+
+test('a server that hangs up at first is tried again; one that then says nothing is told from one that is not there', async () => {
+  await using server = await RedisServer.start()
+  let greeted = 0
+  await using way = await relay((socket) => ++greeted <= 2 ? socket.destroy() : to(server)(socket))
+  await (await Server.connect(way.url, 'treadle', silentLogger)).close()
+  expect(greeted).toBe(3)
+  await using silent = await relay((socket) => ++greeted === 4 && socket.destroy())
+  await fails(Server.connect(silent.url, 'treadle', silentLogger, { connect: 300 }), /nothing answered there as Redis does, for 300 ms/)
 })
 
 test('a password that is missing, wrong or not a URL is told without it', async () => {
@@ -218,7 +228,7 @@ test('a server that has fallen silent is given up, and found again; one that is 
   await using backend = await connected(server, { heartbeat: 100, patience: 150 }, lines)
   const heard = Promise.withResolvers<void>()
   let connections = 0
-  backend.attend({ news() {}, ended() {}, shared() {}, connected: () => { if (++connections === 2) heard.resolve() } })
+  backend.attend({ news() {}, ended() {}, succeeded() {}, shared() {}, connected: () => { if (++connections === 2) heard.resolve() } })
   await expect.poll(async () => Number(/cmdstat_ping:calls=(\d+)/.exec(await server.say('INFO commandstats'))?.[1] ?? 0), { timeout: 10_000 }).toBeGreaterThan(10)
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
   await backend.ping()

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { Backend } from '../../src/backends/backend.ts'
 import { redis } from '../../src/backends/redis/redis-backend.ts'
 import type { Ending } from '../../src/backends/store.ts'
 import type { NewJob } from '../../src/jobs/job.ts'
@@ -77,51 +78,85 @@ test('after one that was unusual the rest are usual again', async () => {
   expect((await backend.stats()).queues['default']).toMatchObject({ active: 20, failed: 2, succeeded: 138 })
 })
 
+/** Ends all jobs that are ready, each with the result. */
+async function endAll(worker: Backend, result: Uint8Array): Promise<void> {
+  const { deliveries } = await worker.reserve(request({ room: { thread: 9 } }))
+  await worker.settle(deliveries.map((delivery) => settlement(delivery, { event: 'succeed', result, spent })))
+}
+
+/** Until it hears of all that ends, or does again. */
+async function hearing(backend: Backend): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  using _ = backend.listen(['default'], resolve)
+  await promise
+}
+
 test('who waits for a job need not ask: neither whether it has ended, where it was just published, nor how, where it ends alone', async () => {
   await using open = await counted()
   const { backend, server, rounds } = open
   const worker = await redis(server.url)
-  const end = async (result: Uint8Array, job?: string): Promise<void> => {
-    const { deliveries } = await worker.reserve(request({ room: { thread: 2 } }))
-    await worker.settle(deliveries.map((delivery) => settlement(delivery, { event: 'succeed', result: delivery.job === job || job === undefined ? result : new Uint8Array(), spent })))
-  }
   await backend.publish(plain(1))
-  await end(bytes('first')) // the server knows the scripts now
-  using all = watched(backend, [])
-  using hearing = backend.hear('until all is heard', { heard() {}, missed() {}, failed() {} })
-  await hearing.ready
+  await endAll(worker, bytes('first')) // the server knows the scripts now
+  await hearing(backend)
   await rounds()
-
-  const watch = async (jobs: readonly NewJob[], result: Uint8Array): Promise<readonly Ending[]> => {
-    using own = watched(backend, jobs.map(({ id }) => id))
-    await end(result, jobs[0]!.id)
-    return await own.all
+  const endOf = async (jobs: readonly NewJob[], result: Uint8Array): Promise<readonly Ending[]> => {
+    await backend.publish(jobs)
+    using watch = watched(backend, jobs.map(({ id }) => id))
+    await endAll(worker, result)
+    return await watch.all
   }
+
   const one = plain(1)
-  await backend.publish(one)
-  expect(await watch(one, bytes('alone\n\nå'))).toEqual([{ job: one[0]!.id, state: 'succeeded', result: bytes('alone\n\nå'), error: undefined, attempt: 1 }])
+  const alone = { job: one[0]!.id, state: 'succeeded', result: bytes('alone\n\nå'), error: undefined, attempt: 1 }
+  expect(await endOf(one, alone.result)).toEqual([alone])
   expect(await rounds()).toBe(3) // to publish, to take and to settle it
-  const large = plain(1)
-  await backend.publish(large)
-  expect(await watch(large, new Uint8Array(3_000).fill(7))).toMatchObject([{ result: new Uint8Array(3_000).fill(7) }])
+  expect(await endOf(plain(1), new Uint8Array(3_000).fill(7))).toMatchObject([{ result: new Uint8Array(3_000).fill(7) }])
   expect(await rounds()).toBe(4)
-  const two = plain(2)
-  await backend.publish(two)
-  expect(await watch(two, bytes('of two'))).toMatchObject([{ result: bytes('of two') }, { result: new Uint8Array() }])
+  expect(await endOf(plain(2), bytes('of two'))).toMatchObject([{ result: bytes('of two') }, { result: bytes('of two') }])
   expect(await rounds()).toBe(4)
 
-  // One that has ended is looked for, however it comes to be known: published again, or ended while nobody could be told.
-  await backend.publish(one)
-  using again = watched(backend, [one[0]!.id])
-  expect(await again.all).toMatchObject([{ result: bytes('alone\n\nå') }])
-  const [unheard, later] = [plain(1), plain(1)]
-  await backend.publish(unheard)
-  await server.say('CLIENT KILL TYPE pubsub')
-  await end(bytes('unheard'))
-  await backend.publish(later)
-  using both = watched(backend, [unheard[0]!.id, later[0]!.id])
-  await end(bytes('later'))
-  expect(Array.from(await both.all, ({ result }) => String.fromCharCode(...result!)).sort()).toEqual(['later', 'unheard'])
-  expect(all.told).toEqual([])
+  // Published again, as by who was not answered, while somebody begins to wait for it.
+  const again = backend.publish(one)
+  using watch = watched(backend, [one[0]!.id])
+  await again
+  expect(await watch.all).toEqual([alone])
   await worker.close()
+})
+
+test('a job is looked for where its end may not have been heard', async () => {
+  await using server = await RedisServer.start()
+  await server.say('ACL SETUSER app on nopass ~* &* +@all')
+  const [worker, backend] = await Promise.all([redis(server.url), redis(server.url.replace('//', '//app:any@'))])
+  await hearing(backend)
+  const before = plain(1)
+  await backend.publish(before)
+  const again = hearing(backend)
+  await server.say('CLIENT KILL TYPE pubsub')
+  await endAll(worker, bytes('unheard'))
+  using first = watched(backend, [before[0]!.id])
+  expect(await first.all).toMatchObject([{ result: bytes('unheard') }])
+
+  // From now on it may not hear of ends at all.
+  await again
+  await server.say('ACL SETUSER app resetchannels &treadle:1:news')
+  await expect.poll(() => server.say('PUBSUB NUMSUB treadle:1:ended')).toMatch(/:0\r\n$/)
+  const after = plain(1)
+  await backend.publish(after)
+  await endAll(worker, bytes('not to be heard'))
+  using second = watched(backend, [after[0]!.id])
+  expect(await second.all).toMatchObject([{ result: bytes('not to be heard') }])
+  await Promise.all([worker.close(), backend.close()])
+})
+
+test('what ends in another database of the server, under the same id, is not taken for it', async () => {
+  await using server = await RedisServer.start()
+  const [here, there] = await Promise.all([redis(`${server.url}/0`), redis(`${server.url}/1`)])
+  await hearing(here)
+  const job = plain(1)
+  await Promise.all([here.publish(job), there.publish(job)])
+  using watch = watched(here, [job[0]!.id])
+  await endAll(there, bytes('there'))
+  await endAll(here, bytes('here'))
+  expect(await watch.all).toMatchObject([{ result: bytes('here') }])
+  await Promise.all([here.close(), there.close()])
 })

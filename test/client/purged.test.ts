@@ -4,6 +4,19 @@ import { connect } from '../../src/client/connect.ts'
 import { UnknownJobError } from '../../src/kernel/errors.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 
+test('whoever waits for a job of whose end no watch tells hears of it all the same, within seconds', async () => {
+  const clock = new VirtualClock()
+  const backend = memory({ clock })
+  const deaf = new Proxy(backend, { get: (target, name) => name === 'watch' ? () => ({ add() {}, delete() {}, [Symbol.dispose]() {} }) : (Reflect.get(target, name) as (...args: unknown[]) => unknown).bind?.(target) ?? Reflect.get(target, name) })
+  await using queue = await connect(deaf, { clock })
+  const job = await queue.enqueueByName('task', [])
+  const waiting = job.result()
+  waiting.catch(() => {})
+  await job.cancel()
+  await expect(clock.runUntil(waiting)).rejects.toMatchObject({ code: 'CANCELLED' })
+  expect(clock.elapsed()).toBe(5_000)
+})
+
 test('whoever waits for a job that was purged hears that it is gone; the others wait on', async () => {
   const clock = new VirtualClock()
   const backend = memory({ clock })

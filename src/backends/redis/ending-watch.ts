@@ -3,9 +3,9 @@ import type { Ending, Watch } from '../store.ts'
 import { mayPass } from './errors.ts'
 
 interface EndingWatchParts {
-  /** How they ended, of those that have. */
-  /** It was published, and nobody has told of its end since: so it need not be looked for. */
+  /** Whether it is known to be under way: published, and not ended since. */
   readonly isFresh: (job: string) => boolean
+  /** How they ended, of those that have. */
   readonly look: (jobs: readonly string[]) => Promise<readonly Ending[]>
   readonly ended: (endings: readonly Ending[]) => void
   readonly failed: (error: unknown) => void

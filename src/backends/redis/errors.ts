@@ -47,7 +47,7 @@ export function hasNotBegun(error: unknown): boolean {
   return ['LOADING', 'BUSY'].includes(firstWord(error)) || error instanceof ClientOfflineError || error instanceof ClientClosedError
 }
 
-/** Nobody listens there, or no longer. */
+/** Nobody listens there, or who does has hung up. */
 export function isAbsent(error: unknown): boolean {
   return error instanceof SocketClosedUnexpectedlyError || ['ECONNREFUSED', 'ECONNRESET'].includes((error as { code?: string }).code ?? '')
 }

@@ -6,14 +6,17 @@ import { Blob } from './blob.ts'
 import { BornReader, packedSuccess } from './packed.ts'
 import { type Script, scriptOf } from './script.ts'
 
-/** Everybody who watches is told the result of a job that ends alone, where it takes no more than about so many bytes. */
+/**
+ * Everybody who watches is told the result of a job that ends alone, where it takes no more than about so many bytes: its id, an empty line, the database, since channels are of all
+ * of a server's, a line's end, and the result. Of others, the ids, each in a line.
+ */
 const toldBytes = 1_000
 
 /**
  * Settles first attempts that succeeded and takes jobs to which nothing has happened yet, as `exchange` does in broker-scripts.ts: most are so, and what stands of each in the
  * server is then the same bytes, or begins with them. Where anything is otherwise, and where somebody hears events, it does nothing and answers nothing; the name of a queue that has gates or keys, as it then has for ever, it answers with that.
  *
- * Asked are the settlements, as lists of those that were taken together, each with their queue, when that was, by which worker, their ids, and the lengths of what is written of each, one after another in ARGV[2]; and, where
+ * Asked are the settlements, with the database that this is, as lists of those that were taken together, each with their queue, when that was, by which worker, their ids, and the lengths of what is written of each, one after another in ARGV[2]; and, where
  * there is room, a request. Answers when it was, when the next job falls due, and of each line that had jobs: its queue, their ids, and what each was born with, one after another.
  */
 export const exchangeUsual: Script = scriptOf(askedLua, String.raw`
@@ -74,7 +77,7 @@ for _, group in ipairs(asked.groups) do
 end
 -- One that ends alone is told with its result, so that who waits for it need not ask: where little happens, that is what takes long.
 if #ended == 1 and from <= ${toldBytes} then
-  redis.call('PUBLISH', P .. ':ended', ended[1] .. '\n\n' .. cmsgpack.unpack(ARGV[2]))
+  redis.call('PUBLISH', P .. ':ended', ended[1] .. '\n\n' .. asked.database .. '\n' .. cmsgpack.unpack(ARGV[2]))
 elseif #ended > 0 then
   redis.call('PUBLISH', P .. ':ended', table.concat(ended, '\n'))
 end
@@ -115,7 +118,7 @@ const atOnce = 1_000
  *
  * @param settlements of first attempts that succeeded, each taken in a batch that tells when
  */
-export function askedExchange(settlements: readonly Settlement[], request: ReserveRequest | undefined, batches: ReadonlyMap<string, Batch>): { readonly asked: object, readonly blob: Blob } | undefined {
+export function askedExchange(settlements: readonly Settlement[], request: ReserveRequest | undefined, batches: ReadonlyMap<string, Batch>, database: string): { readonly asked: object, readonly blob: Blob } | undefined {
   if (settlements.length > atOnce || (request && Object.values(request.room).some((room) => room > atOnce))) return undefined
   const blob = new Blob()
   const groups = new Map<Batch, { ids: string[], lengths: number[] }>()
@@ -134,6 +137,7 @@ export function askedExchange(settlements: readonly Settlement[], request: Reser
   return {
     blob,
     asked: {
+      database,
       groups: Array.from(groups, ([{ queue, startedAt, worker }, { ids, lengths }]) => [queue, startedAt, worker, ids, lengths]),
       ...(request ? { request: { ...request, queues: [...new Set(request.queues)] } } : {})
     }

@@ -21,13 +21,15 @@ export interface ExchangeLimits {
 /** Settles and reserves: what is usual by a script for that, and what is not by another. */
 export class Exchanges {
   readonly #limits: ExchangeLimits
+  readonly #database: string
   /** Queues that were seen to have gates or keys: what happens there is not usual. */
   readonly #gated: Set<string>
   /** The jobs that were taken through this handle, and not settled yet. */
   readonly #taken = new Map<string, Batch>()
   readonly #detour = new Detour()
 
-  constructor(gated: Set<string>, limits: ExchangeLimits) {
+  constructor(gated: Set<string>, database: string, limits: ExchangeLimits) {
+    this.#database = database
     this.#gated = gated
     this.#limits = limits
   }
@@ -51,7 +53,7 @@ export class Exchanges {
 
   /** Undefined where something is unusual after all: then nothing was done. */
   async #usual(settlements: readonly Settlement[], request: ReserveRequest | undefined, run: Run): Promise<Settled | undefined> {
-    const usual = askedExchange(settlements, request, this.#taken)
+    const usual = askedExchange(settlements, request, this.#taken, this.#database)
     if (!usual) return undefined
     const answer = await run<ExchangeReply | replies.Bulk>(exchangeUsual, usual.asked, usual.blob)
     if (Buffer.isBuffer(answer)) this.#gated.add(String(answer))

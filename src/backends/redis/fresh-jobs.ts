@@ -2,24 +2,15 @@
 const most = 5_000
 
 /**
- * The latest jobs that a handle has published since it hears of all that ends, and has not heard the end of: whoever waits for one of them need not look first whether
+ * The latest jobs that a handle has published while it heard of all that ends, and has not heard the end of: whoever waits for one of them need not look first whether
  * it has ended.
  */
 export class FreshJobs {
   #latest = new Set<string>()
   #earlier = new Set<string>()
-  #hears = false
 
-  /** From now on all of it is heard; what ended before may have been missed. */
-  begin(): void {
-    this.#hears = true
-    this.#latest.clear()
-    this.#earlier.clear()
-  }
-
-  /** Before they are published: another connection may tell of an end before this one tells of the birth. */
+  /** Before it is published: another connection may tell of the end before this one tells of the birth. */
   add(job: string): void {
-    if (!this.#hears) return
     if (this.#latest.size === most) [this.#earlier, this.#latest] = [this.#latest, new Set()]
     this.#latest.add(job)
   }
@@ -31,5 +22,11 @@ export class FreshJobs {
 
   has(job: string): boolean {
     return this.#latest.has(job) || this.#earlier.has(job)
+  }
+
+  /** Ends may have been missed. */
+  clear(): void {
+    this.#latest.clear()
+    this.#earlier.clear()
   }
 }

@@ -54,16 +54,20 @@ export class Line {
     this.#client = this.#made()
   }
 
-  /** Where nothing listens yet, as while the server is restarted, it is tried again for as long as the first connection may take. */
+  /** Where nothing listens yet, or who does hangs up, as while the server is restarted, it is tried again for as long as the first connection may take. */
   async open(): Promise<void> {
     const { promise: failed, reject } = Promise.withResolvers<never>()
     const { connect } = this.#times
     let absent: unknown
+    let warned = false
+    // It has come, and may be silent.
+    this.#client.on('connect', () => { absent = undefined })
     this.#client.on('error', (error: unknown) => {
       if (this.#opened) return
       if (!isAbsent(error)) return reject(error)
-      if (absent === undefined) this.#log.warn({ where: this.where, err: error }, `nothing listens there; it is tried again for ${connect} ms`)
       absent = error
+      if (!warned) this.#log.warn({ where: this.where, err: error }, `the server cannot be reached; it is tried again for ${connect} ms`)
+      warned = true
     })
     using _ = systemClock.after(connect, () => reject(absent ?? new BackendError(`${this.where}: nothing answered there as Redis does, for ${connect} ms. Mend the URL, or see what holds the server up.`)))
     try {
@@ -83,6 +87,10 @@ export class Line {
     line.#connect()
     line.#beat()
     return line
+  }
+
+  get isReady(): boolean {
+    return this.#client.isReady
   }
 
   /** Says it when the server is there; again, for a while, where that answers that it has not begun. */

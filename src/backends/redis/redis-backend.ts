@@ -65,11 +65,12 @@ class RedisBackend implements Backend {
   readonly #fresh = new FreshJobs()
   /** Queues that were seen to have gates or keys: what is published there is not usual. */
   readonly #gated = new Set<string>()
-  readonly #exchanges = new Exchanges(this.#gated, { expired: expiredBytes, whyExpired, mostAtOnce })
+  readonly #exchanges: Exchanges
   #closed: Promise<void> | undefined
 
   constructor(server: Server, clock: Clock) {
     this.#server = server
+    this.#exchanges = new Exchanges(this.#gated, server.database, { expired: expiredBytes, whyExpired, mostAtOnce })
     this.#clock = clock
   }
 
@@ -90,18 +91,22 @@ class RedisBackend implements Backend {
   async #publishUsual(jobs: readonly NewJob[], calls: ServerCalls): Promise<boolean> {
     const usual = jobs.some(({ queue }) => this.#gated.has(queue)) ? undefined : askedUsual(jobs)
     if (!usual) return false
-    for (const { id } of jobs) this.#fresh.add(id)
-    let answer: number | replies.Bulk
+    if (this.#server.hears) for (const { id } of jobs) this.#fresh.add(id)
+    let answer: number | replies.Bulk | undefined
     try {
       answer = await this.#run<number | replies.Bulk>(publishUsual, { groups: usual.groups }, usual.blob, calls)
-    } catch (error) {
-      for (const { id } of jobs) this.#fresh.delete(id)
-      throw error
+    } finally {
+      // They may have been there before, and have ended.
+      if (answer !== 1) this.#lookFor(jobs.map(({ id }) => id))
     }
-    if (answer === 1) return true
-    for (const { id } of jobs) this.#fresh.delete(id)
     if (Buffer.isBuffer(answer)) this.#gated.add(String(answer))
-    return false
+    return answer === 1
+  }
+
+  /** Whether they have ended, where somebody waits for them. */
+  #lookFor(jobs: readonly string[]): void {
+    for (const job of jobs) this.#fresh.delete(job)
+    for (const watch of this.#watches) watch.tell(jobs)
   }
 
   async reserve(request: ReserveRequest): Promise<Reservation> {
@@ -225,7 +230,7 @@ class RedisBackend implements Backend {
   watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch {
     this.#attend()
     const watch = new EndingWatch({
-      isFresh: (job) => this.#fresh.has(job),
+      isFresh: (job) => this.#fresh.has(job) && this.#server.hears,
       look: async (jobs) => (await this.#run<replies.EndingReply[]>(store.endings, { jobs: this.#named(jobs) })).map(replies.endingOf),
       ended, failed,
       disposed: () => this.#watches.delete(watch)
@@ -270,17 +275,15 @@ class RedisBackend implements Backend {
     this.#server.checkOpen()
     this.#server.attend({
       news: (queue) => this.#listeners.tell([queue]),
-      ended: (jobs, result) => {
-        for (const job of jobs) this.#fresh.delete(job)
-        for (const watch of this.#watches) {
-          if (result) watch.found({ job: jobs[0]!, state: 'succeeded', result, error: undefined, attempt: 1 })
-          else watch.tell(jobs)
-        }
+      ended: (jobs) => this.#lookFor(jobs),
+      succeeded: (job, result) => {
+        this.#fresh.delete(job)
+        for (const watch of this.#watches) watch.found({ job, state: 'succeeded', result, error: undefined, attempt: 1 })
       },
       shared: (sessions) => this.#sessions.tell(sessions),
       // What was told meanwhile nobody heard.
       connected: () => {
-        this.#fresh.begin()
+        this.#fresh.clear()
         this.#listeners.tellAll()
         this.#sessions.tellAll()
         for (const watch of this.#watches) watch.tellAll()

@@ -9,8 +9,9 @@ import { Topic } from './topic.ts'
 /** What others tell. */
 export interface ServerListener {
   news(queue: string): void
-  /** @param result of one that succeeded in its first attempt, where it ended alone */
-  ended(jobs: readonly string[], result?: Uint8Array): void
+  ended(jobs: readonly string[]): void
+  /** It ended alone, in its first attempt. */
+  succeeded(job: string, result: Uint8Array): void
   /** Tickets of these sessions may have come to stand otherwise. */
   shared(sessions: readonly string[]): void
   /** From now on all of it is heard; what was told before may have been missed. */
@@ -25,6 +26,8 @@ export interface ServerCalls {
 
 /** The connections to a server: one for scripts, and one, where somebody listens, for what others tell. Both are made again where they are lost. */
 export class Server implements ServerCalls {
+  /** The number of the one that its URL names. */
+  readonly database: string
   readonly #line: Line
   readonly #prefix: string
   readonly #own: ServerCalls
@@ -34,10 +37,13 @@ export class Server implements ServerCalls {
   #subscriber: Line | undefined
   /** How often the subscriber's has been made. */
   #connection = 0
+  /** With which it began to hear all. */
+  #hearing: number | undefined
   #closed = false
 
-  private constructor(line: Line, prefix: string) {
+  private constructor(line: Line, prefix: string, database: string) {
     this.#line = line
+    this.database = database
     this.#prefix = prefix
     this.#own = {
       ping: async () => void await line.say((client) => client.ping()),
@@ -48,7 +54,7 @@ export class Server implements ServerCalls {
   static async connect(url: string, prefix: string, log: Logger, times: Partial<ServerTimes> = {}): Promise<Server> {
     const line = new Line(url, log, times)
     await line.open()
-    return new Server(line, `${prefix}:1`)
+    return new Server(line, `${prefix}:1`, new URL(url).pathname.slice(1) || '0')
   }
 
   /** @throws ClosedError */
@@ -76,14 +82,21 @@ export class Server implements ServerCalls {
     }
   }
 
+  /** Whether all that others tell is heard. Where it is not, it will be, and `connected` says so. */
+  get hears(): boolean {
+    return this.#hearing === this.#connection && this.#subscriber!.isReady
+  }
+
   /** Hears what others tell, from soon on. Only the first listener is heard. */
   attend(listener: ServerListener): void {
     if (this.#subscriber) return
     const news = (queue: string): void => listener.news(queue)
     const ended = (told: Buffer): void => {
-      const jobs = told.indexOf('\n\n')
-      if (jobs < 0) listener.ended(String(told).split('\n'))
-      else listener.ended([told.toString('utf8', 0, jobs)], new Uint8Array(told.subarray(jobs + 2)))
+      const end = told.indexOf('\n\n')
+      if (end < 0) return listener.ended(String(told).split('\n'))
+      const [job, from] = [told.toString('utf8', 0, end), told.indexOf('\n', end + 2)]
+      if (told.toString('utf8', end + 2, from) === this.database) listener.succeeded(job, new Uint8Array(told.subarray(from + 1)))
+      else listener.ended([job])
     }
     const shared = (sessions: string): void => listener.shared(sessions.split('\n'))
     this.#subscriber = this.#line.another(async (client) => {
@@ -93,7 +106,9 @@ export class Server implements ServerCalls {
       await client.subscribe(`${this.#prefix}:ended`, ended, true)
       await client.subscribe(`${this.#prefix}:shared`, shared)
       for (const topic of this.#topics.values()) await topic.subscribe(client, connection)
-      if (!this.#closed) listener.connected()
+      if (this.#closed) return
+      this.#hearing = connection
+      listener.connected()
     })
   }
 
