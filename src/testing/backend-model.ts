@@ -217,8 +217,8 @@ export class BackendModel {
     const all = this.jobs
     const firsts = [...new Set(queues)].map((queue) => all
       .filter((job) => job.queue === queue && job.state === 'ready' && lineOf(job) === line && !this.#isHeldBack(job))
-      .sort((a, b) => this.#ranks.get(a.id)! - this.#ranks.get(b.id)!)[0])
-    return firsts.filter((job) => job !== undefined && this.#opens(job.queue, 'queue', job.cost) <= this.now).toSorted((a, b) => b!.priority - a!.priority || all.indexOf(a!) - all.indexOf(b!))[0]
+      .sort((a, b) => this.#ranks.get(a.id)! - this.#ranks.get(b.id)! || byId(a, b))[0])
+    return firsts.filter((job) => job !== undefined && this.#opens(job.queue, 'queue', job.cost) <= this.now).toSorted((a, b) => b!.priority - a!.priority || byId(a!, b!))[0]
   }
 
   #isHeldBack(job: Job): boolean {
@@ -228,9 +228,8 @@ export class BackendModel {
 
   /** Whether another of its key is to begin before one that is ordered. */
   #comesBefore(job: Job): boolean {
-    const place = (other: Job): readonly [number, number] => [this.#ranks.get(other.id)!, this.jobs.indexOf(other)]
-    const [rank, seq] = place(job)
-    return job.ordered && this.jobs.filter(({ queue, key, ordered, state }) => ordered && state === 'ready' && queue === job.queue && key === job.key).map(place).some(([other, at]) => other < rank || (other === rank && at < seq))
+    const others = this.jobs.filter(({ queue, key, ordered, state }) => ordered && state === 'ready' && queue === job.queue && key === job.key)
+    return job.ordered && others.some((other) => (this.#ranks.get(other.id)! - this.#ranks.get(job.id)! || byId(other, job)) < 0)
   }
 
   #opens(queue: string, inner: string, cost: number): number {
@@ -342,4 +341,9 @@ function refOf(job: Job): AttemptRef {
 
 function statsOf(jobs: readonly Job[]): QueueStats {
   return Object.fromEntries(jobStates.map((state) => [state, jobs.filter((job) => job.state === state).length])) as Record<JobState, number>
+}
+
+/** Ids rise: so it is the order of arrival, but where two were asked for in the same moment. */
+function byId(a: Job, b: Job): number {
+  return a.id < b.id ? -1 : Number(a.id > b.id)
 }

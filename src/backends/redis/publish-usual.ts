@@ -61,8 +61,14 @@ return 1
 /** More are not given to one command. */
 const atOnce = 1_000
 
-/** What is asked of the script; undefined where one of the jobs has something unusual to it. */
-export function askedUsual(jobs: readonly NewJob[]): { readonly groups: readonly unknown[], readonly blob: Blob } | undefined {
+/** What is asked of the script. */
+export interface UsualJobs {
+  readonly groups: readonly unknown[]
+  readonly blob: Blob
+}
+
+/** Undefined where one of the jobs has something unusual to it. */
+export function askedUsual(jobs: readonly NewJob[]): UsualJobs | undefined {
   const blob = new Blob()
   const groups: { first: NewJob, ids: string[], lengths: number[] }[] = []
   const ids = new Set<string>()

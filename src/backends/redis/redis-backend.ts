@@ -19,7 +19,7 @@ import * as broker from './broker-scripts.ts'
 import { EndingWatch } from './ending-watch.ts'
 import { FreshJobs } from './fresh-jobs.ts'
 import { Exchanges } from './exchanges.ts'
-import { askedUsual, publishUsual } from './publish-usual.ts'
+import { type UsualJobs, askedUsual, publishUsual } from './publish-usual.ts'
 import type { Script } from './script.ts'
 import * as replies from './replies.ts'
 import * as schedule from './schedule-scripts.ts'
@@ -80,7 +80,9 @@ class RedisBackend implements Backend {
       return []
     }
     return this.#server.whole(async (calls) => {
-      if (await this.#publishUsual(jobs, calls)) return []
+      const usual = jobs.some(({ queue }) => this.#gated.has(queue)) ? undefined : askedUsual(jobs)
+      // What is asked before is sent before, so nothing is waited for where there is nothing usual to try.
+      if (usual && await this.#publishUsual(jobs, usual, calls)) return []
       const blob = new Blob()
       const taken = await this.#run<replies.TakenReply[]>(broker.publish, { jobs: jobs.map((job) => published(job, blob)) }, blob, calls)
       return taken.map(([at, how, holder]) => ({ job: jobs[at]!.id, admission: String(how) as Taken['admission'], holder: String(holder) }))
@@ -88,13 +90,11 @@ class RedisBackend implements Backend {
   }
 
   /** False where something is unusual: then nothing was done. */
-  async #publishUsual(jobs: readonly NewJob[], calls: ServerCalls): Promise<boolean> {
-    const usual = jobs.some(({ queue }) => this.#gated.has(queue)) ? undefined : askedUsual(jobs)
-    if (!usual) return false
+  async #publishUsual(jobs: readonly NewJob[], { groups, blob }: UsualJobs, calls: ServerCalls): Promise<boolean> {
     if (this.#server.hears) for (const { id } of jobs) this.#fresh.add(id)
     let answer: number | replies.Bulk | undefined
     try {
-      answer = await this.#run<number | replies.Bulk>(publishUsual, { groups: usual.groups }, usual.blob, calls)
+      answer = await this.#run<number | replies.Bulk>(publishUsual, { groups }, blob, calls)
     } finally {
       // They may have been there before, and have ended.
       if (answer !== 1) this.#lookFor(jobs.map(({ id }) => id))

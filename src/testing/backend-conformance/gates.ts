@@ -91,6 +91,13 @@ export const gateCases: Cases = {
     expect([share >= 4, share <= 6]).toEqual([true, true])
   },
 
+  async 'what one handle is asked to publish in the same moment has its turns in that order'({ backend, expect }) {
+    const [keyed, plain, next, other] = [newJob({ key: 'k' }), newJob(), newJob(), newJob({ key: 'm' })]
+    await Promise.all([backend.publish([keyed]), backend.publish([plain])])
+    await backend.publish([next, other])
+    expect((await take(backend, 4)).map(({ job }) => job)).toEqual([keyed.id, plain.id, other.id, next.id])
+  },
+
   async 'ordered jobs of a key run one at a time in their order, through retries; a cancel, a failure and a death let the next go'({ backend, clock, expect }) {
     const own = many(5, { key: 'k', ordered: true })
     const others = many(2, { key: 'l', ordered: true })
