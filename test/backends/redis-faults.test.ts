@@ -6,6 +6,7 @@ import type { Backend } from '../../src/backends/backend.ts'
 import { type RedisOptions, redis } from '../../src/backends/redis/redis-backend.ts'
 import { openBackend } from '../../src/backends/registry.ts'
 import type { ServerTimes } from '../../src/backends/redis/line.ts'
+import { scriptOf } from '../../src/backends/redis/script.ts'
 import { Server } from '../../src/backends/redis/server.ts'
 import { type LogFields, lineLogger, silentLogger } from '../../src/kernel/logger.ts'
 import { deliver, ids, newJob, read, request, settlement, succeed, watched, woken } from '../../src/testing/backend-conformance/bench.ts'
@@ -239,6 +240,15 @@ test('a server that has fallen silent is given up, and found again; one that is 
   server.continue()
   await heard.promise
   await expect.poll(() => backend.ping().then(() => 'answered', String)).toBe('answered')
+})
+
+test('a server that has much to do is not given up while it answers', async () => {
+  await using server = await RedisServer.start()
+  const lines: LogFields[] = []
+  await using backend = await connected(server, { heartbeat: 300 }, lines)
+  const busy = scriptOf('', 'for count = 1, 50000 do end return 1', false)
+  expect(new Set(await Promise.all(Array.from({ length: 10_000 }, () => backend.run(busy, {}))))).toEqual(new Set([1]))
+  expect(lines).toEqual([])
 })
 
 test('a connection on which arrives what makes no sense is made again', async () => {

@@ -28,7 +28,7 @@ const callPause = 50
 
 /**
  * A connection that is made again, until it is closed: where it was lost, where what arrives makes no sense, and where the server has owed an answer for two
- * heartbeats, since a connection can break without either end being told. Heartbeats are counted, not measured: a stall of this process is not the server's.
+ * heartbeats and given no other, since a connection can break without either end being told. Heartbeats are counted, not measured: a stall of this process is not the server's.
  */
 export class Line {
   readonly where: string
@@ -112,7 +112,10 @@ export class Line {
     for (let isKnown = true; ;) {
       const client = this.#client.isReady ? this.#client : await this.#whenReady(until)
       try {
-        return await client.sendCommand<T>(isKnown ? ['EVALSHA', sha1, ...words] : ['EVAL', text, ...words], inBytes)
+        const answer = await client.sendCommand<T>(isKnown ? ['EVALSHA', sha1, ...words] : ['EVAL', text, ...words], inBytes)
+        // So it lives, however much stands before the next heartbeat's turn.
+        this.#missed = 0
+        return answer
       } catch (error) {
         // The server was restarted, or has never seen it.
         if (error instanceof Error && error.message.startsWith('NOSCRIPT')) isKnown = false
