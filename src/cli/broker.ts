@@ -5,11 +5,14 @@ import { sqliteParts } from '../backends/urls.ts'
 import type { Client } from '../client/client.ts'
 import { connect } from '../client/connect.ts'
 import { BackendError } from '../kernel/errors.ts'
+import { stderrLog } from './log.ts'
 
 /** Where a command finds the jobs, and what is too large for them. */
 export interface Place {
   readonly broker: string
   readonly payloads?: string
+  /** How what goes wrong on the way there is said. */
+  readonly json?: true
 }
 
 const sqliteUrl = /^sqlite:(.*)$/is
@@ -19,8 +22,8 @@ const sqliteUrl = /^sqlite:(.*)$/is
  *
  * The file is opened on this thread: a command has nothing else to do meanwhile, and a thread would take longer to start than the rest.
  */
-export async function withClient<T>({ broker, payloads }: Place, use: (client: Client) => Promise<T>): Promise<T> {
-  const backend = await openBackend(broker)
+export async function withClient<T>({ broker, payloads, json }: Place, use: (client: Client) => Promise<T>): Promise<T> {
+  const backend = await openBackend(broker, { log: stderrLog('warn', json === true) })
   try {
     await using client = await connect(backend, payloads === undefined ? {} : { payloads })
     return await use(client)

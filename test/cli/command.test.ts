@@ -10,6 +10,7 @@ import { systemClock } from '../../src/kernel/clock.ts'
 import * as tasks from '../fixtures/queue/tasks.ts'
 import { root } from '../support/build.ts'
 import { TestProcess, WorkerProcess } from '../support/processes.ts'
+import { freePort } from '../support/redis-server.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { type CommandOutput, treadleCommand } from '../support/treadle-command.ts'
 
@@ -31,6 +32,12 @@ async function emptyFile(): Promise<void> {
 }
 
 describe('what it prints', () => {
+  test.each([[[], /^\S+ warn {2}the server cannot be reached; it is tried again for 5000 ms .*\n.*nothing listens there/], [['--json'], /^\{"level":"warn",.*\n\{"error":\{"code":"BACKEND_FAILED"/]])('a server that is away is waited for, which is said at once: %j', async (args, said) => {
+    const { err, code } = treadleCommand(`redis://127.0.0.1:${await freePort()}`, 'status', ...args)
+    expect(err).toMatch(said)
+    expect(code).toBe(1)
+  })
+
   test('help names every command, the exit codes and examples', () => {
     const { out, code } = treadle('--help')
     expect(code).toBe(0)

@@ -112,14 +112,14 @@ export class Line {
     for (let isKnown = true; ;) {
       const client = this.#client.isReady ? this.#client : await this.#whenReady(until)
       try {
-        const answer = await client.sendCommand<T>(isKnown ? ['EVALSHA', sha1, ...words] : ['EVAL', text, ...words], inBytes)
-        // So it lives, however much stands before the next heartbeat's turn.
-        this.#missed = 0
-        return answer
+        return await client.sendCommand<T>(isKnown ? ['EVALSHA', sha1, ...words] : ['EVAL', text, ...words], inBytes)
       } catch (error) {
         // The server was restarted, or has never seen it.
         if (error instanceof Error && error.message.startsWith('NOSCRIPT')) isKnown = false
         else await this.#rest(error, client, until)
+      } finally {
+        // Whatever it answered: it lives, however much stands before the heartbeat's turn.
+        this.#missed = 0
       }
     }
   }

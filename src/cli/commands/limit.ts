@@ -39,9 +39,10 @@ export async function resume(options: LimitCommandOptions): Promise<void> {
   await act(options, 'resumed', (client, of) => client.resume(of))
 }
 
-async function act({ broker, json, queue = 'default', task, key }: LimitCommandOptions, is: string, change: (client: Client, of: Limited) => Promise<void>): Promise<void> {
+async function act(options: LimitCommandOptions, is: string, change: (client: Client, of: Limited) => Promise<void>): Promise<void> {
+  const { json, queue = 'default', task, key } = options
   const of = { queue, ...(task === undefined ? {} : { task }), ...(key === undefined ? {} : { key }) }
-  await withJobs({ broker }, (client) => change(client, of))
+  await withJobs(options, (client) => change(client, of))
   console.log(json ? toJson({ ...of, is }) : `queue ${queue}${task === undefined && key === undefined ? '' : `, ${part(of)}`}: ${is}`)
 }
 

@@ -13,8 +13,9 @@ export interface PurgeCommandOptions {
   json?: true
 }
 
-export async function purge({ json, state, queue, tag, olderThan, ...place }: PurgeCommandOptions): Promise<void> {
-  await withJobs(place, async (client) => {
+export async function purge(options: PurgeCommandOptions): Promise<void> {
+  const { json, state, queue, tag, olderThan } = options
+  await withJobs(options, async (client) => {
     const purged = await client.purge({ states: state, olderThan, ...(queue === undefined ? {} : { queue }), ...(tag === undefined ? {} : { tag }) })
     console.log(json ? toJson({ purged }) : `${counted(purged, 'job', 'jobs')} removed (${state.join(', ')}, ended ${typeof olderThan === 'number' ? formatDuration(olderThan) : olderThan} ago or more)`)
   })

@@ -2,13 +2,12 @@ import { HealthServer } from '../../http/health-server.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import type { ByteSize } from '../../kernel/byte-size.ts'
 import { type Duration, milliseconds } from '../../kernel/duration.ts'
-import { type LogFields, type LogLevel, lineLogger } from '../../kernel/logger.ts'
+import type { LogLevel } from '../../kernel/logger.ts'
 import type { PoolSize } from '../../kernel/pool-size.ts'
 import { type WorkerOptions, startWorker } from '../../worker/start-worker.ts'
 import { HealthPortError, UsageError } from '../errors.ts'
-import { toJson } from '../output.ts'
+import { stderrLog } from '../log.ts'
 import { taskModules } from '../task-modules.ts'
-import { logLine } from '../terminal/log-line.ts'
 
 export interface WorkerCommandOptions {
   broker: string
@@ -37,7 +36,7 @@ export async function worker(options: WorkerCommandOptions): Promise<void> {
   const { broker, payloads, tasks = [], queues, threads, loopConcurrency, blocking, processes, memoryLimit, control, lease, drain, keep, keepBytes, schedules, healthPort, healthHost, logLevel, json } = options
   milliseconds(drain, '--drain')
   if (tasks.length === 0) throw new UsageError("treadle worker needs the modules that export its tasks: --tasks ./tasks.ts, TREADLE_TASKS, or tasks in treadle.config.ts. A first one is written by: treadle init")
-  const log = lineLogger(logLevel, (line) => console.error(json ? toJson(line) : plain(line)))
+  const log = stderrLog(logLevel, json === true)
   const running = await startWorker(broker, {
     tasks: taskModules(tasks), lease, log, schedules: schedules === 'on',
     ...(payloads === undefined ? {} : { payloads }),
@@ -94,8 +93,4 @@ function unlistenable(error: unknown, host: string, port: number | undefined): u
   const { code } = error as NodeJS.ErrnoException
   const why = code === 'EADDRINUSE' ? 'another process listens there' : code === 'EACCES' ? 'this user may not' : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' ? 'it is no address of this machine' : undefined
   return why === undefined ? error : new HealthPortError(`${host}:${port}`, why, { cause: error })
-}
-
-function plain({ level, time, msg, ...fields }: LogFields): string {
-  return logLine({ level: level as LogLevel, time: String(time), message: String(msg), fields }, process.stderr)
 }
