@@ -40,6 +40,8 @@ export interface PurgeFilter {
   readonly tag?: string
   /** Only jobs that ended at least so long ago, in milliseconds. */
   readonly olderThan: number
+  /** The moment at which they had, in milliseconds since the epoch of the backend's clock, so that several goes mean the same jobs however long they take. Default: now, at each go. */
+  readonly asOf?: number
   /** At most this many in one go, from 1 to 1,000: each go is one transaction. */
   readonly limit: number
   /** Where to go on: `next` of the go before. Default: at the beginning. */

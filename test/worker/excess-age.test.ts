@@ -23,8 +23,8 @@ class Ended implements Pick<Store, 'weigh'> {
 
   /** What is left once the age beyond which there is too much is removed, in bytes. */
   async removeExcess(most: number): Promise<number> {
-    const age = await excessAge(this, most, new AbortController().signal)
-    if (age !== undefined) this.#held = this.#held.filter(({ finishedAt }) => finishedAt > now - age)
+    const excess = await excessAge(this, most, new AbortController().signal)
+    if (excess) this.#held = this.#held.filter(({ finishedAt }) => finishedAt > excess.asOf - excess.olderThan)
     return this.#held.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 }

@@ -216,13 +216,13 @@ class MemoryBackend implements Backend {
     })
   }
 
-  async purge({ states, queue, tag, olderThan, limit, from: after }: PurgeFilter): Promise<Purged> {
+  async purge({ states, queue, tag, olderThan, asOf, limit, from: after }: PurgeFilter): Promise<Purged> {
     const now = this.#open()
     const isRead = ({ job, links }: Entry): boolean => readersOf(job, links).some(({ id }) => !isFinal(this.#entries.get(id)?.job.state ?? 'succeeded'))
     const gone = this.#entries.values()
       .filter((entry) => (after === undefined || entry.seq > Number(after)) && !isRead(entry))
       .filter(({ job }) => (states as readonly JobState[]).includes(job.state) && (queue === undefined || job.queue === queue)
-        && (tag === undefined || job.tags.includes(tag)) && job.finishedAt! <= now - olderThan)
+        && (tag === undefined || job.tags.includes(tag)) && job.finishedAt! <= (asOf ?? now) - olderThan)
       .take(limit).toArray()
     for (const { job: { id, queue: own, state } } of gone) {
       this.#entries.delete(id)

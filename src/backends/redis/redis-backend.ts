@@ -191,8 +191,8 @@ class RedisBackend implements Backend {
     })
   }
 
-  async purge({ states, olderThan, from, ...filter }: PurgeFilter): Promise<Purged> {
-    const asked = { ...filter, states: Object.fromEntries(states.map((state) => [state, true])), endedBefore: olderThan, after: from, looksAt: mostAtOnce }
+  async purge({ states, from, ...filter }: PurgeFilter): Promise<Purged> {
+    const asked = { ...filter, states: Object.fromEntries(states.map((state) => [state, true])), after: from, looksAt: mostAtOnce }
     const [found, last] = await this.#run<[Buffer[], replies.Bulk]>(store.purge, asked)
     return { jobs: found.map(String), ...(last === null ? {} : { next: String(last) }) }
   }

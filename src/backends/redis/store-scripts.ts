@@ -38,7 +38,7 @@ local function fits(job)
   if asked.state and job.state ~= asked.state then return false end
   if asked.states and not asked.states[job.state] then return false end
   if asked.task and job.task ~= asked.task then return false end
-  if asked.endedBefore and (job.finishedAt > now - asked.endedBefore or isRead(job)) then return false end
+  if asked.olderThan and (job.finishedAt > (asked.asOf or now) - asked.olderThan or isRead(job)) then return false end
   if not asked.tag then return true end
   for _, tag in ipairs(cjson.decode(job.tags)) do if tag == asked.tag then return true end end
   return false

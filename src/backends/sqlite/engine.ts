@@ -238,14 +238,14 @@ export class SqliteEngine {
     }))
   }
 
-  purge({ states, queue, tag, olderThan, limit, from = '0' }: PurgeFilter): Purged {
+  purge({ states, queue, tag, olderThan, asOf, limit, from = '0' }: PurgeFilter): Purged {
     const { someEndings, purgeable, purgeJob, dropEnding, purgeStory, purgeParent, purgeOriginal, purgeHistory, purgeProgress, purgeLogs, purgeKeyed, orphanHold } = this.#sql
     return this.#write((now) => {
       const codes = JSON.stringify(states.map((state) => stateCodes[state]))
       const after = Number(from)
       const last = someEndings.get(after, looksAt)![0] as number | null
       if (last === null) return { jobs: [] }
-      const rows = purgeable.all(after, queue ?? null, null, tag ?? null, codes, now - olderThan, limit, last) as PurgeableRow[]
+      const rows = purgeable.all(after, queue ?? null, null, tag ?? null, codes, (asOf ?? now) - olderThan, limit, last) as PurgeableRow[]
       const gone = rows.filter((row) => !this.#isRead(row))
       for (const [seq, id, name, state] of gone) {
         for (const drop of [purgeJob, dropEnding, purgeStory, purgeParent, purgeOriginal, purgeHistory, purgeProgress, purgeLogs, purgeKeyed]) drop.run(seq)

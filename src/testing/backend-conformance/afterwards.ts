@@ -82,6 +82,21 @@ export const afterwardsCases: Cases = {
     expect(await left()).toEqual([false, false, true])
   },
 
+  async 'a purge that says as of when removes the same jobs however much later it comes'({ backend, clock, expect }) {
+    const jobs: string[] = []
+    for (let at = 0; at < 3; at++) {
+      const delivery = await deliver(backend)
+      await backend.settle([succeed(delivery)])
+      jobs.push(delivery.job)
+      await clock.advance(hour)
+    }
+    const [, second] = await backend.read(jobs)
+    await clock.advance(hour)
+    expect((await backend.purge({ states: ['succeeded'], olderThan: 1_000, asOf: second!.finishedAt! + 999, limit: 10 })).jobs).toEqual([jobs[0]])
+    expect((await backend.purge({ states: ['succeeded'], olderThan: 1_000, asOf: second!.finishedAt! + 1_000, limit: 10 })).jobs).toEqual([jobs[1]])
+    expect((await backend.purge({ states: ['succeeded'], olderThan: 0, limit: 10 })).jobs).toEqual([jobs[2]])
+  },
+
   async 'jobs that have ended are weighed, with what they only refer to'({ backend, expect }) {
     const own = new Uint8Array(300)
     const elsewhere = await referenceTo(new Uint8Array(5_000))

@@ -1,4 +1,4 @@
-import type { Store } from '../../backends/store.ts'
+import type { PurgeFilter, Store } from '../../backends/store.ts'
 
 /** Ages in classes, so that a look at any number of jobs needs no more memory than one at a few thousand. */
 interface AgeClasses {
@@ -14,19 +14,15 @@ const tolerated = 0.01
 /**
  * How long ago at least the jobs ended that are too many, where those that have ended hold more than `most` bytes; undefined where they do not. It is an age, not a list: whoever
  * else looks at the same time finds the same, and what either removes is not too much. What ended in the same millisecond is not told apart.
- *
- * @returns milliseconds, by the backend's clock
  */
-export async function excessAge(store: Pick<Store, 'weigh'>, most: number, signal: AbortSignal): Promise<number | undefined> {
+export async function excessAge(store: Pick<Store, 'weigh'>, most: number, signal: AbortSignal): Promise<Required<Pick<PurgeFilter, 'olderThan' | 'asOf'>> | undefined> {
   let began: number | undefined
   let classes = hundredths
   for (;;) {
     const held = new Map<number, number>()
     let total = 0
-    let ended: number
     for (let from: string | undefined; ;) {
       const some = await store.weigh(from)
-      ended = some.now
       began ??= some.now
       for (const { finishedAt, bytes } of some.ended) {
         const own = classes.classOf(began - finishedAt)
@@ -42,7 +38,7 @@ export async function excessAge(store: Pick<Store, 'weigh'>, most: number, signa
     // Others have removed meanwhile what was too much: what is too much now, the next look finds.
     if (crossing === Infinity) return undefined
     const [least, end] = [classes.least(crossing), classes.least(crossing + 1)]
-    if (most - kept <= tolerated * most || end - least <= 1) return least + ended - began
+    if (most - kept <= tolerated * most || end - least <= 1) return { olderThan: least, asOf: began }
     classes = between(least, end)
   }
 }

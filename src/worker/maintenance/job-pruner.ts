@@ -1,5 +1,6 @@
 import type { Backend } from '../../backends/backend.ts'
 import type { PayloadStore } from '../../backends/payloads/payload-store.ts'
+import type { PurgeFilter } from '../../backends/store.ts'
 import { type FinalState, finalStates } from '../../jobs/states.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Logger } from '../../kernel/logger.ts'
@@ -58,23 +59,20 @@ export class JobPruner {
 
   async #byAge(signal: AbortSignal): Promise<number> {
     let removed = 0
-    for (const [state, age] of Object.entries(this.#keeping.ages) as [FinalState, number][]) removed += await this.#purge([state], () => age, () => Infinity, signal)
+    for (const [state, age] of Object.entries(this.#keeping.ages) as [FinalState, number][]) removed += await this.#purge({ states: [state], olderThan: age }, () => Infinity, signal)
     return removed
   }
 
   async #byCount(signal: AbortSignal): Promise<number> {
     if (this.#keeping.count === Infinity) return 0
     // Counted before each transaction: another worker may remove some at the same time.
-    return this.#purge(finalStates, () => 0, async () => await this.#ended() - this.#keeping.count, signal)
+    return this.#purge({ states: finalStates, olderThan: 0 }, async () => await this.#ended() - this.#keeping.count, signal)
   }
 
   async #byBytes(signal: AbortSignal): Promise<number> {
     if (this.#keeping.bytes === Infinity || !await this.#mayWeigh()) return 0
-    const age = await excessAge(this.#backend, this.#keeping.bytes, signal)
-    if (age === undefined) return 0
-    // What ends while others are removed is not older than they.
-    const since = this.#clock.elapsed()
-    return this.#purge(finalStates, () => age + this.#clock.elapsed() - since, () => Infinity, signal)
+    const excess = await excessAge(this.#backend, this.#keeping.bytes, signal)
+    return excess ? this.#purge({ states: finalStates, ...excess }, () => Infinity, signal) : 0
   }
 
   /** To weigh is to go through all that has ended: so all workers that do it are together to do it as often as one alone would. */
@@ -88,16 +86,13 @@ export class JobPruner {
     return Object.values(queues).reduce((sum, counts) => sum + finalStates.reduce((own, state) => own + counts[state], 0), 0)
   }
 
-  /**
-   * @param olderThan as it is at each transaction
-   * @param excess how many more may go
-   */
-  async #purge(states: readonly FinalState[], olderThan: () => number, excess: () => number | Promise<number>, signal: AbortSignal): Promise<number> {
+  /** @param excess how many more may go */
+  async #purge(which: Pick<PurgeFilter, 'states' | 'olderThan' | 'asOf'>, excess: () => number | Promise<number>, signal: AbortSignal): Promise<number> {
     let removed = 0
     for (let from: string | undefined; !signal.aborted;) {
       const most = await excess()
       if (most <= 0) break
-      const { jobs, next } = await this.#backend.purge({ states, olderThan: olderThan(), limit: Math.min(atOnce, most), ...(from === undefined ? {} : { from }) })
+      const { jobs, next } = await this.#backend.purge({ ...which, limit: Math.min(atOnce, most), ...(from === undefined ? {} : { from }) })
       await this.#payloads?.forget(jobs)
       removed += jobs.length
       if (next === undefined) break
