@@ -42,6 +42,8 @@ export interface ReserveRequest {
   readonly room: Readonly<Partial<Record<Line, number>>>
   /** Milliseconds that the worker holds what it reserves, unless it extends. Renews its whole lease. */
   readonly lease: number
+  /** Where it takes nothing: one job that it could have taken may be handed to the worker as it is published (see `Broker.receive`), until it reserves again, announces its end or leaves. Default: false */
+  readonly waits?: boolean
 }
 
 export interface Reservation {
@@ -178,6 +180,11 @@ export interface Broker {
    * it for nothing. Not for what falls due: that `nextDue` tells.
    */
   listen(queues: readonly string[], wake: () => void): Disposable
+  /**
+   * Calls `take` with a job that was handed to the worker while it waited (`ReserveRequest.waits`): it is reserved, as if the worker had asked, and nobody is woken for it. Where that
+   * call does not reach the worker, as where the connection breaks, the job is one whose reservation was not heard of: see `extend`. Absent where a backend hands nothing over.
+   */
+  receive?(worker: string, take: (delivery: Delivery) => void): Disposable
   stats(): Promise<BrokerStats>
   /** What was asked before is still done; what is asked later rejects with ClosedError, and no listener or watch hears anything more. */
   close(): Promise<void>

@@ -31,6 +31,8 @@ export class BackendModel {
   readonly #history = new Map<string, HistoryEntry[]>()
   readonly #leases = new Map<string, number>()
   readonly #ending = new Set<string>()
+  /** Workers that may be handed a job, as they asked. */
+  readonly #waiting = new Map<string, ReserveRequest>()
   readonly #gates = new Map<string, Map<string, KeptGate>>()
   /** Of queues that have, or had, gates or keys: how far turns have come, and each key's. */
   readonly #turns = new Map<string, { reached: number, readonly keys: Map<string, number> }>()
@@ -55,6 +57,7 @@ export class BackendModel {
     for (const [id, entries] of this.#history) copy.#history.set(id, entries)
     for (const [worker, until] of this.#leases) copy.#leases.set(worker, until)
     for (const worker of this.#ending) copy.#ending.add(worker)
+    for (const [worker, request] of this.#waiting) copy.#waiting.set(worker, request)
     for (const [queue, gates] of this.#gates) copy.#gates.set(queue, new Map(gates))
     for (const [queue, { reached, keys }] of this.#turns) copy.#turns.set(queue, { reached, keys: new Map(keys) })
     for (const [id, rank] of this.#ranks) copy.#ranks.set(id, rank)
@@ -70,7 +73,7 @@ export class BackendModel {
 
   #all(): readonly unknown[] {
     return [
-      [...this.#jobs], this.news, this.#payloads, this.#links, this.#holds, this.#history, this.#leases, this.#ending, this.#gates, this.#turns, this.#ranks, this.#holders, this.#queues
+      [...this.#jobs], this.news, this.#payloads, this.#links, this.#holds, this.#history, this.#leases, this.#ending, this.#waiting, this.#gates, this.#turns, this.#ranks, this.#holders, this.#queues
     ]
   }
 
@@ -82,7 +85,8 @@ export class BackendModel {
     return jobs.map((job) => this.#publish(job)).filter((taken) => taken !== undefined)
   }
 
-  reserve({ worker, queues, room, lease }: ReserveRequest): Reservation {
+  reserve(request: ReserveRequest): Reservation {
+    const { worker, queues, room, lease } = request
     this.#leases.set(worker, this.now + lease)
     const due = this.jobs.filter((job) => job.state === 'scheduled' && job.dueAt <= this.now).sort((a, b) => a.dueAt - b.dueAt)
     for (const job of due) this.#happen(job, { event: 'due' })
@@ -93,15 +97,24 @@ export class BackendModel {
         if (!job) break
         if (hasExpired(job, this.now)) this.#happen(job, { event: 'bury', error: expired })
         else {
-          this.#pass(job)
-          const { id, token, task, place, attempt, suspect, deaths, deferrals } = this.#happen(job, { event: 'reserve', worker })
-          deliveries.push({ job: id, token, task, place, attempt, suspect, deaths, deferrals, payload: this.#payloads.get(id)! })
+          deliveries.push(this.#deliver(job, worker))
           left--
         }
       }
     }
+    if (request.waits && deliveries.length === 0) this.#waiting.set(worker, request)
+    else this.#waiting.delete(worker)
     const waits = this.jobs.filter((job) => job.state === 'scheduled').map((job) => job.dueAt - this.now)
     return { deliveries, cancelling: this.#held(worker).filter((job) => job.cancelling).map(refOf), nextDue: Math.min(Infinity, ...waits) }
+  }
+
+  /** A job that was just published to a worker that waits. Undefined where that could not have taken it. */
+  hand(id: string, worker: string): Delivery | undefined {
+    const job = this.#jobs.get(id)!
+    const waits = this.#waiting.get(worker)
+    const isNext = waits !== undefined && this.#leases.get(worker)! > this.now && (waits.room[lineOf(job)] ?? 0) > 0 && this.#next(lineOf(job), waits.queues) === job
+    this.#waiting.delete(worker)
+    return isNext ? this.#deliver(job, worker) : undefined
   }
 
   settle(settlements: readonly Settlement[], next?: ReserveRequest): Settled {
@@ -152,6 +165,7 @@ export class BackendModel {
 
   announce(worker: string): void {
     if (this.#leases.has(worker)) this.#ending.add(worker)
+    this.#waiting.delete(worker)
   }
 
   report(reports: readonly Report[]): void {
@@ -230,6 +244,12 @@ export class BackendModel {
   #comesBefore(job: Job): boolean {
     const others = this.jobs.filter(({ queue, key, ordered, state }) => ordered && state === 'ready' && queue === job.queue && key === job.key)
     return job.ordered && others.some((other) => (this.#ranks.get(other.id)! - this.#ranks.get(job.id)! || byId(other, job)) < 0)
+  }
+
+  #deliver(job: Job, worker: string): Delivery {
+    this.#pass(job)
+    const { id, token, task, place, attempt, suspect, deaths, deferrals } = this.#happen(job, { event: 'reserve', worker })
+    return { job: id, token, task, place, attempt, suspect, deaths, deferrals, payload: this.#payloads.get(id)! }
   }
 
   #opens(queue: string, inner: string, cost: number): number {
@@ -332,6 +352,7 @@ export class BackendModel {
   #forget(worker: string): void {
     this.#leases.delete(worker)
     this.#ending.delete(worker)
+    this.#waiting.delete(worker)
   }
 }
 

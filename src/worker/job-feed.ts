@@ -64,8 +64,12 @@ export class JobFeed {
   #asked = false
   #lookAgain = false
   #wakes = 0
+  /** How many jobs it was handed. */
+  #handed = 0
   #open = true
   #paused = false
+  /** It waits to be handed a job, as far as it knows. */
+  #waits = false
   #due: { readonly at: number, readonly timer: Timer } | undefined
   #late: Timer | undefined
 
@@ -80,6 +84,13 @@ export class JobFeed {
     this.#lookAgain = true
     this.#wakes++
     this.#ask()
+  }
+
+  /** Takes a job that was handed to it. */
+  take(delivery: Delivery): void {
+    this.#waits = false
+    this.#handed++
+    this.#parts.start(delivery)
   }
 
   /** @param lane where the attempt was held: while that has work in hand, the outcome may wait a little for others */
@@ -111,7 +122,11 @@ export class JobFeed {
 
   set paused(paused: boolean) {
     this.#paused = paused
-    if (!paused) this.wake()
+    if (paused) {
+      // So that it is handed none.
+      this.#lookAgain ||= this.#waits
+      this.#ask()
+    } else this.wake()
   }
 
   /** Takes no more jobs. */
@@ -184,6 +199,8 @@ export class JobFeed {
   async #exchange(exchange: Exchange): Promise<void> {
     const { broker, reports, lanes } = this.#parts
     const { ended, request } = exchange
+    const handed = this.#handed
+    if (request) this.#waits = false
     for (const [line, lane] of lanes) lane.ask(request?.room[line] ?? 0)
     let reservation: Reservation | undefined
     try {
@@ -197,7 +214,9 @@ export class JobFeed {
     } finally {
       for (const [line, lane] of lanes) lane.answered(request?.room[line] ?? 0)
     }
-    if (request && reservation) this.#take(request, reservation, exchange.wakes)
+    if (!request || !reservation) return
+    this.#waits = request.waits === true && reservation.deliveries.length === 0 && handed === this.#handed
+    this.#take(request, reservation, exchange.wakes)
   }
 
   #request(): ReserveRequest | undefined {
@@ -205,11 +224,18 @@ export class JobFeed {
     const { worker, queues, draw, lease } = this.#parts
     // It hears of cancels all the same, and renews its lease.
     if (this.#paused) return this.#lookAgain ? { worker, queues, room: {}, lease } : undefined
-    const asking = [...this.#parts.lanes].filter(([, lane]) => lane.mayHaveMore && (this.#lookAgain || lane.hungry))
+    const rests = this.#rests
+    const asking = [...this.#parts.lanes].filter(([, lane]) => (rests && !this.#waits) || (lane.mayHaveMore && (this.#lookAgain || lane.hungry)))
     if (asking.length === 0 && !this.#lookAgain) return undefined
     const next = draw?.next(asking.map(([line]) => line))
     const room = Object.fromEntries(asking.filter(([line]) => next === undefined || draw!.mayHave(next, line)).map(([line, lane]) => [line, lane.room]))
-    return { worker, queues: next === undefined ? queues : [next], room, lease }
+    return { worker, queues: next === undefined ? queues : [next], room, lease, ...(rests ? { waits: true } : {}) }
+  }
+
+  /** It has nothing to do, and can be handed a job. Not where queues have weights: it asks for one at a time then. */
+  get #rests(): boolean {
+    const { broker, draw, lanes } = this.#parts
+    return broker.receive !== undefined && draw === undefined && this.#underWay.size === 0 && lanes.values().every(({ held }) => held === 0)
   }
 
   /**

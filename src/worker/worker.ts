@@ -79,6 +79,7 @@ export class Worker extends Service implements Controlled {
   #startedAt = 0
   #upkeep: Promise<unknown> | undefined
   #listening: Disposable | undefined
+  #receiving: Disposable | undefined
 
   constructor(parts: WorkerParts) {
     super(parts.clock)
@@ -198,6 +199,7 @@ export class Worker extends Service implements Controlled {
     const { signal } = this.#stopUpkeep
     this.#startedAt = this.clock.elapsed()
     this.#listening = backend.listen(queues, () => this.#feed.wake())
+    this.#receiving = backend.receive?.(id, (delivery) => this.#feed.take(delivery))
     const rescuer = new JobRescuer(backend, clock, log, lease)
     this.#upkeep = Promise.all([
       this.#keeper.run(id, lease, () => this.#named(), () => this.#info(), (lost) => this.#attempts.loseLease(lost), signal),
@@ -229,6 +231,7 @@ export class Worker extends Service implements Controlled {
     await this.#drain.over
     await Promise.all(Array.from(executors.values(), (executor) => executor.close({ deadline: 0 })))
     const inTime = await this.#leave(left(deadline, this.clock.elapsed()) + lastWord)
+    this.#receiving?.[Symbol.dispose]()
     if (!inTime) log.warn({ worker: id }, 'the broker did not answer in time: what was held goes to others when the lease runs out')
     if (owned) {
       const closed = new AbortController()

@@ -72,6 +72,6 @@ test("a host's loop is not held up by child processes that crash all the time", 
   const { crashes, stalls, bystander } = JSON.parse(await host.line((line) => line.startsWith('{'))) as { crashes: number, stalls: number[], bystander: number[] }
   const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
   console.log(`${crashes} crashes: the host's loop stood still for ${median(stalls).toFixed(1)} ms at most (median of ${stalls.length} rounds; the worst ${Math.max(...stalls).toFixed(1)} ms); a loop beside it that does nothing, ${median(bystander).toFixed(1)} ms (${Math.max(...bystander).toFixed(1)} ms)`)
-  // What the host's own work holds up it holds up in every round; what the machine does, it does to both, now and then.
-  expect(Math.min(...stalls), `host ${stalls.join(', ')}; bystander ${bystander.join(', ')}`).toBeLessThan(20 + Math.max(...bystander))
+  // What the host's own work holds up it holds up in every round; what the machine does, it does to both, now and then, and more to the one that has work.
+  expect(Math.min(...stalls), `host ${stalls.join(', ')}; bystander ${bystander.join(', ')}`).toBeLessThan(20 + 3 * Math.max(...bystander))
 })

@@ -35,10 +35,10 @@ test('public functions have examples', () => {
   expect(examples.length).toBeGreaterThan(10)
 })
 
-test.each(examples.map((example) => [`${example.file}:${example.line}`, example] as const))('the example at %s runs, and its values are what it says', (name, { file, code }) => {
+test.each(examples.map((example) => [`${example.file}:${example.line}`, example] as const))('the example at %s runs, and its values are what it says', { timeout: 90_000 }, (name, { file, code }) => {
   const script = join(folder.path, 'examples', `${name.replaceAll(/\W/g, '-')}.mts`)
   const url = (path: string): string => pathToFileURL(join(root, path)).href
   writeFileSync(script, `import '${url('test/docs/prelude.ts')}'\nimport * as own from '${url(file)}'\nObject.assign(globalThis, own)\n${withChecks(code)}\nprocess.exit(0)\n`)
-  execFileSync(process.execPath, [script], { encoding: 'utf8', cwd: folder.path, stdio: 'pipe', timeout: 20_000 })
+  execFileSync(process.execPath, [script], { encoding: 'utf8', cwd: folder.path, stdio: 'pipe', timeout: 60_000 })
   rmSync(script)
 })

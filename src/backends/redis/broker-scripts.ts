@@ -117,6 +117,7 @@ finish()
 
 export const announce: Script = script(String.raw`
 if redis.call('ZSCORE', P .. ':workers', asked.worker) then redis.call('SADD', P .. ':announced', asked.worker) end
+redis.call('HDEL', P .. ':idle', asked.worker)
 `, { full: true })
 
 export const report: Script = script(String.raw`

@@ -99,6 +99,14 @@ for _, one in ipairs(taken) do
   redis.call('HINCRBY', at(queue, 'counts'), 'active', #ids)
   answer[#answer + 1] = { queue, table.concat(ids, '\n'), table.concat(one.born) }
 end
+if request.waits and #taken == 0 then
+  local serves = { queues = {}, lines = {} }
+  for _, queue in ipairs(request.queues) do serves.queues[queue] = true end
+  for line, room in pairs(request.room) do serves.lines[line] = room > 0 end
+  redis.call('HSET', P .. ':idle', worker, cmsgpack.pack(serves))
+elseif request.waits or request.waited then
+  redis.call('HDEL', P .. ':idle', worker)
+end
 return answer
 `, true)
 
@@ -139,12 +147,30 @@ export function askedExchange(settlements: readonly Settlement[], request: Reser
     asked: {
       database,
       groups: Array.from(groups, ([{ queue, startedAt, worker }, { ids, lengths }]) => [queue, startedAt, worker, ids, lengths]),
-      ...(request ? { request: { ...request, queues: [...new Set(request.queues)] } } : {})
+      ...(request ? { request } : {})
     }
   }
 }
 
 export type ExchangeReply = readonly [now: Buffer, nextDue: Buffer | null, ...taken: readonly (readonly [queue: Buffer, ids: Buffer, born: Buffer])[]]
+
+/** What a worker was told that was handed a job: see publish-usual.ts. What is to be remembered of it goes into `batches`. */
+export function deliveryOfHanded(told: Buffer, worker: string, batches: Map<string, Batch>): Delivery {
+  const lines: string[] = []
+  let from = 0
+  while (lines.length < 3) {
+    const end = told.indexOf('\n', from)
+    lines.push(told.toString('utf8', from, end))
+    from = end + 1
+  }
+  const [now, queue, job] = lines as [string, string, string]
+  batches.set(job, { queue, startedAt: Number(now), worker })
+  return usualDelivery(job, new BornReader(told.subarray(from)))
+}
+
+function usualDelivery(job: string, reader: BornReader): Delivery {
+  return { job, token: 1, attempt: 1, suspect: false, deaths: 0, deferrals: 0, ...reader.next() }
+}
 
 /** What the script answered, as a reservation; what is to be remembered of its jobs goes into `batches`. */
 export function reservationOfUsual([now, nextDue, ...taken]: ExchangeReply, worker: string, batches: Map<string, Batch>): Reservation {
@@ -154,7 +180,7 @@ export function reservationOfUsual([now, nextDue, ...taken]: ExchangeReply, work
     const reader = new BornReader(born)
     for (const job of String(ids).split('\n')) {
       batches.set(job, shared)
-      deliveries.push({ job, token: 1, attempt: 1, suspect: false, deaths: 0, deferrals: 0, ...reader.next() })
+      deliveries.push(usualDelivery(job, reader))
     }
   }
   return { deliveries, cancelling: [], nextDue: nextDue === null ? Infinity : Number(nextDue) }

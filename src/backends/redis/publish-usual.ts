@@ -7,10 +7,38 @@ import { eventLua } from './event-lua.ts'
 import { type Script, scriptOf } from './script.ts'
 
 /**
+ * Hands a job that comes alone, while none of its line waits, to a worker that waits for such a one (P:idle, by exchange-usual.ts), as if that had asked at this moment: two round trips, and as many
+ * processes to wake, fewer until it starts. The worker is told when, the queue and the id, each in a line, and what the job was born with. Where nobody hears for a worker it is forgotten, and the job published as
+ * others are: so a worker that has died is handed nothing once the server has seen its connection end.
+ */
+const handOverLua: string = String.raw`
+  if isLone and isReady and not expires and not heard then
+    local idle = redis.call('HRANDFIELD', P .. ':idle', 3, 'WITHVALUES')
+    local isNext = #idle > 0 and redis.call('EXISTS', at('line:' .. group[3])) == 0 and redis.call('ZCOUNT', at('due'), '-inf', number(now)) == 0
+    for index = 1, isNext and #idle or 0, 2 do
+      local worker, serves, id = idle[index], cmsgpack.unpack(idle[index + 1]), ids[1]
+      if serves.queues[queue] and serves.lines[group[3]] and tonumber(redis.call('ZSCORE', P .. ':workers', worker) or 0) > now then
+        redis.call('HDEL', P .. ':idle', worker)
+        local born = shared .. cmsgpack.pack(ARGV[2])
+        -- Who publishes may not be allowed to tell.
+        local hearers = redis.pcall('PUBLISH', P .. ':handed:' .. worker, number(now) .. '\n' .. queue .. '\n' .. id .. '\n' .. born)
+        if type(hearers) == 'number' and hearers > 0 then
+          redis.call('HSET', at('jobs'), id, born)
+          redis.call('HSET', at('moved'), id, cmsgpack.pack({ 'active', 1, 1, now, worker }))
+          redis.call('HSET', P .. ':held:' .. worker, id, queue)
+          redis.call('HINCRBY', at('counts'), 'active', 1)
+          redis.call('SADD', P .. ':queues', queue)
+          return 1
+        end
+      end
+    end
+  end
+`
+
+/**
  * Publishes jobs that have nothing unusual to them, in queues that have nothing unusual either, as `publish` does in broker-scripts.ts: most are so, and each call of a script makes all
  * of its functions anew, which takes longer than what is to be done for one job. Answers 1; the name of a queue that has gates or keys, as it then has for ever; and nothing where a job is known
- * already: then nothing is done, and `publish` does it.
- *
+ * already: then nothing is done, and `publish` does it. *
  * Asked are lists of jobs alike, each with what they share, their ids, and the lengths of their payloads, which lie one after another in ARGV[2].
  */
 export const publishUsual: Script = scriptOf(askedLua, String.raw`
@@ -30,7 +58,7 @@ if known then
   end
   return false
 end
-local from = 1
+local from, isLone = 1, #asked.groups == 1 and #asked.groups[1][8] == 1
 for _, group in ipairs(asked.groups) do
   local queue, priority, delay, expires, ids = group[1], group[4], group[5], group[6], group[8]
   local function at(name) return P .. ':{' .. queue .. '}:' .. name end
@@ -38,7 +66,7 @@ for _, group in ipairs(asked.groups) do
   local isReady = delay == 0
   local score = isReady and (priority == 0 and '0' or number(-priority * ${turns})) or number(dueAt)
   local shared, extras = (expires and '\153' or '\152') .. cmsgpack.pack(group[2], group[3], priority, now, dueAt, expiresAt, group[7]), expires and cmsgpack.pack({}) or ''
-  local jobs, byRank, byEnd = {}, {}, expires and {}
+${handOverLua}  local jobs, byRank, byEnd = {}, {}, expires and {}
   for index, id in ipairs(ids) do
     local last = from + group[9][index] - 1
     jobs[index * 2 - 1], jobs[index * 2] = id, shared .. cmsgpack.pack(string.sub(ARGV[2], from, last)) .. extras

@@ -8,7 +8,7 @@ import { type Logger, silentLogger } from '../../kernel/logger.ts'
 import { checkOptions } from '../../kernel/options.ts'
 import { encode } from '../../wire/codec.ts'
 import type { Backend } from '../backend.ts'
-import type { AttemptRef, BrokerCapabilities, BrokerStats, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
+import type { AttemptRef, BrokerCapabilities, BrokerStats, Delivery, Report, Reservation, ReserveRequest, Settled, Settlement, Sweep, Taken, WorkerInfo } from '../broker.ts'
 import type { Hearer, Hearing } from '../bus.ts'
 import { Listeners } from '../listeners.ts'
 import type { DueSchedules, ScheduleChange, ScheduleFilter, ScheduleList } from '../schedules.ts'
@@ -225,6 +225,11 @@ class RedisBackend implements Backend {
   listen(queues: readonly string[], wake: () => void): Disposable {
     this.#attend()
     return this.#listeners.listen(queues, wake)
+  }
+
+  receive(worker: string, take: (delivery: Delivery) => void): Disposable {
+    this.#attend()
+    return this.#server.receive(worker, (told) => take(this.#exchanges.handed(worker, told)))
   }
 
   watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch {

@@ -34,6 +34,8 @@ export class Server implements ServerCalls {
   #underWay = 0
   readonly #quiet = new WaitList('The end of what was asked')
   readonly #topics = new Map<string, Topic>()
+  /** By their channels: who takes what is handed to a worker. */
+  readonly #takers = new Map<string, (told: Buffer) => void>()
   #subscriber: Line | undefined
   /** How often the subscriber's has been made. */
   #connection = 0
@@ -105,11 +107,26 @@ export class Server implements ServerCalls {
       await client.subscribe(`${this.#prefix}:news`, news)
       await client.subscribe(`${this.#prefix}:ended`, ended, true)
       await client.subscribe(`${this.#prefix}:shared`, shared)
+      for (const [channel, take] of this.#takers) await client.subscribe(channel, take, true)
       for (const topic of this.#topics.values()) await topic.subscribe(client, connection)
       if (this.#closed) return
       this.#hearing = connection
       listener.connected()
     })
+  }
+
+  /** Needs somebody who attends. Where the connection is lost, what was handed meanwhile went to somebody else. */
+  receive(worker: string, take: (told: Buffer) => void): Disposable {
+    const channel = `${this.#prefix}:handed:${worker}`
+    this.#takers.set(channel, take)
+    this.#subscriber!.say((client) => client.subscribe(channel, take, true)).catch(() => {})
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#takers.get(channel) !== take) return
+        this.#takers.delete(channel)
+        if (!this.#closed) this.#subscriber!.say((client) => client.unsubscribe(channel, take, true)).catch(() => {})
+      }
+    }
   }
 
   async post(topic: string, message: string): Promise<void> {

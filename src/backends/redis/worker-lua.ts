@@ -15,6 +15,7 @@ export const forgetLua: string = String.raw`
 local function forget(worker, lost)
   if redis.call('ZREM', P .. ':workers', worker) == 1 and heard then tellWorker('worker-offline', worker, { lost = lost }) end
   redis.call('HDEL', P .. ':infos', worker)
+  redis.call('HDEL', P .. ':idle', worker)
   redis.call('SREM', P .. ':announced', worker)
   redis.call('DEL', P .. ':held:' .. worker, P .. ':cancelling:' .. worker)
 end
@@ -88,6 +89,7 @@ end
 
 local function reserve(request)
   if redis.call('ZADD', P .. ':workers', number(now + request.lease), request.worker) == 1 and heard then tellWorker('worker-online', request.worker) end
+  if request.waits or request.waited then redis.call('HDEL', P .. ':idle', request.worker) end
   writeSets()
   promote()
   local deliveries, buried, complete, opensLater = {}, 0, true, nil

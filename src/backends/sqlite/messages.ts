@@ -16,7 +16,7 @@ export interface ThreadData {
 }
 
 /** The methods of a backend that answer. */
-export type Method = { [Name in keyof Backend]: Backend[Name] extends (...args: never[]) => Promise<unknown> ? Name : never }[Exclude<keyof Backend, 'inside'>]
+export type Method = { [Name in keyof Backend]: Backend[Name] extends (...args: never[]) => Promise<unknown> ? Name : never }[Exclude<keyof Backend, 'inside' | 'receive'>]
 
 /** To the thread. The id is the asker's: of a call, a listener or a watch. Lists, since these are many. */
 export type Request =

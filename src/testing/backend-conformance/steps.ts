@@ -29,6 +29,9 @@ export type Step =
   | { readonly does: 'gate', readonly changes: readonly (GateName & GateChange)[] }
   | { readonly does: 'pass', readonly ms: number }
 
+/** Who takes part. */
+export const workers: readonly string[] = ['worker-1', 'worker-2', 'worker-3']
+
 export interface StepKind {
   /** Jobs have keys, and queues gates. */
   readonly gated: boolean
@@ -40,13 +43,14 @@ export interface StepKind {
 
 export function stepsOf(fc: typeof FastCheck, { gated, linked = false, usual = false }: StepKind): FastCheck.Arbitrary<Step> {
   const some = fc.nat(40)
-  const worker = fc.constantFrom('worker-1', 'worker-2', 'worker-3')
+  const worker = fc.constantFrom(...workers)
   const lease = fc.constantFrom(50, 300, 2_000)
   const request = fc.record({
     worker,
     lease,
     queues: gated ? fc.constantFrom(['a'], ['a'], ['a', 'b']) : fc.constantFrom(['a'], ['b'], ['a', 'b'], ['b', 'a', 'b', 'none'], []),
-    room: fc.record(Object.fromEntries(lines.map((line) => [line, fc.nat(gated ? 4 : 2)])), { requiredKeys: gated ? ['thread'] : [] })
+    room: fc.record(Object.fromEntries(lines.map((line) => [line, fc.nat(gated ? 4 : 2)])), { requiredKeys: gated ? ['thread'] : [] }),
+    waits: fc.boolean()
   })
   const outcome: FastCheck.Arbitrary<Outcome> = fc.oneof(
     { weight: usual ? 20 : 1, arbitrary: fc.constant<Outcome>({ event: 'succeed', result, spent }) },

@@ -1,4 +1,5 @@
-import { type Cases, deliver, error, newJob, read, request, result, settlement, succeed, watched, woken } from './bench.ts'
+import type { Delivery } from '../../backends/broker.ts'
+import { type Cases, bytes, deliver, error, ids, newJob, read, request, result, settlement, succeed, watched, woken } from './bench.ts'
 
 export const wakingCases: Cases = {
   async 'a listener is woken by what is published for its queues'({ backend }) {
@@ -34,6 +35,25 @@ export const wakingCases: Cases = {
     await backend.publish([newJob()])
     await other.heard
     expect(heard).toBe(0)
+  },
+
+  async 'a worker that waits has one job that is published, handed over or by asking, and as if it had asked'({ backend, expect }) {
+    const first = newJob({ payload: bytes('first\n\nå') })
+    const { promise, resolve } = Promise.withResolvers<readonly Delivery[]>()
+    using _receiving = backend.receive?.('worker-1', (delivery) => resolve([delivery]))
+    using listening = await woken(backend, ['default'])
+    expect(ids(await backend.reserve(request({ waits: true })))).toEqual([])
+    await backend.publish([first])
+    const [got] = await Promise.race([promise, listening.heard.then(async () => (await backend.reserve(request())).deliveries)]) as [Delivery]
+    expect(got).toEqual({ job: first.id, token: 1, task: first.task, place: first.place, attempt: 1, suspect: false, deaths: 0, deferrals: 0, payload: first.payload })
+    expect(await read(backend, first.id)).toMatchObject({ state: 'active', worker: 'worker-1', attempt: 1 })
+    expect((await backend.stats()).queues['default']).toMatchObject({ ready: 0, active: 1 })
+    // It waits no more: what comes next is for whoever asks.
+    await backend.publish([newJob()])
+    expect(ids(await backend.reserve(request({ worker: 'worker-2' }))).length).toBe(1)
+    const { stale } = await backend.settle([succeed(got)])
+    expect(stale).toEqual([])
+    expect(await read(backend, first.id)).toMatchObject({ state: 'succeeded', result })
   },
 
   async 'every way to end is told, with what came of it'({ backend, expect }) {
