@@ -109,6 +109,11 @@ test('nothing is handed past a job that waits, or has fallen due; nor into a que
   expect(await publish()).toMatchObject({ state: 'ready' })
   await backend.settle((await backend.reserve(request())).deliveries.map(succeed))
   await wait()
+  await wait({ queues: ['other', 'default'] })
+  await publisher.publish([newJob({ queue: 'other' }), newJob({ queue: 'other' })])
+  expect(await publish()).toMatchObject({ state: 'ready' })
+  await backend.settle((await backend.reserve(request({ queues: ['other', 'default'] }))).deliveries.map(succeed))
+  await wait()
   await publisher.gate([{ queue: 'default', paused: true }])
   expect(await publish()).toMatchObject({ state: 'ready' })
   expect(got).toEqual([])
@@ -116,6 +121,7 @@ test('nothing is handed past a job that waits, or has fallen due; nor into a que
 
 test.each<[string, (open: Bench) => Promise<unknown>]>([
   ['has asked again, and does not wait', ({ backend }) => backend.reserve(request())],
+  ['has asked again, through another handle', ({ publisher }) => publisher.reserve(request())],
   ['has asked again as it ended something that was unusual', async ({ backend, publisher, wait, got, publish }) => {
     await publish()
     await expect.poll(() => got.length).toBe(1)

@@ -104,7 +104,7 @@ if request.waits and #taken == 0 then
   for _, queue in ipairs(request.queues) do serves.queues[queue] = true end
   for line, room in pairs(request.room) do serves.lines[line] = room > 0 end
   redis.call('HSET', P .. ':idle', worker, cmsgpack.pack(serves))
-elseif request.waits or request.waited then
+else
   redis.call('HDEL', P .. ':idle', worker)
 end
 return answer
@@ -147,7 +147,7 @@ export function askedExchange(settlements: readonly Settlement[], request: Reser
     asked: {
       database,
       groups: Array.from(groups, ([{ queue, startedAt, worker }, { ids, lengths }]) => [queue, startedAt, worker, ids, lengths]),
-      ...(request ? { request } : {})
+      ...(request ? { request: { ...request, queues: [...new Set(request.queues)] } } : {})
     }
   }
 }

@@ -18,12 +18,6 @@ export interface ExchangeLimits {
   readonly mostAtOnce: number
 }
 
-/** A request, each queue named once. */
-export interface SeenRequest extends ReserveRequest {
-  /** The worker may wait to be handed a job since an earlier one. */
-  readonly waited?: boolean
-}
-
 /** Settles and reserves: what is usual by a script for that, and what is not by another. */
 export class Exchanges {
   readonly #limits: ExchangeLimits
@@ -32,8 +26,6 @@ export class Exchanges {
   readonly #gated: Set<string>
   /** The jobs that were taken through this handle, and not settled yet. */
   readonly #taken = new Map<string, Batch>()
-  /** Workers that may wait to be handed a job. */
-  readonly #waiting = new Set<string>()
   readonly #detour = new Detour()
 
   constructor(gated: Set<string>, database: string, limits: ExchangeLimits) {
@@ -49,25 +41,14 @@ export class Exchanges {
 
   /** What a worker was told that was handed a job. */
   handed(worker: string, told: Buffer): Delivery {
-    this.#waiting.delete(worker)
     return deliveryOfHanded(told, worker, this.#taken)
   }
 
   /** @param run of this exchange: it may take two, of which the first did nothing then */
-  async exchange(settlements: readonly Settlement[], asked: ReserveRequest | undefined, run: Run): Promise<Settled> {
-    const request = asked && this.#seen(asked)
+  async exchange(settlements: readonly Settlement[], request: ReserveRequest | undefined, run: Run): Promise<Settled> {
     const isUsual = settlements.every((settlement) => this.#isUsual(settlement)) && !request?.queues.some((queue) => this.#gated.has(queue))
     const usual = isUsual && this.#detour.mayTry() ? await this.#usual(settlements, request, run) : undefined
     return usual ?? this.#full(settlements, request, run)
-  }
-
-  /** As the scripts are told of it. */
-  #seen(request: ReserveRequest): SeenRequest {
-    const { worker, queues, waits } = request
-    const waited = this.#waiting.has(worker)
-    if (waits) this.#waiting.add(worker)
-    else this.#waiting.delete(worker)
-    return { ...request, queues: [...new Set(queues)], ...(waited ? { waited } : {}) }
   }
 
   #isUsual({ job, token, outcome }: Settlement): boolean {
@@ -76,7 +57,7 @@ export class Exchanges {
   }
 
   /** Undefined where something is unusual after all: then nothing was done. */
-  async #usual(settlements: readonly Settlement[], request: SeenRequest | undefined, run: Run): Promise<Settled | undefined> {
+  async #usual(settlements: readonly Settlement[], request: ReserveRequest | undefined, run: Run): Promise<Settled | undefined> {
     const usual = askedExchange(settlements, request, this.#taken, this.#database)
     if (!usual) return undefined
     const answer = await run<ExchangeReply | replies.Bulk>(exchangeUsual, usual.asked, usual.blob)
@@ -88,12 +69,12 @@ export class Exchanges {
     return { stale: [], ...(request ? { reservation: reservationOfUsual(answer as ExchangeReply, request.worker, this.#taken) } : {}) }
   }
 
-  async #full(settlements: readonly Settlement[], request: SeenRequest | undefined, run: Run): Promise<Settled> {
+  async #full(settlements: readonly Settlement[], request: ReserveRequest | undefined, run: Run): Promise<Settled> {
     const blob = new Blob()
     const { expired, ...limits } = this.#limits
     const [stale, reply] = await run<[number[], replies.ReservationReply | null]>(broker.exchange, {
       settlements: settlements.map(({ job, token, outcome }) => ({ job, token, queue: this.queueOf(job), ...told(outcome, blob) })),
-      ...(request ? { request } : {}), expired: blob.add(expired), ...limits
+      ...(request ? { request: { ...request, queues: [...new Set(request.queues)] } } : {}), expired: blob.add(expired), ...limits
     }, blob)
     for (const { job } of settlements) this.#taken.delete(job)
     if (reply) this.#remember(reply, request!.worker)

@@ -7,17 +7,21 @@ import { eventLua } from './event-lua.ts'
 import { type Script, scriptOf } from './script.ts'
 
 /**
- * Hands a job that comes alone, while none of its line waits, to a worker that waits for such a one (P:idle, by exchange-usual.ts), as if that had asked at this moment: two round trips, and as many
+ * Hands a job that comes alone to a worker that waits for such a one (P:idle, by exchange-usual.ts), where that would have taken no other before, as if it had asked at this moment: two round trips, and as many
  * processes to wake, fewer until it starts. The worker is told when, the queue and the id, each in a line, and what the job was born with. Where nobody hears for a worker it is forgotten, and the job published as
  * others are: so a worker that has died is handed nothing once the server has seen its connection end.
  */
 const handOverLua: string = String.raw`
   if isLone and isReady and not expires and not heard then
     local idle = redis.call('HRANDFIELD', P .. ':idle', 3, 'WITHVALUES')
-    local isNext = #idle > 0 and redis.call('EXISTS', at('line:' .. group[3])) == 0 and redis.call('ZCOUNT', at('due'), '-inf', number(now)) == 0
-    for index = 1, isNext and #idle or 0, 2 do
+    for index = 1, #idle, 2 do
       local worker, serves, id = idle[index], cmsgpack.unpack(idle[index + 1]), ids[1]
-      if serves.queues[queue] and serves.lines[group[3]] and tonumber(redis.call('ZSCORE', P .. ':workers', worker) or 0) > now then
+      local isNext = serves.queues[queue] and serves.lines[group[3]] and tonumber(redis.call('ZSCORE', P .. ':workers', worker) or 0) > now
+      for other in pairs(isNext and serves.queues or {}) do
+        local base = P .. ':{' .. other .. '}:'
+        isNext = isNext and redis.call('EXISTS', base .. 'line:' .. group[3]) == 0 and redis.call('ZCOUNT', base .. 'due', '-inf', number(now)) == 0
+      end
+      if isNext then
         redis.call('HDEL', P .. ':idle', worker)
         local born = shared .. cmsgpack.pack(ARGV[2])
         -- Who publishes may not be allowed to tell.

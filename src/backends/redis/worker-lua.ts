@@ -89,7 +89,7 @@ end
 
 local function reserve(request)
   if redis.call('ZADD', P .. ':workers', number(now + request.lease), request.worker) == 1 and heard then tellWorker('worker-online', request.worker) end
-  if request.waits or request.waited then redis.call('HDEL', P .. ':idle', request.worker) end
+  redis.call('HDEL', P .. ':idle', request.worker)
   writeSets()
   promote()
   local deliveries, buried, complete, opensLater = {}, 0, true, nil
