@@ -42,7 +42,7 @@ export interface ReserveRequest {
   readonly room: Readonly<Partial<Record<Line, number>>>
   /** Milliseconds that the worker holds what it reserves, unless it extends. Renews its whole lease. */
   readonly lease: number
-  /** Where it takes nothing: one job that it could have taken may be handed to the worker as it is published (see `Broker.receive`), until it reserves again, announces its end or leaves. Default: false */
+  /** Where it takes nothing: one job that it would have taken may be handed to the worker as it is published (see `Broker.receive`), until it reserves again, announces its end or leaves. Default: false */
   readonly waits?: boolean
 }
 
@@ -177,7 +177,7 @@ export interface Broker {
   leave(worker: string): Promise<void>
   /**
    * Calls `wake` soon after jobs may have become ready, or cancels been asked for, through whatever handle and in whatever process; may call
-   * it for nothing. Not for what falls due: that `nextDue` tells.
+   * it for nothing. Not for what falls due: that `nextDue` tells; nor for what is handed to a worker.
    */
   listen(queues: readonly string[], wake: () => void): Disposable
   /**

@@ -215,8 +215,28 @@ export class JobFeed {
       for (const [line, lane] of lanes) lane.answered(request?.room[line] ?? 0)
     }
     if (!request || !reservation) return
-    this.#waits = request.waits === true && reservation.deliveries.length === 0 && handed === this.#handed
-    this.#take(request, reservation, exchange.wakes)
+    const isFree = handed === this.#handed
+    const asIdle = request.waits === true && reservation.deliveries.length === 0
+    this.#waits = asIdle && isFree && !this.#paused
+    // The broker takes it to wait, and is to hear that it does not.
+    if (asIdle && !this.#waits) this.#lookAgain = true
+    this.#take(request, isFree ? reservation : this.#withinRoom(reservation), exchange.wakes)
+  }
+
+  /** Without what there is no room for since it was handed a job while it asked: that goes back, for whoever has. */
+  #withinRoom(reservation: Reservation): Reservation {
+    const { lanes } = this.#parts
+    const room = new Map(Array.from(lanes, ([line, lane]) => [line, lane.room]))
+    return {
+      ...reservation,
+      deliveries: reservation.deliveries.filter((delivery) => {
+        const line = lineOf(delivery)
+        const left = room.get(line) ?? 0
+        room.set(line, left - 1)
+        if (left <= 0) this.settle({ job: delivery.job, token: delivery.token, outcome: { event: 'release' } }, undefined)
+        return left > 0
+      })
+    }
   }
 
   #request(): ReserveRequest | undefined {

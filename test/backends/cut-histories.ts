@@ -7,7 +7,7 @@ import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
 import { BackendModel } from '../../src/testing/backend-model.ts'
 import { result, spent } from '../../src/testing/backend-conformance/bench.ts'
 import { events, lastOf } from '../../src/testing/backend-conformance/bus.ts'
-import { type Seen, type Step, askOf, lookAt, lookAtModel, stepsOf } from '../../src/testing/backend-conformance/steps.ts'
+import { type Ask, type Seen, type Step, askOf, lookAt, lookAtModel, stepsOf, workers } from '../../src/testing/backend-conformance/steps.ts'
 
 /** A handle whose way to what it stands for can be cut. */
 export interface Cuttable {
@@ -68,7 +68,7 @@ function moves({ usual }: Kind): fc.Arbitrary<readonly Move[]> {
  * @param lanes so many histories at a time, since they wait for connections; of both kinds in turn
  */
 export async function replayCut(open: (clock: VirtualClock) => CutPlace, { runs, seed, lanes = 2 }: { readonly runs: number, readonly seed?: number | undefined, readonly lanes?: number }): Promise<void> {
-  const tally = { histories: 0, cuts: 0, lost: 0, done: 0, drops: 0 }
+  const tally = { histories: 0, cuts: 0, lost: 0, done: 0, drops: 0, handed: 0 }
   const random = Math.floor(Math.random() * 2 ** 31)
   const kinds: readonly Kind[] = [{ usual: false }, { usual: true }]
   const laneOf = (kind: Kind): fc.IAsyncProperty<[readonly Move[], boolean]> =>
@@ -76,21 +76,26 @@ export async function replayCut(open: (clock: VirtualClock) => CutPlace, { runs,
   const all = Array.from({ length: lanes }, (_, at) => fc.assert(laneOf(kinds[at % 2]!), { numRuns: Math.ceil(runs / lanes), seed: (seed ?? random) + at, endOnFailure: seed === undefined }))
   await Promise.allSettled(all)
   await Promise.all(all)
-  console.log(`${tally.histories} histories, ${tally.cuts} cuts: ${tally.lost} calls were not answered, of which ${tally.done} are seen to have been done; ${tally.drops} handles went`)
+  console.log(`${tally.histories} histories, ${tally.cuts} cuts: ${tally.lost} calls were not answered, of which ${tally.done} are seen to have been done; ${tally.drops} handles went, ${tally.handed} jobs were handed over`)
   expect(tally.cuts, 'something was cut').toBeGreaterThan(0)
 }
 
-type Tally = Record<'histories' | 'cuts' | 'lost' | 'done' | 'drops', number>
+type Tally = Record<'histories' | 'cuts' | 'lost' | 'done' | 'drops' | 'handed', number>
 
-async function replay(history: readonly Move[], { usual }: Kind, isHeard: boolean, open: (clock: VirtualClock) => CutPlace, tally: Tally): Promise<void> {
+async function replay(history: readonly Move[], { usual }: Kind, isHeard: boolean, openPlace: (clock: VirtualClock) => CutPlace, tally: Tally): Promise<void> {
   const clock = new VirtualClock()
   const gated = !usual
-  await using place = open(clock)
+  await using place = openPlace(clock)
   const observer = await place.observe()
   using ear = isHeard ? await events(observer) : undefined
-  const handles = [await place.open(), await place.open()]
+  const open = async (): Promise<Cuttable> => {
+    const handle = await place.open()
+    for (const worker of workers) handle.backend.receive?.(worker, () => {})
+    return handle
+  }
+  const handles = [await open(), await open()]
   const seen: Seen = { ids: [], deliveries: [] }
-  let worlds = [{ model: new BackendModel(clock.now()), done: [] as readonly number[] }]
+  let worlds = [{ model: new BackendModel(clock.now()), done: [] as readonly number[], takers: new Map<number, string>() as ReadonlyMap<number, string> }]
   for (const [at, { step, also, who, cut, drop }] of history.entries()) {
     const steps = also && !alone.has(step.does) ? [step, also] : [step]
     const story = `step ${at + 1}, ${steps.map(({ does }) => does).join(' and ')}`
@@ -108,23 +113,33 @@ async function replay(history: readonly Move[], { usual }: Kind, isHeard: boolea
     }
     tally.lost += lost.length
     const ways = orders(asks.map((_, index) => index)).filter((way) => heard.every((one, index) => 'error' in one ? handle.afterwards !== 'undone' || !way.includes(index) : way.includes(index)))
-    worlds = matching(worlds.flatMap(({ model }) => ways.map((done) => ({ model: model.copy(), done }))), ({ model, done }) => {
+    const waysAndTakers = ways.flatMap((done) => handings(done, asks).map((takers) => ({ done, takers })))
+    worlds = matching(worlds.flatMap(({ model }) => waysAndTakers.map((way) => ({ ...way, model: model.copy() }))), ({ model, done, takers }) => {
       for (const index of done) {
-        const expected = asks[index]!.model(model)
+        const ask = asks[index]!
+        const isNew = !model.jobs.some(({ id }) => id === ask.alone)
+        const expected = ask.model(model)
         const one = heard[index]!
         if ('answer' in one) expect(one.answer, `${story}: what it was answered`).toEqual(expected)
+        const taker = takers.get(index)
+        if (taker) expect(isNew && model.jobs.some(({ id, state }) => id === ask.alone && state === 'ready') && model.hand(ask.alone!, taker), `${story}: may be handed over`).toBeTruthy()
       }
     })
     if (drop || (handle.afterwards === 'dead' && handle.cuts > 0)) {
       if (drop) tally.drops++
       tally.cuts += handle.cuts
       if (drop !== 'closed') await handle.drop()
-      handles[who] = await place.open()
+      handles[who] = await open()
     }
     const found = await lookAt(observer, seen, gated)
     worlds = matching(worlds, ({ model }) => expect(found, `${story}: what is there after it`).toEqual(lookAtModel(model, seen, gated)))
     // Of those that are alike one is enough: else they would become very many.
     worlds = worlds.filter(({ model }, index) => !worlds.slice(0, index).some((before) => before.model.isLike(model)))
+    // What was handed over is known to who has it, where that heard of it.
+    for (const index of worlds[0]!.takers.keys()) {
+      seen.deliveries.unshift({ job: asks[index]!.alone!, token: 1 })
+      tally.handed++
+    }
     tally.done += Math.min(...worlds.map(({ done }) => done.filter((index) => lost.includes(index)).length))
   }
   for (const handle of handles) {
@@ -139,6 +154,13 @@ async function replay(history: readonly Move[], { usual }: Kind, isHeard: boolea
   }
   tally.histories++
   await drain(observer, place, clock, seen, worlds[0]!.model)
+}
+
+/** To whom each job that was published alone may have been handed, if to anybody. */
+function handings(done: readonly number[], asks: readonly Ask[]): ReadonlyMap<number, string>[] {
+  const all = done.filter((index) => asks[index]!.alone !== undefined)
+    .reduce<(readonly (readonly [number, string])[])[]>((some, index) => some.flatMap((one) => [one, ...workers.map((worker) => [...one, [index, worker] as const])]), [[]])
+  return all.map((one) => new Map(one))
 }
 
 /** Every order of every part of them. */

@@ -1,13 +1,12 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { expect, test as anyTest } from 'vitest'
 import type { Backend } from '../../src/backends/backend.ts'
 import type { Delivery, ReserveRequest } from '../../src/backends/broker.ts'
 import { redis } from '../../src/backends/redis/redis-backend.ts'
 import type { NewJob } from '../../src/jobs/job.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
-import { startWorker } from '../../src/worker/start-worker.ts'
-import { connect } from '../../src/client/connect.ts'
 import { error, ids, newJob, read, request, settlement, succeed } from '../../src/testing/backend-conformance/bench.ts'
-import * as tasks from '../fixtures/queue/tasks.ts'
 import { RedisServer } from '../support/redis-server.ts'
 import { testWithRedis } from '../support/requirements.ts'
 
@@ -32,7 +31,7 @@ async function bench(): Promise<Bench> {
   const [backend, publisher] = await Promise.all([redis(server.url, { clock }), redis(server.url, { clock })])
   const got: Delivery[] = []
   backend.receive!('worker-1', (delivery) => got.push(delivery))
-  await expect.poll(() => server.say('PUBSUB NUMSUB treadle:1:handed:worker-1')).toMatch(/:1\r\n$/)
+  await expect.poll(() => server.say('PUBSUB NUMSUB treadle:1:handed:0:worker-1')).toMatch(/:1\r\n$/)
   return {
     server, clock, backend, publisher, got,
     async wait(asked) {
@@ -51,7 +50,7 @@ async function bench(): Promise<Bench> {
   }
 }
 
-test('what is published alone is handed to a worker that waits, in one round trip, and nobody else is woken', async () => {
+test('what is published alone is handed to a worker that waits, and nobody else is woken', async () => {
   await using open = await bench()
   const { backend, publisher, got, wait, publish } = open
   let woken = 0
@@ -63,9 +62,9 @@ test('what is published alone is handed to a worker that waits, in one round tri
   await heard.promise
   woken = 0
   await wait({ queues: ['other', 'default'], room: { loop: 3, process: 1 } })
-  const { id } = await publish({ place: 'process', priority: 7, payload: new Uint8Array(100_000).fill(10) })
+  const { id } = await publish({ place: 'process', priority: 7, payload: new Uint8Array(65_000).fill(10) })
   await expect.poll(() => ids({ deliveries: got, cancelling: [], nextDue: 0 })).toEqual([id])
-  expect(got[0]).toMatchObject({ token: 1, attempt: 1, place: 'process', payload: new Uint8Array(100_000).fill(10) })
+  expect(got[0]).toMatchObject({ token: 1, attempt: 1, place: 'process', payload: new Uint8Array(65_000).fill(10) })
   expect(woken).toBe(0)
   // It is told that it is to stop, extends and settles as for any other.
   expect(await backend.extend('worker-1', [got[0]!], 60_000)).toEqual([])
@@ -88,7 +87,8 @@ test.each<[string, Partial<ReserveRequest>, Partial<NewJob>]>([
 test.each<[string, Partial<NewJob>]>([
   ['that is to run later', { delay: 1_000 }],
   ['that may expire', { expires: 1_000 }],
-  ['with a key', { key: 'tenant' }]
+  ['with a key', { key: 'tenant' }],
+  ['that is large', { payload: new Uint8Array(66_000) }]
 ])('a job %s is published as ever', async (_, given) => {
   await using open = await bench()
   await open.wait()
@@ -108,7 +108,6 @@ test('nothing is handed past a job that waits, or has fallen due; nor into a que
   await publisher.publish([newJob(), newJob()])
   expect(await publish()).toMatchObject({ state: 'ready' })
   await backend.settle((await backend.reserve(request())).deliveries.map(succeed))
-  await wait()
   await wait({ queues: ['other', 'default'] })
   await publisher.publish([newJob({ queue: 'other' }), newJob({ queue: 'other' })])
   expect(await publish()).toMatchObject({ state: 'ready' })
@@ -156,7 +155,16 @@ test('where nobody hears for a worker that waits, the job is published as ever, 
   await server.say('ACL SETUSER default allchannels')
   await backend.settle((await backend.reserve(request({ worker: 'gone', waits: true }))).deliveries.map(succeed))
   await backend.reserve(request({ worker: 'gone', waits: true }))
+  // Who hears all is no worker; nor is one of the same name in another database this one.
+  const all = connect(server.port, '127.0.0.1')
+  all.write('PSUBSCRIBE *\r\n')
+  await once(all, 'data')
+  const elsewhere = await redis(`${server.url}/1`)
+  elsewhere.receive!('gone', () => {})
+  await expect.poll(() => server.say('PUBSUB NUMSUB treadle:1:handed:1:gone')).toMatch(/:1\r\n$/)
   expect(await publish()).toMatchObject({ state: 'ready' })
+  all.destroy()
+  await elsewhere.close()
   expect(await server.say('HLEN treadle:1:idle')).toBe(':0\r\n')
 })
 
@@ -167,7 +175,7 @@ test('of several that wait each is handed one', async () => {
     const own = await redis(server.url, { clock })
     const got: Delivery[] = []
     own.receive!(worker, (delivery) => got.push(delivery))
-    await expect.poll(() => server.say(`PUBSUB NUMSUB treadle:1:handed:${worker}`)).toMatch(/:1\r\n$/)
+    await expect.poll(() => server.say(`PUBSUB NUMSUB treadle:1:handed:0:${worker}`)).toMatch(/:1\r\n$/)
     await own.reserve(request({ worker, waits: true }))
     return { own, got }
   }))
@@ -192,27 +200,33 @@ test('a job that was handed and did not arrive goes back, as one whose reservati
   expect(await read(backend, id)).toMatchObject({ state: 'ready' })
 })
 
-test('an idle worker is handed jobs one after another, also after the connection by which it is was made again; not while it is paused', async () => {
-  await using server = await RedisServer.start()
-  await using queue = await connect(server.url, { tasks })
-  await using worker = await startWorker(server.url, { tasks, threads: 1 })
-  const isWaiting = (): Promise<void> => expect.poll(() => server.say('HLEN treadle:1:idle')).toBe(':1\r\n')
-  for (let round = 0; round < 3; round++) {
-    await isWaiting()
-    await server.say('CONFIG RESETSTAT')
-    expect(await (await queue.enqueue(tasks.add, round, 2)).result()).toBe(round + 2)
-    await isWaiting()
-    // One to publish and one to settle it, and wait again; besides, what is done every so often.
-    expect(Number(/cmdstat_hrandfield:calls=(\d+)/.exec(await server.say('INFO commandstats'))?.[1])).toBe(1)
-    if (round === 1) {
-      await server.say('CLIENT KILL TYPE pubsub')
-      await expect.poll(() => server.say(`PUBSUB NUMSUB treadle:1:handed:${worker.id}`)).toMatch(/:1\r\n$/)
-    }
+test('who may not hear what is handed over is handed nothing, and hears all else', async () => {
+  await using open = await bench()
+  const { server, clock, publish } = open
+  await server.say('ACL SETUSER app on nopass ~* +@all resetchannels &treadle:1:news &treadle:1:ended &treadle:1:shared')
+  const backend = await redis(server.url.replace('//', '//app:any@'), { clock })
+  const connected = async (): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    using _ = backend.listen(['default'], resolve)
+    await promise
   }
-  worker.pause()
-  await expect.poll(() => server.say('HLEN treadle:1:idle')).toBe(':0\r\n')
-  const job = await queue.enqueue(tasks.add, 1, 2)
-  expect(await job.state()).toBe('ready')
-  worker.resume()
-  expect(await job.result()).toBe(3)
+  backend.receive!('worker-2', () => {})
+  await connected()
+  await backend.reserve(request({ worker: 'worker-2', waits: true }))
+  expect(await publish()).toMatchObject({ state: 'ready' })
+  const again = connected()
+  await server.say('CLIENT KILL TYPE pubsub')
+  await again
+  await backend.close()
+})
+
+test('a worker hears no more once that is over', async () => {
+  await using open = await bench()
+  const { server, backend, publish } = open
+  const receiving = backend.receive!('worker-2', () => {})
+  await expect.poll(() => server.say('PUBSUB NUMSUB treadle:1:handed:0:worker-2')).toMatch(/:1\r\n$/)
+  receiving[Symbol.dispose]()
+  await expect.poll(() => server.say('PUBSUB NUMSUB treadle:1:handed:0:worker-2')).toMatch(/:0\r\n$/)
+  await backend.reserve(request({ worker: 'worker-2', waits: true }))
+  expect(await publish()).toMatchObject({ state: 'ready' })
 })

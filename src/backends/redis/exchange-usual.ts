@@ -3,6 +3,7 @@ import { eventsTopic } from '../bus.ts'
 import type { Delivery, Reservation, ReserveRequest, Settlement } from '../broker.ts'
 import { askedLua } from './asked-lua.ts'
 import { Blob } from './blob.ts'
+import { waitLua } from './hand-over-lua.ts'
 import { BornReader, packedSuccess } from './packed.ts'
 import { type Script, scriptOf } from './script.ts'
 
@@ -99,15 +100,8 @@ for _, one in ipairs(taken) do
   redis.call('HINCRBY', at(queue, 'counts'), 'active', #ids)
   answer[#answer + 1] = { queue, table.concat(ids, '\n'), table.concat(one.born) }
 end
-if request.waits and #taken == 0 then
-  local serves = { queues = {}, lines = {} }
-  for _, queue in ipairs(request.queues) do serves.queues[queue] = true end
-  for line, room in pairs(request.room) do serves.lines[line] = room > 0 end
-  redis.call('HSET', P .. ':idle', worker, cmsgpack.pack(serves))
-else
-  redis.call('HDEL', P .. ':idle', worker)
-end
-return answer
+local took = #taken
+${waitLua}return answer
 `, true)
 
 /** Jobs that were taken together: what a handle remembers of each. */
@@ -154,7 +148,7 @@ export function askedExchange(settlements: readonly Settlement[], request: Reser
 
 export type ExchangeReply = readonly [now: Buffer, nextDue: Buffer | null, ...taken: readonly (readonly [queue: Buffer, ids: Buffer, born: Buffer])[]]
 
-/** What a worker was told that was handed a job: see publish-usual.ts. What is to be remembered of it goes into `batches`. */
+/** What a worker was told that was handed a job: see hand-over-lua.ts. What is to be remembered of it goes into `batches`. */
 export function deliveryOfHanded(told: Buffer, worker: string, batches: Map<string, Batch>): Delivery {
   const lines: string[] = []
   let from = 0

@@ -4,46 +4,15 @@ import { isAlike, isRare } from '../alike-jobs.ts'
 import { askedLua } from './asked-lua.ts'
 import { Blob } from './blob.ts'
 import { eventLua } from './event-lua.ts'
+import { handOverLua } from './hand-over-lua.ts'
 import { type Script, scriptOf } from './script.ts'
-
-/**
- * Hands a job that comes alone to a worker that waits for such a one (P:idle, by exchange-usual.ts), where that would have taken no other before, as if it had asked at this moment: two round trips, and as many
- * processes to wake, fewer until it starts. The worker is told when, the queue and the id, each in a line, and what the job was born with. Where nobody hears for a worker it is forgotten, and the job published as
- * others are: so a worker that has died is handed nothing once the server has seen its connection end.
- */
-const handOverLua: string = String.raw`
-  if isLone and isReady and not expires and not heard then
-    local idle = redis.call('HRANDFIELD', P .. ':idle', 3, 'WITHVALUES')
-    for index = 1, #idle, 2 do
-      local worker, serves, id = idle[index], cmsgpack.unpack(idle[index + 1]), ids[1]
-      local isNext = serves.queues[queue] and serves.lines[group[3]] and tonumber(redis.call('ZSCORE', P .. ':workers', worker) or 0) > now
-      for other in pairs(isNext and serves.queues or {}) do
-        local base = P .. ':{' .. other .. '}:'
-        isNext = isNext and redis.call('EXISTS', base .. 'line:' .. group[3]) == 0 and redis.call('ZCOUNT', base .. 'due', '-inf', number(now)) == 0
-      end
-      if isNext then
-        redis.call('HDEL', P .. ':idle', worker)
-        local born = shared .. cmsgpack.pack(ARGV[2])
-        -- Who publishes may not be allowed to tell.
-        local hearers = redis.pcall('PUBLISH', P .. ':handed:' .. worker, number(now) .. '\n' .. queue .. '\n' .. id .. '\n' .. born)
-        if type(hearers) == 'number' and hearers > 0 then
-          redis.call('HSET', at('jobs'), id, born)
-          redis.call('HSET', at('moved'), id, cmsgpack.pack({ 'active', 1, 1, now, worker }))
-          redis.call('HSET', P .. ':held:' .. worker, id, queue)
-          redis.call('HINCRBY', at('counts'), 'active', 1)
-          redis.call('SADD', P .. ':queues', queue)
-          return 1
-        end
-      end
-    end
-  end
-`
 
 /**
  * Publishes jobs that have nothing unusual to them, in queues that have nothing unusual either, as `publish` does in broker-scripts.ts: most are so, and each call of a script makes all
  * of its functions anew, which takes longer than what is to be done for one job. Answers 1; the name of a queue that has gates or keys, as it then has for ever; and nothing where a job is known
- * already: then nothing is done, and `publish` does it. *
- * Asked are lists of jobs alike, each with what they share, their ids, and the lengths of their payloads, which lie one after another in ARGV[2].
+ * already: then nothing is done, and `publish` does it.
+ *
+ * Asked are the database that this is, since channels are of all of a server's, and lists of jobs alike, each with what they share, their ids, and the lengths of their payloads, which lie one after another in ARGV[2].
  */
 export const publishUsual: Script = scriptOf(askedLua, String.raw`
 ${eventLua}for _, group in ipairs(asked.groups) do

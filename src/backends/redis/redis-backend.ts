@@ -94,7 +94,7 @@ class RedisBackend implements Backend {
     if (this.#server.hears) for (const { id } of jobs) this.#fresh.add(id)
     let answer: number | replies.Bulk | undefined
     try {
-      answer = await this.#run<number | replies.Bulk>(publishUsual, { groups }, blob, calls)
+      answer = await this.#run<number | replies.Bulk>(publishUsual, { database: this.#server.database, groups }, blob, calls)
     } finally {
       // They may have been there before, and have ended.
       if (answer !== 1) this.#lookFor(jobs.map(({ id }) => id))

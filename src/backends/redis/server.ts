@@ -107,18 +107,20 @@ export class Server implements ServerCalls {
       await client.subscribe(`${this.#prefix}:news`, news)
       await client.subscribe(`${this.#prefix}:ended`, ended, true)
       await client.subscribe(`${this.#prefix}:shared`, shared)
-      for (const [channel, take] of this.#takers) await client.subscribe(channel, take, true)
       for (const topic of this.#topics.values()) await topic.subscribe(client, connection)
       if (this.#closed) return
       this.#hearing = connection
       listener.connected()
+      // Who may not is handed nothing.
+      for (const [channel, take] of this.#takers) client.subscribe(channel, take, true).catch(() => {})
     })
   }
 
-  /** Needs somebody who attends. Where the connection is lost, what was handed meanwhile went to somebody else. */
+  /** Needs somebody who attends. Where the connection breaks, what was on its way is lost. */
   receive(worker: string, take: (told: Buffer) => void): Disposable {
-    const channel = `${this.#prefix}:handed:${worker}`
+    const channel = `${this.#prefix}:handed:${this.database}:${worker}`
     this.#takers.set(channel, take)
+    // Where the connection is lost meanwhile, the next one brings it.
     this.#subscriber!.say((client) => client.subscribe(channel, take, true)).catch(() => {})
     return {
       [Symbol.dispose]: () => {

@@ -1,4 +1,5 @@
 import { takeGatedLua } from './gates-lua.ts'
+import { waitLua } from './hand-over-lua.ts'
 
 // What the scripts of workers have in common.
 
@@ -89,7 +90,6 @@ end
 
 local function reserve(request)
   if redis.call('ZADD', P .. ':workers', number(now + request.lease), request.worker) == 1 and heard then tellWorker('worker-online', request.worker) end
-  redis.call('HDEL', P .. ':idle', request.worker)
   writeSets()
   promote()
   local deliveries, buried, complete, opensLater = {}, 0, true, nil
@@ -128,6 +128,8 @@ local function reserve(request)
     end
   end
   writeSets()
+  local took = #deliveries
+${waitLua}
   local cancelling = {}
   for id, queue in pairs(hash(P .. ':cancelling:' .. request.worker)) do
     cancelling[#cancelling + 1] = { id, load(queue, id).token }

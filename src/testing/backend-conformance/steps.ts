@@ -119,6 +119,8 @@ export interface Seen {
 export interface Ask {
   readonly model: (model: BackendModel) => unknown
   readonly backend: (backend: Backend) => Promise<unknown>
+  /** The job that is published, where that is one alone: it may be handed to a worker that waits. */
+  readonly alone?: string
 }
 
 /** @param known the jobs that there are */
@@ -151,7 +153,7 @@ export function askOf(step: Step, { seen, known, clock, gated, linked = false }:
         return { ...job, ...(unique ? { unique } : {}), queue: republished?.queue ?? job.queue, id, ...of, payload: bytes(id), ...(links ? { links } : {}) }
       })
       for (const id of jobs.flatMap(({ id: own, links = [] }) => [own, ...links.map(({ job }) => job.id)])) if (!seen.ids.includes(id)) seen.ids.push(id)
-      return { model: (model) => model.publish(jobs), backend: (backend) => backend.publish(jobs) }
+      return { model: (model) => model.publish(jobs), backend: (backend) => backend.publish(jobs), ...(jobs.length === 1 ? { alone: jobs[0]!.id } : {}) }
     }
     case 'reserve':
       return { model: (model) => sorted(model.reserve(step.request), gated), backend: async (backend) => noted(await backend.reserve(step.request)) }
