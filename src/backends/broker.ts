@@ -182,7 +182,7 @@ export interface Broker {
   listen(queues: readonly string[], wake: () => void): Disposable
   /**
    * Calls `take` with a job that was handed to the worker while it waited (`ReserveRequest.waits`): it is reserved, as if the worker had asked, and nobody is woken for it. Where that
-   * call does not reach the worker, as where the connection breaks, the job is one whose reservation was not heard of: see `extend`. Absent where a backend hands nothing over.
+   * call does not reach the worker, the job is one whose reservation was not heard of: see `extend`. Absent where a backend hands nothing over.
    */
   receive?(worker: string, take: (delivery: Delivery) => void): Disposable
   stats(): Promise<BrokerStats>

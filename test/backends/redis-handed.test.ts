@@ -6,8 +6,8 @@ import type { Delivery, ReserveRequest } from '../../src/backends/broker.ts'
 import { redis } from '../../src/backends/redis/redis-backend.ts'
 import type { NewJob } from '../../src/jobs/job.ts'
 import { VirtualClock } from '../../src/kernel/virtual-clock.ts'
-import { error, ids, newJob, read, request, settlement, succeed } from '../../src/testing/backend-conformance/bench.ts'
-import { RedisServer } from '../support/redis-server.ts'
+import { bytes, error, ids, newJob, read, request, settlement, succeed } from '../../src/testing/backend-conformance/bench.ts'
+import { RedisServer, relay, to } from '../support/redis-server.ts'
 import { testWithRedis } from '../support/requirements.ts'
 
 const test: typeof anyTest = testWithRedis()
@@ -198,6 +198,44 @@ test('a job that was handed and did not arrive goes back, as one whose reservati
   await clock.advance(2)
   await backend.extend('worker-1', [], 60_000)
   expect(await read(backend, id)).toMatchObject({ state: 'ready' })
+})
+
+test('what was on its way when the connection broke comes when it is made again, once', async () => {
+  await using open = await bench()
+  const { server, clock, publish } = open
+  let isDeaf = false
+  const handle = to(server)
+  await using line = await relay((socket) => {
+    const write = socket.write.bind(socket)
+    socket.write = (some: Uint8Array) => isDeaf || write(some)
+    handle(socket)
+  })
+  const backend = await redis(line.url, { clock })
+  const got: Delivery[] = []
+  backend.receive!('worker-2', (delivery) => got.push(delivery))
+  const isHeard = (): Promise<void> => expect.poll(() => server.say('PUBSUB NUMSUB treadle:1:handed:0:worker-2')).toMatch(/:1\r\n$/)
+  await isHeard()
+  await backend.reserve(request({ worker: 'worker-2', waits: true }))
+  isDeaf = true
+  const { id, state } = await publish({ payload: bytes('lost\n, and found') })
+  expect(state).toBe('active')
+  await line.cut()
+  isDeaf = false
+  await line.restore()
+  await expect.poll(() => got).toMatchObject([{ job: id, token: 1, payload: bytes('lost\n, and found') }])
+  // It has it now, and is not told again; nor of what it holds no more.
+  for (const isOver of [false, true]) {
+    if (isOver) await backend.settle([succeed(got[0]!)])
+    await line.cut()
+    await line.restore()
+    await isHeard()
+    await backend.read([])
+    expect(got).toHaveLength(1)
+  }
+  await backend.reserve(request({ worker: 'worker-2', waits: true }))
+  const after = await publish()
+  await expect.poll(() => got.map(({ job }) => job)).toEqual([id, after.id])
+  await backend.close()
 })
 
 test('who may not hear what is handed over is handed nothing, and hears all else', async () => {

@@ -39,9 +39,13 @@ export class Exchanges {
     return this.#taken.get(job)?.queue
   }
 
-  /** What a worker was told that was handed a job. */
-  handed(worker: string, told: Buffer): Delivery {
-    return deliveryOfHanded(told, worker, this.#taken)
+  /** What a worker was told that was handed a job; undefined where it has it already. */
+  handed(worker: string, told: Buffer): Delivery | undefined {
+    const taken = new Map<string, Batch>()
+    const delivery = deliveryOfHanded(told, worker, taken)
+    if (this.#taken.has(delivery.job)) return undefined
+    for (const [job, batch] of taken) this.#taken.set(job, batch)
+    return delivery
   }
 
   /** @param run of this exchange: it may take two, of which the first did nothing then */

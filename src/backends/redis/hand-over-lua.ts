@@ -1,3 +1,6 @@
+import { askedLua } from './asked-lua.ts'
+import { type Script, scriptOf } from './script.ts'
+
 // How a job comes to a worker that waits for one, without its asking.
 
 /** Who serves more queues is handed nothing: all of them are looked into for each job that is. */
@@ -43,6 +46,7 @@ export const handOverLua: string = String.raw`
           redis.call('HSET', at('jobs'), id, born)
           redis.call('HSET', at('moved'), id, cmsgpack.pack({ 'active', 1, 1, now, worker }))
           redis.call('HSET', P .. ':held:' .. worker, id, queue)
+          redis.call('HSET', P .. ':handed', worker, queue .. '\n' .. id)
           redis.call('HINCRBY', at('counts'), 'active', 1)
           redis.call('SADD', P .. ':queues', queue)
           return 1
@@ -51,3 +55,14 @@ export const handOverLua: string = String.raw`
     end
   end
 `
+
+/** What a worker was told last, where it still holds that job: it may not have heard it, as its connection broke. */
+export const handedLast: Script = scriptOf(askedLua, String.raw`
+local last = redis.call('HGET', P .. ':handed', asked.worker)
+if not last then return false end
+local queue, id = string.match(last, '^(.-)\n(.*)$')
+local function about(name) return redis.call('HGET', P .. ':{' .. queue .. '}:' .. name, id) end
+local state, _, token, startedAt, worker = unpack(cmsgpack.unpack(about('moved') or '\144'))
+if state ~= 'active' or token ~= 1 or worker ~= asked.worker then return false end
+return number(startedAt) .. '\n' .. queue .. '\n' .. id .. '\n' .. about('jobs')
+`, false)

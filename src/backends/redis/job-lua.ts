@@ -7,7 +7,7 @@ import { gatesLua } from './gates-lua.ts'
 /**
  * What every script begins with: where things are, how a job is read and written, and what is written when the script has done its work.
  *
- * Keys, of a prefix P (and those of schedules: see schedule-scripts.ts): `P:queues` (set), `P:gated` (hash of those of them that have gates, or keys: see gates-lua.ts), `P:workers` (by when their leases end), `P:infos` (worker → what it said of itself), `P:announced` (set), `P:idle` (worker → what it waits for), `P:held:WORKER` and, of those whose cancel was asked for,
+ * Keys, of a prefix P (and those of schedules: see schedule-scripts.ts): `P:queues` (set), `P:gated` (hash of those of them that have gates, or keys: see gates-lua.ts), `P:workers` (by when their leases end), `P:infos` (worker → what it said of itself), `P:announced` (set), `P:idle` (worker → what it waits for), `P:handed` (worker → the queue and the id of what it was handed last), `P:held:WORKER` and, of those whose cancel was asked for,
  * `P:cancelling:WORKER` (job → queue). Of a queue, whose name is the hash tag of each: `jobs` (id → what never changes), `moved` (id → where it stands, once anything but its birth has happened to it), `ids` (in
  * the order of arrival, which is that of ids), `line:LINE` (ready: the highest priority first, then by id), `due`, `expiring`, `counts`, `progress`, `originals` (id → what it was first called with, where that was mended), and of jobs
  * that have any `history:ID` and `logs:ID`; `unique` (key → which job holds it, and until when) and `orphans` (keys whose jobs were purged, by when their time is over).

@@ -19,6 +19,7 @@ import * as broker from './broker-scripts.ts'
 import { EndingWatch } from './ending-watch.ts'
 import { FreshJobs } from './fresh-jobs.ts'
 import { Exchanges } from './exchanges.ts'
+import { handedLast } from './hand-over-lua.ts'
 import { type UsualJobs, askedUsual, publishUsual } from './publish-usual.ts'
 import type { Script } from './script.ts'
 import * as replies from './replies.ts'
@@ -229,7 +230,14 @@ class RedisBackend implements Backend {
 
   receive(worker: string, take: (delivery: Delivery) => void): Disposable {
     this.#attend()
-    return this.#server.receive(worker, (told) => take(this.#exchanges.handed(worker, told)))
+    const told = (what: Buffer): void => {
+      const delivery = this.#exchanges.handed(worker, what)
+      if (delivery) take(delivery)
+    }
+    return this.#server.receive(worker, told, async () => {
+      const missed = await this.#run<Buffer | null>(handedLast, { worker })
+      if (missed !== null) told(missed)
+    })
   }
 
   watch(ended: (endings: readonly Ending[]) => void, failed: (error: unknown) => void): Watch {

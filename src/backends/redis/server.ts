@@ -1,3 +1,4 @@
+import type { RedisClientType } from '@redis/client'
 import { WaitList } from '../../concurrency/wait-list.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
@@ -24,6 +25,16 @@ export interface ServerCalls {
   run<T>(script: Script, asked: object, blob?: Buffer): Promise<T>
 }
 
+interface Taker {
+  readonly take: (told: Buffer) => void
+  readonly subscribed: () => Promise<void>
+}
+
+/** Who may not is handed nothing; where the connection is lost, the next one brings it. */
+async function subscribe(client: RedisClientType, channel: string, { take, subscribed }: Taker): Promise<void> {
+  await client.subscribe(channel, take, true).then(subscribed).catch(() => {})
+}
+
 /** The connections to a server: one for scripts, and one, where somebody listens, for what others tell. Both are made again where they are lost. */
 export class Server implements ServerCalls {
   /** The number of the one that its URL names. */
@@ -35,7 +46,7 @@ export class Server implements ServerCalls {
   readonly #quiet = new WaitList('The end of what was asked')
   readonly #topics = new Map<string, Topic>()
   /** By their channels: who takes what is handed to a worker. */
-  readonly #takers = new Map<string, (told: Buffer) => void>()
+  readonly #takers = new Map<string, Taker>()
   #subscriber: Line | undefined
   /** How often the subscriber's has been made. */
   #connection = 0
@@ -111,20 +122,24 @@ export class Server implements ServerCalls {
       if (this.#closed) return
       this.#hearing = connection
       listener.connected()
-      // Who may not is handed nothing.
-      for (const [channel, take] of this.#takers) client.subscribe(channel, take, true).catch(() => {})
+      for (const [channel, taker] of this.#takers) void subscribe(client, channel, taker)
     })
   }
 
-  /** Needs somebody who attends. Where the connection breaks, what was on its way is lost. */
-  receive(worker: string, take: (told: Buffer) => void): Disposable {
+  /**
+   * Needs somebody who attends.
+   *
+   * @param subscribed called when it begins to be told, and each time it does so again: what was on its way when the connection broke is lost
+   */
+  receive(worker: string, take: (told: Buffer) => void, subscribed: () => Promise<void>): Disposable {
+    const taker: Taker = { take, subscribed }
     const channel = `${this.#prefix}:handed:${this.database}:${worker}`
-    this.#takers.set(channel, take)
+    this.#takers.set(channel, taker)
     // Where the connection is lost meanwhile, the next one brings it.
-    this.#subscriber!.say((client) => client.subscribe(channel, take, true)).catch(() => {})
+    this.#subscriber!.say((client) => subscribe(client, channel, taker)).catch(() => {})
     return {
       [Symbol.dispose]: () => {
-        if (this.#takers.get(channel) !== take) return
+        if (this.#takers.get(channel) !== taker) return
         this.#takers.delete(channel)
         if (!this.#closed) this.#subscriber!.say((client) => client.unsubscribe(channel, take, true)).catch(() => {})
       }

@@ -17,6 +17,7 @@ local function forget(worker, lost)
   if redis.call('ZREM', P .. ':workers', worker) == 1 and heard then tellWorker('worker-offline', worker, { lost = lost }) end
   redis.call('HDEL', P .. ':infos', worker)
   redis.call('HDEL', P .. ':idle', worker)
+  redis.call('HDEL', P .. ':handed', worker)
   redis.call('SREM', P .. ':announced', worker)
   redis.call('DEL', P .. ':held:' .. worker, P .. ':cancelling:' .. worker)
 end
