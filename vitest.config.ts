@@ -10,6 +10,8 @@ const config: ViteUserConfig = defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // What is waited for comes soon, and later where the machine is busy.
+    expect: { poll: { timeout: 10_000 } },
     projects: [
       { extends: true, test: { name: 'all', include: ['test/**/*.test.ts'] } },
       // What is a server's own is said of Valkey as well.

@@ -42,7 +42,7 @@ export interface ReserveRequest {
   readonly room: Readonly<Partial<Record<Line, number>>>
   /** Milliseconds that the worker holds what it reserves, unless it extends. Renews its whole lease. */
   readonly lease: number
-  /** Where it takes nothing: one job that it would have taken may be handed to the worker as it is published (see `Broker.receive`), until it reserves again, announces its end or leaves. Default: false */
+  /** Where it takes nothing: one job that it would have taken may be handed to the worker as it is published (see `Broker.receive`), until it reserves again, announces its end or leaves, or its lease ends; not where it still holds another. Default: false */
   readonly waits?: boolean
 }
 

@@ -102,7 +102,7 @@ export class BackendModel {
         }
       }
     }
-    if (request.waits && deliveries.length === 0) this.#waiting.set(worker, request)
+    if (request.waits && this.#held(worker).length === 0) this.#waiting.set(worker, request)
     else this.#waiting.delete(worker)
     const waits = this.jobs.filter((job) => job.state === 'scheduled').map((job) => job.dueAt - this.now)
     return { deliveries, cancelling: this.#held(worker).filter((job) => job.cancelling).map(refOf), nextDue: Math.min(Infinity, ...waits) }

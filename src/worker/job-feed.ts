@@ -68,7 +68,7 @@ export class JobFeed {
   #handed = 0
   #open = true
   #paused = false
-  /** It waits to be handed a job, as far as it knows. */
+  /** It waits to be handed a job, or asked to: where the broker hands it none all the same, it is woken as ever. */
   #waits = false
   #due: { readonly at: number, readonly timer: Timer } | undefined
   #late: Timer | undefined
@@ -90,7 +90,7 @@ export class JobFeed {
   take(delivery: Delivery): void {
     this.#waits = false
     this.#handed++
-    this.#parts.start(delivery)
+    this.#startWithin(delivery)
   }
 
   /** @param lane where the attempt was held: while that has work in hand, the outcome may wait a little for others */
@@ -199,7 +199,7 @@ export class JobFeed {
   async #exchange(exchange: Exchange): Promise<void> {
     const { broker, reports, lanes } = this.#parts
     const { ended, request } = exchange
-    const handed = this.#handed
+    const handedBefore = this.#handed
     if (request) this.#waits = false
     for (const [line, lane] of lanes) lane.ask(request?.room[line] ?? 0)
     let reservation: Reservation | undefined
@@ -215,28 +215,16 @@ export class JobFeed {
       for (const [line, lane] of lanes) lane.answered(request?.room[line] ?? 0)
     }
     if (!request || !reservation) return
-    const isFree = handed === this.#handed
-    const asIdle = request.waits === true && reservation.deliveries.length === 0
-    this.#waits = asIdle && isFree && !this.#paused
-    // The broker takes it to wait, and is to hear that it does not.
-    if (asIdle && !this.#waits) this.#lookAgain = true
-    this.#take(request, isFree ? reservation : this.#withinRoom(reservation), exchange.wakes)
+    this.#waits = request.waits === true && reservation.deliveries.length === 0 && handedBefore === this.#handed
+    // It was paused meanwhile: the broker is to hear that.
+    if (this.#waits && this.#paused) this.#lookAgain = true
+    this.#take(request, reservation, exchange.wakes, handedBefore === this.#handed)
   }
 
-  /** Without what there is no room for since it was handed a job while it asked: that goes back, for whoever has. */
-  #withinRoom(reservation: Reservation): Reservation {
-    const { lanes } = this.#parts
-    const room = new Map(Array.from(lanes, ([line, lane]) => [line, lane.room]))
-    return {
-      ...reservation,
-      deliveries: reservation.deliveries.filter((delivery) => {
-        const line = lineOf(delivery)
-        const left = room.get(line) ?? 0
-        room.set(line, left - 1)
-        if (left <= 0) this.settle({ job: delivery.job, token: delivery.token, outcome: { event: 'release' } }, undefined)
-        return left > 0
-      })
-    }
+  /** What it was handed while it asked was not asked for: of both, what there is no room for goes back, for whoever has. */
+  #startWithin(delivery: Delivery): void {
+    if (this.#parts.lanes.get(lineOf(delivery))?.isFull) this.settle({ job: delivery.job, token: delivery.token, outcome: { event: 'release' } }, undefined)
+    else this.#parts.start(delivery)
   }
 
   #request(): ReserveRequest | undefined {
@@ -274,9 +262,13 @@ export class JobFeed {
     this.#due = { at, timer }
   }
 
-  #take(request: ReserveRequest, reservation: Reservation, wakes: number): void {
+  /** @param isAlone it was handed nothing while it asked */
+  #take(request: ReserveRequest, reservation: Reservation, wakes: number, isAlone: boolean): void {
     const got = new Map<Line, number>()
-    for (const delivery of reservation.deliveries) this.#parts.start(delivery)
+    for (const delivery of reservation.deliveries) {
+      if (isAlone) this.#parts.start(delivery)
+      else this.#startWithin(delivery)
+    }
     for (const delivery of reservation.deliveries) got.set(lineOf(delivery), (got.get(lineOf(delivery)) ?? 0) + 1)
     const { draw } = this.#parts
     for (const [line, lane] of this.#parts.lanes) {

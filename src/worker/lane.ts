@@ -56,6 +56,11 @@ export class Lane {
     if (wall !== undefined) this.#wall = this.#wall === Infinity ? wall : this.#wall + weight * (wall - this.#wall)
   }
 
+  /** Whether it holds all that it may. */
+  get isFull(): boolean {
+    return this.#held >= this.#most
+  }
+
   /** How many more it may hold. */
   get room(): number {
     return Math.max(0, this.#most - this.#held - this.#asked)

@@ -227,8 +227,10 @@ test('what was on its way when the connection broke comes when it is made again,
   for (const isOver of [false, true]) {
     if (isOver) await backend.settle([succeed(got[0]!)])
     await line.cut()
+    await server.say('CONFIG RESETSTAT')
     await line.restore()
-    await isHeard()
+    // It has asked, and was answered.
+    await expect.poll(() => server.say('INFO commandstats')).toMatch(/cmdstat_evalsha:calls=1,/)
     await backend.read([])
     expect(got).toHaveLength(1)
   }

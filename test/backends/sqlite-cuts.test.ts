@@ -75,7 +75,8 @@ async function inThread(path: string, clock: VirtualClock): Promise<Cuttable> {
   }
   await opened.promise
   return {
-    backend: new Proxy({} as Backend, { get: (_, name) => call(name as keyof Backend) }),
+    // It hands nothing over.
+    backend: new Proxy({} as Backend, { get: (_, name) => name === 'receive' ? undefined : call(name as keyof Backend) }),
     afterwards: 'dead',
     cut: (way, after) => ask({ way, after }),
     get cuts() { return ended ? 1 : 0 },

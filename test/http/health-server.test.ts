@@ -37,7 +37,7 @@ beforeEach(async () => {
     get: (target, name) => {
       if (silent.has(String(name))) return () => new Promise(() => {})
       if (refusing.has(String(name))) return () => Promise.reject(new Error('out of order'))
-      return (target[name as keyof Backend] as () => unknown).bind(target)
+      return (target[name as keyof Backend] as (() => unknown) | undefined)?.bind(target)
     }
   })
   worker = await startWorker(backend, { tasks, threads: 1, busyLimit: '1m', clock })

@@ -54,6 +54,9 @@ interface Held extends AsyncDisposable {
 async function held(): Promise<Held> {
   const server = await RedisServer.start()
   const backend = await openBackend(server.url)
+  const { promise: hears, resolve } = Promise.withResolvers<void>()
+  backend.listen(['default'], resolve)
+  await hears // else the worker looks once more when it does
   let next: { readonly where: 'there' | 'back', readonly begun: () => void, readonly go: Promise<void>, readonly done: () => void } | undefined
   const slowly = async <T>(exchange: () => Promise<T>): Promise<T> => {
     const now = next

@@ -148,8 +148,8 @@ export function askedExchange(settlements: readonly Settlement[], request: Reser
 
 export type ExchangeReply = readonly [now: Buffer, nextDue: Buffer | null, ...taken: readonly (readonly [queue: Buffer, ids: Buffer, born: Buffer])[]]
 
-/** What a worker was told that was handed a job: see hand-over-lua.ts. What is to be remembered of it goes into `batches`. */
-export function deliveryOfHanded(told: Buffer, worker: string, batches: Map<string, Batch>): Delivery {
+/** What a worker was told that was handed a job (see hand-over-lua.ts), and what is to be remembered of that. */
+export function handedDelivery(told: Buffer, worker: string): readonly [Delivery, Batch] {
   const lines: string[] = []
   let from = 0
   while (lines.length < 3) {
@@ -158,8 +158,7 @@ export function deliveryOfHanded(told: Buffer, worker: string, batches: Map<stri
     from = end + 1
   }
   const [now, queue, job] = lines as [string, string, string]
-  batches.set(job, { queue, startedAt: Number(now), worker })
-  return usualDelivery(job, new BornReader(told.subarray(from)))
+  return [usualDelivery(job, new BornReader(told.subarray(from))), { queue, startedAt: Number(now), worker }]
 }
 
 function usualDelivery(job: string, reader: BornReader): Delivery {

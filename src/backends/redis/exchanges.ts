@@ -4,7 +4,7 @@ import type { Delivery, Settled, Settlement, ReserveRequest } from '../broker.ts
 import { Blob } from './blob.ts'
 import * as broker from './broker-scripts.ts'
 import { Detour } from './detour.ts'
-import { type Batch, type ExchangeReply, askedExchange, deliveryOfHanded, exchangeUsual, reservationOfUsual } from './exchange-usual.ts'
+import { type Batch, type ExchangeReply, askedExchange, exchangeUsual, handedDelivery, reservationOfUsual } from './exchange-usual.ts'
 import * as replies from './replies.ts'
 import type { Script } from './script.ts'
 
@@ -39,12 +39,11 @@ export class Exchanges {
     return this.#taken.get(job)?.queue
   }
 
-  /** What a worker was told that was handed a job; undefined where it has it already. */
-  handed(worker: string, told: Buffer): Delivery | undefined {
-    const taken = new Map<string, Batch>()
-    const delivery = deliveryOfHanded(told, worker, taken)
-    if (this.#taken.has(delivery.job)) return undefined
-    for (const [job, batch] of taken) this.#taken.set(job, batch)
+  /** What a worker was told that was handed a job; undefined where it has been told before: `last` is the latest. */
+  handed(worker: string, told: Buffer, last: string | undefined): Delivery | undefined {
+    const [delivery, batch] = handedDelivery(told, worker)
+    if (delivery.job === last) return undefined
+    this.#taken.set(delivery.job, batch)
     return delivery
   }
 

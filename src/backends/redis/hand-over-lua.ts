@@ -6,9 +6,9 @@ import { type Script, scriptOf } from './script.ts'
 /** Who serves more queues is handed nothing: all of them are looked into for each job that is. */
 const mostQueues = 10
 
-/** A worker that asked, and took nothing (`took`, of its `request`), waits from now on, where it asked for that; any other waits no more. */
+/** A worker that asked, took nothing (`took`, of its `request`) and holds nothing waits from now on, where it asked for that; any other waits no more. What it was handed while it asked it holds. */
 export const waitLua: string = String.raw`
-if request.waits and took == 0 and #request.queues <= ${mostQueues} then
+if request.waits and took == 0 and #request.queues <= ${mostQueues} and redis.call('EXISTS', P .. ':held:' .. request.worker) == 0 then
   local serves = { queues = {}, lines = {} }
   for _, queue in ipairs(request.queues) do serves.queues[queue] = true end
   for line, room in pairs(request.room) do serves.lines[line] = room > 0 end
@@ -22,13 +22,14 @@ end
 const mostHanded = 2 ** 16
 
 /**
- * Hands a job that comes alone to a worker that waits for such a one (in `P:idle`), where that would have taken no other before, as if it had asked at this moment: two round trips, and as many
+ * Hands a job that comes alone to a worker that waits for such a one (one of three in `P:idle`, at random), where that would have taken no other before, as if it had asked at this moment: two round trips, and as many
  * processes to wake, fewer until it starts. The worker is told when, the queue and the id, each in a line, and what the job was born with. Where nobody hears for a worker it is forgotten, and the job published as
  * others are: so a worker that has died is handed nothing once the server has seen its connection end.
  */
 export const handOverLua: string = String.raw`
   if isLone and isReady and not expires and not heard and #ARGV[2] <= ${mostHanded} then
-    local idle = redis.call('HRANDFIELD', P .. ':idle', 3, 'WITHVALUES')
+    -- Who publishes may not be allowed to.
+    local idle = redis.pcall('HRANDFIELD', P .. ':idle', 3, 'WITHVALUES')
     for index = 1, #idle, 2 do
       local worker, serves, id = idle[index], cmsgpack.unpack(idle[index + 1]), ids[1]
       local isNext = serves.queues[queue] and serves.lines[group[3]] and tonumber(redis.call('ZSCORE', P .. ':workers', worker) or 0) > now
@@ -40,7 +41,7 @@ export const handOverLua: string = String.raw`
       if isNext then
         redis.call('HDEL', P .. ':idle', worker)
         local channel, born = P .. ':handed:' .. asked.database .. ':' .. worker, shared .. cmsgpack.pack(ARGV[2])
-        -- Who hears all channels is not the worker; and who publishes may not be allowed to tell.
+        -- Who hears all channels is not the worker; and who publishes may not be allowed to tell either.
         local isHeard = redis.call('PUBSUB', 'NUMSUB', channel)[2] > 0
         if isHeard and type(redis.pcall('PUBLISH', channel, number(now) .. '\n' .. queue .. '\n' .. id .. '\n' .. born)) == 'number' then
           redis.call('HSET', at('jobs'), id, born)

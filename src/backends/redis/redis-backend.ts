@@ -230,13 +230,15 @@ class RedisBackend implements Backend {
 
   receive(worker: string, take: (delivery: Delivery) => void): Disposable {
     this.#attend()
-    const told = (what: Buffer): void => {
-      const delivery = this.#exchanges.handed(worker, what)
-      if (delivery) take(delivery)
-    }
-    return this.#server.receive(worker, told, async () => {
-      const missed = await this.#run<Buffer | null>(handedLast, { worker })
-      if (missed !== null) told(missed)
+    let last: string | undefined
+    return this.#server.receive(worker, {
+      take: (told) => {
+        const delivery = this.#exchanges.handed(worker, told, last)
+        if (!delivery) return
+        last = delivery.job
+        take(delivery)
+      },
+      missed: () => this.#run<Buffer | null>(handedLast, { worker })
     })
   }
 

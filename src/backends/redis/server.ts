@@ -1,5 +1,6 @@
 import type { RedisClientType } from '@redis/client'
 import { WaitList } from '../../concurrency/wait-list.ts'
+import { systemClock } from '../../kernel/clock.ts'
 import { ClosedError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import { Line, type ServerTimes } from './line.ts'
@@ -25,15 +26,15 @@ export interface ServerCalls {
   run<T>(script: Script, asked: object, blob?: Buffer): Promise<T>
 }
 
+/** Who takes what is handed to a worker. */
 interface Taker {
   readonly take: (told: Buffer) => void
-  readonly subscribed: () => Promise<void>
+  /** What it may not have heard, as the connection broke; null for nothing. */
+  readonly missed: () => Promise<Buffer | null>
 }
 
-/** Who may not is handed nothing; where the connection is lost, the next one brings it. */
-async function subscribe(client: RedisClientType, channel: string, { take, subscribed }: Taker): Promise<void> {
-  await client.subscribe(channel, take, true).then(subscribed).catch(() => {})
-}
+/** How long to wait before what failed is asked again, in milliseconds. */
+const pause = 500
 
 /** The connections to a server: one for scripts, and one, where somebody listens, for what others tell. Both are made again where they are lost. */
 export class Server implements ServerCalls {
@@ -45,7 +46,7 @@ export class Server implements ServerCalls {
   #underWay = 0
   readonly #quiet = new WaitList('The end of what was asked')
   readonly #topics = new Map<string, Topic>()
-  /** By their channels: who takes what is handed to a worker. */
+  /** By their channels. */
   readonly #takers = new Map<string, Taker>()
   #subscriber: Line | undefined
   /** How often the subscriber's has been made. */
@@ -122,26 +123,22 @@ export class Server implements ServerCalls {
       if (this.#closed) return
       this.#hearing = connection
       listener.connected()
-      for (const [channel, taker] of this.#takers) void subscribe(client, channel, taker)
+      for (const [channel, taker] of this.#takers) void this.#receive(client, channel, taker)
     })
   }
 
-  /**
-   * Needs somebody who attends.
-   *
-   * @param subscribed called when it begins to be told, and each time it does so again: what was on its way when the connection broke is lost
-   */
-  receive(worker: string, take: (told: Buffer) => void, subscribed: () => Promise<void>): Disposable {
-    const taker: Taker = { take, subscribed }
+  /** Needs somebody who attends. */
+  receive(worker: string, taker: Taker): Disposable {
     const channel = `${this.#prefix}:handed:${this.database}:${worker}`
-    this.#takers.set(channel, taker)
+    const own: Taker = { ...taker, take: (told) => { if (this.#takers.get(channel) === own && !this.#closed) taker.take(told) } }
+    this.#takers.set(channel, own)
     // Where the connection is lost meanwhile, the next one brings it.
-    this.#subscriber!.say((client) => subscribe(client, channel, taker)).catch(() => {})
+    this.#subscriber!.say((client) => this.#receive(client, channel, own)).catch(() => {})
     return {
       [Symbol.dispose]: () => {
-        if (this.#takers.get(channel) !== taker) return
+        if (this.#takers.get(channel) !== own) return
         this.#takers.delete(channel)
-        if (!this.#closed) this.#subscriber!.say((client) => client.unsubscribe(channel, take, true)).catch(() => {})
+        if (!this.#closed) this.#subscriber!.say((client) => client.unsubscribe(channel, own.take, true)).catch(() => {})
       }
     }
   }
@@ -178,6 +175,20 @@ export class Server implements ServerCalls {
     for (const topic of this.#topics.values()) topic.close()
     while (this.#underWay > 0) await this.#quiet.wait()
     this.#line.close()
+  }
+
+  /** Who may not hear it is handed nothing. */
+  async #receive(client: RedisClientType, channel: string, { take, missed }: Taker): Promise<void> {
+    if (!await client.subscribe(channel, take, true).then(() => true, () => false)) return
+    while (client.isReady && !this.#closed && this.#takers.get(channel)?.take === take) {
+      try {
+        const told = await missed()
+        if (told) take(told)
+        return
+      } catch {
+        await systemClock.sleep(pause)
+      }
+    }
   }
 
   #channel(topic: string): string {
