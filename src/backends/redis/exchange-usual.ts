@@ -100,7 +100,6 @@ for _, one in ipairs(taken) do
   redis.call('HINCRBY', at(queue, 'counts'), 'active', #ids)
   answer[#answer + 1] = { queue, table.concat(ids, '\n'), table.concat(one.born) }
 end
-local took = #taken
 ${waitLua}return answer
 `, true)
 

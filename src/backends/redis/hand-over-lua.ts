@@ -6,9 +6,9 @@ import { type Script, scriptOf } from './script.ts'
 /** Who serves more queues is handed nothing: all of them are looked into for each job that is. */
 const mostQueues = 10
 
-/** A worker that asked, took nothing (`took`, of its `request`) and holds nothing waits from now on, where it asked for that; any other waits no more. What it was handed while it asked it holds. */
+/** A worker that holds nothing now that its `request` was answered waits, where it asked for that; any other waits no more. What it was handed while it asked it holds. */
 export const waitLua: string = String.raw`
-if request.waits and took == 0 and #request.queues <= ${mostQueues} and redis.call('EXISTS', P .. ':held:' .. request.worker) == 0 then
+if request.waits and #request.queues <= ${mostQueues} and redis.call('EXISTS', P .. ':held:' .. request.worker) == 0 then
   local serves = { queues = {}, lines = {} }
   for _, queue in ipairs(request.queues) do serves.queues[queue] = true end
   for line, room in pairs(request.room) do serves.lines[line] = room > 0 end

@@ -129,7 +129,6 @@ local function reserve(request)
     end
   end
   writeSets()
-  local took = #deliveries
 ${waitLua}
   local cancelling = {}
   for id, queue in pairs(hash(P .. ':cancelling:' .. request.worker)) do

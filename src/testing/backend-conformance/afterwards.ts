@@ -2,9 +2,21 @@ import type { Holding } from '../../backends/store.ts'
 import { errorBytes } from '../../jobs/kept-error.ts'
 import { referenceTo } from '../../wire/claim-check.ts'
 import { sealEnvelope } from '../../wire/envelope.ts'
-import { type Cases, bytes, deliver, error, ids, newJob, read, request, result, settlement, spent, succeed, watched, woken } from './bench.ts'
+import { type Bench, type Cases, bytes, deliver, error, ids, newJob, read, request, result, settlement, spent, succeed, watched, woken } from './bench.ts'
 
 const hour = 3_600_000
+
+/** Three jobs that ended, each an hour before the next; the last an hour ago. */
+async function threeHourly({ backend, clock }: Pick<Bench, 'backend' | 'clock'>): Promise<readonly string[]> {
+  const jobs: string[] = []
+  for (let at = 0; at < 3; at++) {
+    const delivery = await deliver(backend)
+    await backend.settle([succeed(delivery)])
+    jobs.push(delivery.job)
+    await clock.advance(hour)
+  }
+  return jobs
+}
 
 /** What is done with jobs that have ended. */
 export const afterwardsCases: Cases = {
@@ -61,13 +73,7 @@ export const afterwardsCases: Cases = {
   },
 
   async 'the oldest go first, as many as the limit says; young ones stay'({ backend, clock, expect }) {
-    const deliveries: string[] = []
-    for (let at = 0; at < 3; at++) {
-      const delivery = await deliver(backend)
-      await backend.settle([succeed(delivery)])
-      deliveries.push(delivery.job)
-      await clock.advance(hour)
-    }
+    const deliveries = await threeHourly({ backend, clock })
     const left = async (): Promise<unknown> => (await backend.read(deliveries)).map((job) => job !== undefined)
     const first = await backend.purge({ states: ['succeeded'], olderThan: hour, limit: 1 })
     expect(first.jobs).toEqual([deliveries[0]])
@@ -83,13 +89,7 @@ export const afterwardsCases: Cases = {
   },
 
   async 'a purge that says as of when removes the same jobs however much later it comes'({ backend, clock, expect }) {
-    const jobs: string[] = []
-    for (let at = 0; at < 3; at++) {
-      const delivery = await deliver(backend)
-      await backend.settle([succeed(delivery)])
-      jobs.push(delivery.job)
-      await clock.advance(hour)
-    }
+    const jobs = await threeHourly({ backend, clock })
     const [, second] = await backend.read(jobs)
     await clock.advance(hour)
     expect((await backend.purge({ states: ['succeeded'], olderThan: 1_000, asOf: second!.finishedAt! + 999, limit: 10 })).jobs).toEqual([jobs[0]])
